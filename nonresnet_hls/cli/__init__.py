@@ -1,0 +1,51 @@
+"""The command line: parses, calls, prints.
+
+Each module of this package is one subcommand: `NAME`, `HELP`, `configure(parser)` and `run(args) -> int`
+(the exit status). Nothing heavy is imported before `run`, so that `--help` answers at once.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from nonresnet_hls import __version__
+from nonresnet_hls.errors import NonResNetError
+
+# In the order in which the data flows.
+COMMANDS: tuple[str, ...] = ()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nonresnet-hls",
+        description="Remove the skips of residual Keras networks and turn them into bit-exact hls4ml projects.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = importlib.import_module(f"nonresnet_hls.cli.{name}")
+        sub = commands.add_parser(module.NAME, help=module.HELP, description=module.__doc__)
+        module.configure(sub)
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status (2: the user's input is wrong; 1: a check failed)."""
+    args = _parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+        sys.stdout.flush()
+    except NonResNetError as error:
+        print(f"nonresnet-hls: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("nonresnet-hls: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has gone; Python would complain once more while it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return status

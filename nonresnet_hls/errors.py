@@ -1,0 +1,39 @@
+"""The errors that a user can cause or meet; everything else is a bug of ours.
+
+The message is one line: the file, key, layer or value, what was wanted, what was got.
+The command line prints it without a traceback and ends with `exit_status`.
+"""
+
+
+class NonResNetError(Exception):
+    """Base of all errors that the command line shows as one line."""
+
+    exit_status = 2
+
+
+class RecipeError(NonResNetError):
+    """A recipe cannot be found, read or understood."""
+
+
+class DatasetError(NonResNetError):
+    """A data set cannot be found, or is not what it should be."""
+
+
+class ModelError(NonResNetError):
+    """A Keras model holds something that a stage cannot take."""
+
+
+class ArtefactError(NonResNetError):
+    """A file that a stage left is missing, corrupt or of another make."""
+
+
+class ConversionError(NonResNetError):
+    """A quantized model cannot become an HLS project."""
+
+
+class ToolError(NonResNetError):
+    """An external program is missing, of the wrong kind, or failed."""
+
+
+class ReportError(NonResNetError):
+    """A report is truncated, mixed up or corrupted; names file and line."""

@@ -160,6 +160,33 @@ class FixedPointType:
             mantissa = (mantissa - self.min_mantissa) % (1 << self.width) + self.min_mantissa
         return mantissa * self.lsb
 
+    def quantize_array(self, values: "npt.ArrayLike") -> "npt.NDArray[np.float64]":
+        """`quantize` for arrays of float64 of any shape; exact for types of up to 53 bits.
+
+        Raises:
+            FixedPointError: the type is wider than 53 bits.
+        """
+        import numpy as np
+
+        if self.width > 53:
+            raise FixedPointError(f"{self}: at most 53 bits wanted for float64")
+        scaled = np.ldexp(np.asarray(values, dtype=np.float64), self.fraction_bits)
+        if self.rounding is Rounding.RND_CONV:
+            mantissa = np.rint(scaled)
+        elif self.rounding is Rounding.RND:
+            # floor(x + 1/2) would itself round where x has no bit left for the half.
+            low = np.floor(scaled)
+            mantissa = low + (scaled - low >= 0.5)
+        else:
+            mantissa = np.floor(scaled)
+        if self.overflow is Overflow.SAT:
+            mantissa = np.clip(mantissa, self.min_mantissa, self.max_mantissa)
+        else:
+            mantissa = np.mod(mantissa - self.min_mantissa, 2.0**self.width) + self.min_mantissa
+        # + 0.0: no negative zeros.
+        result: npt.NDArray[np.float64] = np.ldexp(mantissa, -self.fraction_bits) + 0.0
+        return result
+
     def mantissas(self, values: "npt.ArrayLike") -> "npt.NDArray[np.int64]":
         """The integers that stand for `values` (any shape), which the type must hold exactly.
 

@@ -54,12 +54,13 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
     quantized: dict[str, Any] = {}  # tensors on an activation's grid, by layer
 
     def activation(name: str, of: str, relu: bool, tensor: Any) -> Any:
-        from qkeras import QActivation
+        from nonresnet_hls.frameworks import qkeras
 
         bits, signed = config.activation_bits, not relu
         integer_bits = _integer_bits(ranges[of], bits, signed)
         make = quantizers.signed if signed else quantizers.unsigned
-        return QActivation(make(bits, integer_bits), name=name)(tensor)
+        # As text: QActivation cannot restore a quantizer object from a saved model.
+        return qkeras.QActivation(str(make(bits, integer_bits)), name=name)(tensor)
 
     def on_grid(name: str) -> bool:
         """Whether the tensor comes straight from an activation (or the input) and need not be quantized again."""
@@ -133,7 +134,7 @@ def finish(model: Any) -> Any:
     batch norms that stayed by a scale and an offset on a grid.
     """
     import numpy as np
-    from tensorflow import keras
+    from nonresnet_hls.frameworks import keras
 
     from nonresnet_hls.quantization.arithmetic import quantized_constants
 
@@ -177,7 +178,7 @@ def _reads_as_activation(user: graph.Node, used_by: dict[str, list[graph.Node]],
 
 
 def _quantized_twin(layer: Any, with_weights: Any, config: Quantization) -> Any:
-    import qkeras
+    from nonresnet_hls.frameworks import qkeras
 
     values = with_weights.get_weights()
     own = layer.get_config()
@@ -225,7 +226,7 @@ def _activation_values(
 ) -> dict[str, Any]:
     """What tensors that might be quantized hold when the float model sees `samples`, by layer."""
     import numpy as np
-    from tensorflow import keras
+    from nonresnet_hls.frameworks import keras
 
     wanted = [node for node in network if node.inputs and only(node.name)]
     if not wanted:

@@ -12,23 +12,23 @@ def signed(bits: int, integer_bits: int) -> Any:
 
     `alpha=1` must be said: without it, QKeras makes the scale of a kernel a trained power of two.
     """
-    from qkeras import quantized_bits
+    from nonresnet_hls.frameworks import qkeras
 
-    return quantized_bits(bits, integer_bits, symmetric=0, keep_negative=1, alpha=1.0)
+    return qkeras.quantized_bits(bits, integer_bits, symmetric=0, keep_negative=1, alpha=1.0)
 
 
 def unsigned(bits: int, integer_bits: int) -> Any:
     """`quantized_relu`: ReLU into `ufixed<bits, integer_bits>`."""
-    from qkeras import quantized_relu
+    from nonresnet_hls.frameworks import qkeras
 
-    return quantized_relu(bits, integer_bits)
+    return qkeras.quantized_relu(bits, integer_bits)
 
 
 def binary() -> Any:
     """`binary`: -1 or +1, no scale."""
-    from qkeras import binary as qkeras_binary
+    from nonresnet_hls.frameworks import qkeras
 
-    return qkeras_binary(alpha=1.0)
+    return qkeras.binary(alpha=1.0)
 
 
 def type_of(quantizer: Any, where: str) -> FixedPointType:

@@ -134,8 +134,8 @@ def finish(model: Any) -> Any:
     batch norms that stayed by a scale and an offset on a grid.
     """
     import numpy as np
-    from nonresnet_hls.frameworks import keras
 
+    from nonresnet_hls.frameworks import keras
     from nonresnet_hls.quantization.arithmetic import quantized_constants
 
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
@@ -226,6 +226,7 @@ def _activation_values(
 ) -> dict[str, Any]:
     """What tensors that might be quantized hold when the float model sees `samples`, by layer."""
     import numpy as np
+
     from nonresnet_hls.frameworks import keras
 
     wanted = [node for node in network if node.inputs and only(node.name)]

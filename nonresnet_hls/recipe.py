@@ -290,6 +290,20 @@ class Hls:
 
 
 @dataclass(frozen=True)
+class Csim:
+    """`[csim]`: what the C simulation is compared on."""
+
+    samples: int = 360
+    """Of the test data (for a block: of what it receives within its network), besides the adversarial ones."""
+    seed: int = 0
+    """Of the random adversarial inputs."""
+
+    def __post_init__(self) -> None:
+        _want(self.samples > 0, "samples", "a positive integer", self.samples)
+        _want(self.seed >= 0, "seed", "0 or more", self.seed)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One model, from architecture to HLS project."""
 
@@ -300,6 +314,7 @@ class Recipe:
     distillation: Distillation | None = None
     quantization: Quantization = field(default_factory=Quantization)
     hls: Hls = field(default_factory=Hls)
+    csim: Csim = field(default_factory=Csim)
     description: str = ""
     title: str = ""
     """The name as tables print it; `name` where it is empty."""

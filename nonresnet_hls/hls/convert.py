@@ -6,9 +6,11 @@ of `quantized_relu`, sums before an `Add`), and its `bit_exact` mode does not re
 
 import contextlib
 import io
+import math
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +88,14 @@ def to_model_graph(
     return graph
 
 
-def write(graph: Any, inputs: Any, outputs: Any) -> None:
+def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
     """Write the project with its test bench data.
 
     Args:
         graph: from `to_model_graph`.
         inputs: (samples, *shape) values fed to the test bench.
         outputs: (samples, classes) values that Keras gives for them.
+        final: where the project will be moved to; the path that its own configuration names.
     """
     directory = Path(graph.config.get_output_dir())
     with _quiet():
@@ -102,15 +105,67 @@ def write(graph: Any, inputs: Any, outputs: Any) -> None:
     write_rows(data / "tb_input_features.dat", inputs)
     write_rows(data / "tb_output_predictions.dat", outputs)
     _print_all_digits(directory / f"{PROJECT}_test.cpp")
-    # A tar of the project inside the project would only double it.
-    for archive in directory.parent.glob(f"{directory.name}.tar.gz"):
-        archive.unlink()
+    config = directory / "hls4ml_config.yml"
+    config.write_text(config.read_text(encoding="utf-8").replace(str(directory), str(final)), encoding="utf-8")
 
 
 def write_rows(path: Path, values: Any) -> None:
     """Write (samples, ...) values as the test bench reads them: a line per sample, all digits."""
     rows = values.reshape(len(values), -1).tolist()
     path.write_text("".join(" ".join(f"{value:.17g}" for value in row) + "\n" for row in rows), encoding="ascii")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A FIFO between two layers of a project, as hls4ml declares it."""
+
+    name: str
+    depth: int
+    """In pixels."""
+    channels: int
+    """Elements of a pixel, side by side."""
+    bits: int
+    """Of one element."""
+
+
+def streams(graph: Any) -> list[Stream]:
+    """The streams between the layers, without the top function's own inputs and outputs."""
+    ports = {variable.name for variable in (*graph.get_input_variables(), *graph.get_output_variables())}
+    found: dict[str, Stream] = {}
+    for variable in graph.output_vars.values():
+        if variable.name not in ports and variable.name not in found:
+            kind = variable.type
+            found[variable.name] = Stream(
+                variable.name, int(variable.pragma[1]), int(kind.n_elem), kind.precision.width
+            )
+    return list(found.values())
+
+
+def figures(graph: Any, arithmetic: ModelArithmetic) -> dict[str, Any]:
+    """What the project itself tells of its hardware: streams, weight bits, multiplications per image."""
+    weight_bits = multiplications = 0
+    for layer in arithmetic.layers.values():
+        if layer.kernel is None:
+            continue
+        constants = [layer.kernel] if layer.bias is None else [layer.kernel, layer.bias]
+        # hls4ml keeps -1 and +1 as one bit.
+        binary = layer.node.kind != "BatchNormalization" and set(layer.kernel.mantissas.ravel().tolist()) == {-1, 1}
+        widths = [1 if binary and constant is layer.kernel else constant.type.width for constant in constants]
+        weight_bits += sum(c.mantissas.size * width for c, width in zip(constants, widths, strict=True))
+        pixels = math.prod(layer.node.output_shape[:-1])
+        multiplications += layer.kernel.mantissas.size * pixels
+    return {
+        "streams": [asdict(stream) for stream in streams(graph)],
+        "weight_bits": weight_bits,
+        "multiplications_per_image": multiplications,
+    }
+
+
+def trace(graph: Any, inputs: Any) -> dict[str, Any]:
+    """Compile a graph converted with `trace` and return (samples, ...) outputs of its layers, by layer."""
+    with _quiet():
+        _, outputs = graph.trace(inputs)
+    return dict(outputs)
 
 
 def _print_all_digits(bench: Path) -> None:

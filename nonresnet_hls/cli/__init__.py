@@ -14,7 +14,7 @@ from nonresnet_hls import __version__
 from nonresnet_hls.errors import NonResNetError
 
 # In the order in which the data flows.
-COMMANDS: tuple[str, ...] = ()
+COMMANDS: tuple[str, ...] = ("report",)
 
 
 def _parser() -> argparse.ArgumentParser:

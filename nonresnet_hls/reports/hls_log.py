@@ -28,7 +28,9 @@ _CLOCK = re.compile(r"Setting up clock '[^']{0,100}' with a period of ([0-9.,]{1
 _TOP = re.compile(r"Running: set_top (\S{1,200})\s*$")
 _STEP = re.compile(r"\*{5} (.{1,60}?)(?: COMPLETED IN ([0-9hms]{1,20}))? \*{5}")
 _ERROR = re.compile(r"(?:ERROR|CRITICAL ERROR)(?::| \[)")
-_ABORTED = ('    while executing', 'invoked from within')
+_ABORTED = ("    while executing", "invoked from within")
+# hls4ml's script announces it and prints its outcome otherwise.
+_ENDS_SILENTLY = frozenset({"C/RTL VALIDATION"})
 _LONGEST_ERROR = 300
 
 
@@ -76,7 +78,8 @@ def read_hls_log(source: Source) -> Report:
         part=part,
         top=top,
         clock_target_ns=clock,
-        finished=ended and not aborted and started <= completed,
+        # An error that no step survived is the end of the run.
+        finished=ended and not aborted and started - _ENDS_SILENTLY <= completed and bool(completed or not errors),
         error_count=errors,
         first_error=first_error,
     )

@@ -3,6 +3,7 @@
     <root>/<name>_prj/<solution>/{syn,sim,impl,csim}/...        Vivado HLS, Vitis HLS
     <root>/hls_component/<name>/hls/{syn,sim,impl}/...          Vitis' unified flow
     <root>/hls_component/<name>/reports/hls_compile.rpt
+    <root>/<name>.runs/{synth_1,impl_1,...}/                     Vivado's own projects
     <root>/vivado_hls.log, <root>/vivado_synth.rpt              beside the HLS project (hls4ml)
 """
 
@@ -38,6 +39,9 @@ def place_of(path: Path) -> Place:
                 return _unified(Path(*parts[: i - 1]))
             if i >= 3:
                 return Place(Path(*parts[: i - 2]), Path(*parts[:i]))
+    for i, part in enumerate(parts):
+        if part.endswith(".runs") and i:
+            return Place(Path(*parts[:i]), None)
     if path.parent.name == "reports" and path.name.startswith("hls_"):
         return _unified(path.parent.parent)
     return Place(path.parent, None)

@@ -77,16 +77,22 @@ def read_cosim_table(source: Source, start: int) -> Cosimulation:
     if rtl is None or status is None:
         raise source.error(number, "wanted the columns RTL and Status")
     outcomes: list[tuple[Row, str]] = []
+    listed: set[str] = set()
     for row in grid.rows:
         language = _LANGUAGES.get(row.cells[rtl].strip().lower())
         if language is None:
             raise source.error(row.line, f"RTL: wanted a language, got {q.quote(row.cells[rtl].strip())}")
+        if language in listed:
+            raise source.error(row.line, f"RTL: a second row {language}; mixed up")
+        listed.add(language)
         verdict = row.cells[status].strip()
         if q.says_nothing(verdict):
             continue
         if verdict.lower() not in {"pass", "fail"}:
             raise source.error(row.line, f"Status: wanted Pass, Fail or NA, got {q.quote(verdict)}")
         outcomes.append((row, f"{language} {verdict}"))
+    if "Verilog" not in listed:
+        raise source.error(grid.end - 1, "RTL: no row Verilog; truncated or mixed up")
     for number in range(grid.end, len(lines)):
         if is_table_line(lines[number]):
             raise source.error(number, "a second table starts here; mixed up")
@@ -137,11 +143,12 @@ def read_transactions(source: Source) -> Report:
         ReportError: truncated, mixed up or corrupted.
     """
     heading = source.lines[0].split()
-    if not source.data.endswith((b"\n", b"\r")) and not source.data.endswith(("\n".encode("utf-16-le"))):
+    if not source.data.endswith((b"\n", b"\r")) and not source.data.endswith(b"\n\0"):
         # Nothing closes the table: the last figure may have lost digits.
         raise source.truncated("the end of the line")
     latencies: list[int] = []
-    intervals: list[int] = []
+    intervals: list[int | None] = []
+    last = 0
     for number, line in enumerate(source.lines[1:], start=1):
         text = line.strip()
         if not text:
@@ -154,23 +161,24 @@ def read_transactions(source: Source) -> Report:
             raise source.error(number, f"wanted {len(heading)} figures, got {len(cells)}")
         row = dict(zip(heading, cells, strict=True))
         latencies.append(source.required(number, "latency", q.count, row["latency"]))
-        interval = source.figure(number, "interval", q.count, row["interval"])
-        if interval is not None:
-            intervals.append(interval)
+        intervals.append(source.figure(number, "interval", q.count, row["interval"]))
+        last = number
     if not latencies:
         raise source.truncated("the first transaction")
-    if len(latencies) == 1:
-        intervals = []
-    elif len(intervals) < len(latencies) - 1:
-        raise source.error(len(source.lines) - 1, f"{len(latencies)} transactions, {len(intervals)} intervals")
+    # No transaction follows the last one: its interval is "x", or 0 where it is the only one.
+    if intervals.pop() not in ({None} if intervals else {None, 0}):
+        raise source.error(last, "the last transaction has an interval to the next; truncated")
+    measured = [interval for interval in intervals if interval is not None]
+    if len(measured) < len(latencies) - 1:
+        raise source.error(last, f"{len(latencies)} transactions, {len(measured)} intervals; mixed up")
     return Report(
         path=source.name,
         kind=Kind.COSIM_TRANSACTIONS,
         stage=Stage.COSIM,
         latency_min_cycles=min(latencies),
         latency_max_cycles=max(latencies),
-        interval_min_cycles=min(intervals) if intervals else None,
-        interval_max_cycles=max(intervals) if intervals else None,
+        interval_min_cycles=min(measured, default=None),
+        interval_max_cycles=max(measured, default=None),
         transactions=len(latencies),
     )
 

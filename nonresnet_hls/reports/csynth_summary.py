@@ -77,15 +77,19 @@ def read_csynth_summary(source: Source) -> Report:
     version = q.version(version_text)
     if version is None:
         raise source.error(line, "no line '* Version:' with the tool's version")
-    device = header.get("target device", (0, ""))[1]
-    if not device:
-        raise source.error(line, "no line '* Target device:'")
+    device, family = (header.get(key, (0, ""))[1] for key in ("target device", "product family"))
+    for key, value in (("Target device", device), ("Product family", family)):
+        if not value:
+            raise source.error(line, f"no line '* {key}:'")
     if grid is None:
         raise source.truncated("the table of the modules")
     modules = _modules(source, grid)
     if not modules:
         raise source.error(grid.end - 1, "no module listed")
     whole = modules[0]
+    depths = [len(text) - len(text.lstrip(" |")) for text in (source.lines[row.line] for row in grid.rows)]
+    if whole.name != top or depths.count(depths[0]) > 1:
+        raise source.error(grid.rows[0].line, f"wanted one row {q.quote(top)} with the others below it; mixed up")
     return Report(
         path=source.name,
         kind=Kind.CSYNTH_SUMMARY,
@@ -93,7 +97,7 @@ def read_csynth_summary(source: Source) -> Report:
         tool="Vitis HLS",  # no other tool writes it
         tool_version=version,
         part=device,
-        product_family=header.get("product family", (0, ""))[1] or None,
+        product_family=family,
         top=top or None,
         latency_max_cycles=whole.latency_max_cycles,
         interval_max_cycles=whole.interval_max_cycles,
@@ -153,6 +157,6 @@ def read_design_size(source: Source) -> Report:
             number = end
         else:
             number += 1
-    if tables < 2:
+    if tables < 2 or top is None:
         raise source.truncated("the table 'Instructions per Function'")
     return Report(path=source.name, kind=Kind.DESIGN_SIZE, stage=Stage.CSYNTH, tool="Vitis HLS", top=top)

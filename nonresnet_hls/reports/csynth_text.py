@@ -58,9 +58,10 @@ def read_csynth_text(source: Source) -> Report:
     tool_version = q.version(version_text)
     if tool_version is None:
         raise source.error(version_line, "no line '* Version:' with the tool's version")
-    part = header.get("target device", (0, ""))[1]
-    if not part:
-        raise source.error(version_line, "no line '* Target device:'")
+    part, family = (header.get(key, (0, ""))[1] for key in ("target device", "product family"))
+    for key, value in (("Target device", part), ("Product family", family)):
+        if not value:
+            raise source.error(version_line, f"no line '* {key}:'")
     latency = _table(source, tables, ("performance estimates", "latency", False, "summary"))
     if len(latency.rows) != 1:
         raise source.error(latency.line, f"latency: wanted one row, got {len(latency.rows)}")
@@ -71,7 +72,9 @@ def read_csynth_text(source: Source) -> Report:
     }
     if not outline.printed and not any(section == "interface" for section, *_ in tables):
         raise source.truncated("the section 'Interface'")
-    if outline.cosim_line is not None:
+    if outline.printed and outline.cosim_line is None:
+        raise source.truncated("the outcome of the co-simulation")
+    if outline.cosim_line is not None and source.lines[outline.cosim_line].strip().endswith("RESULT:"):
         cosim = read_cosim_table(source, outline.cosim_line + 1)
         figures |= {"cosim_status": cosim.status, "note": f"co-simulated: {cosim.describe()}"}
     return Report(
@@ -81,7 +84,7 @@ def read_csynth_text(source: Source) -> Report:
         tool=outline.tool,
         tool_version=tool_version,
         part=part,
-        product_family=header.get("product family", (0, ""))[1] or None,
+        product_family=family,
         top=outline.top or None,
         modules=_modules(source, tables),
         fifos=_fifos(source, tables),
@@ -131,7 +134,7 @@ def _outline(source: Source) -> _Outline:
             heading = key.strip().lower()
         elif text.startswith("|"):
             raise source.error(number, "a table's line without the rule above it; corrupted")
-        elif printed and text == "CO-SIMULATION RESULT:":
+        elif printed and text in {"CO-SIMULATION RESULT:", "Co-simulation report not found."}:
             cosim_line = number
             break
         number += 1
@@ -215,7 +218,7 @@ def _utilization(source: Source, grid: Grid) -> dict[str, object]:
         for name, values in (("Total", total), ("Available", available)):
             if values[field] is None:
                 raise source.error(rows[name.lower()].line, f"{name} {field}: no figure")
-    _check_sums(source, grid, total, rows)
+    _check_sums(source, grid, rows["total"], _ALWAYS)
     _check_shares(source, grid, total, available, rows.get("utilization (%)"))
     found: dict[str, object] = dict(total)
     found |= {f"available_{field}": available[field] for field in RESOURCES}
@@ -226,18 +229,31 @@ def _utilization(source: Source, grid: Grid) -> dict[str, object]:
     return found
 
 
-def _check_sums(source: Source, grid: Grid, total: dict[str, int | None], rows: dict[str, Row]) -> None:
+def _check_sums(source: Source, grid: Grid, total: Row, always: tuple[str, ...]) -> None:
     """The rows above "Total" add up to it; where they do not, lines or columns are mixed up."""
-    parts = [row for row in grid.rows if row.line < rows["total"].line]
-    if not parts:
-        raise source.error(rows["total"].line, "utilization: no rows above 'Total'")
     sums = dict.fromkeys(RESOURCES, 0)
-    for row in parts:
-        for field, value in resources_of(source, grid, row).items():
-            sums[field] += value or 0
-    for field, value in total.items():
+    for row in grid.rows:
+        if row.line < total.line:
+            for field, value in resources_of(source, grid, row, always).items():
+                sums[field] += value or 0
+    for field, value in resources_of(source, grid, total, always).items():
         if value is not None and value != sums[field]:
-            raise source.error(rows["total"].line, f"Total {field} is {value}, its parts add up to {sums[field]}")
+            raise source.error(total.line, f"Total {field} is {value}, its parts add up to {sums[field]}")
+
+
+def _named_rows(source: Source, grid: Grid, column: int, always: tuple[str, ...]) -> dict[str, Row]:
+    """The rows of a detailed utilization table by name, without its "Total", which they add up to."""
+    rows: dict[str, Row] = {}
+    for row in grid.rows:
+        name = row.cells[column].strip()
+        if name in rows:
+            raise source.error(row.line, f"a second row {q.quote(name)}; mixed up")
+        rows[name] = row
+    total = rows.pop("Total", None)
+    if total is None:
+        raise source.error(grid.end - 1, "the table has no row 'Total'; truncated or mixed up")
+    _check_sums(source, grid, total, always)
+    return rows
 
 
 def _check_shares(
@@ -263,23 +279,31 @@ def _check_shares(
 
 
 def _modules(source: Source, tables: dict[TableKey, int]) -> tuple[Module, ...]:
-    """The instances in the module, with their latency and resources."""
+    """The instances in the module, with their resources and, where listed, their latency."""
+    start = tables.get(("utilization estimates", "", True, "instance"))
+    timed = tables.get(("performance estimates", "latency", True, "instance"))
     found: dict[str, dict[str, object]] = {}
-    for section, part in (("performance estimates", "latency"), ("utilization estimates", "")):
-        start = tables.get((section, part, True, "instance"))
-        if start is None:
-            continue
+    if start is not None:
         grid = read_grid(source, start)
-        instance, module = grid.column("instance"), grid.column("module")
-        if instance is None or module is None:
-            raise source.error(start + 1, "wanted the columns Instance and Module")
+        instance, module = _instance_columns(source, grid)
+        for name, row in _named_rows(source, grid, instance, _ALWAYS).items():
+            found[name] = {"name": row.cells[module].strip(), "instance": name, **resources_of(source, grid, row)}
+    if timed is not None:
+        grid = read_grid(source, timed)
+        instance, _ = _instance_columns(source, grid)
         for row in grid.rows:
             name = row.cells[instance].strip()
-            if name.lower() == "total":
-                continue
-            entry = found.setdefault(name, {"name": row.cells[module].strip(), "instance": name})
-            entry |= _latency(source, grid, row) if part else resources_of(source, grid, row)
+            if name not in found:
+                raise source.error(row.line, f"{q.quote(name)} has no utilization; truncated or mixed up")
+            found[name] |= _latency(source, grid, row)
     return tuple(Module(**entry) for entry in found.values())  # type: ignore[arg-type]
+
+
+def _instance_columns(source: Source, grid: Grid) -> tuple[int, int]:
+    instance, module = grid.column("instance"), grid.column("module")
+    if instance is None or module is None:
+        raise source.error(grid.line + 1, "wanted the columns Instance and Module")
+    return instance, module
 
 
 def _fifos(source: Source, tables: dict[TableKey, int]) -> tuple[Fifo, ...]:
@@ -297,9 +321,7 @@ def _fifos(source: Source, tables: dict[TableKey, int]) -> tuple[Fifo, ...]:
     if name is None or depth is None or bits is None:
         raise source.error(start + 1, "FIFO: wanted the columns Name, Depth, Bits")
     fifos = []
-    for row in grid.rows:
-        if row.cells[name].strip().lower() == "total":
-            continue
+    for text, row in _named_rows(source, grid, name, ()).items():
         deep = source.required(row.line, "FIFO depth", q.count, row.cells[depth])
         wide = source.required(row.line, "FIFO bits", q.count, row.cells[bits])
         product = None if size is None else source.figure(row.line, "FIFO size", q.count, row.cells[size])
@@ -307,5 +329,5 @@ def _fifos(source: Source, tables: dict[TableKey, int]) -> tuple[Fifo, ...]:
             raise source.error(row.line, f"FIFO size {product} is not depth {deep} times bits {wide}")
         found = resources_of(source, grid, row, always=())
         del found["dsp"]
-        fifos.append(Fifo(name=row.cells[name].strip(), depth=deep, bits=wide, **found))
+        fifos.append(Fifo(name=text, depth=deep, bits=wide, **found))
     return tuple(fifos)

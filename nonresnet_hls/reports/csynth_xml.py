@@ -45,7 +45,7 @@ def read_csynth_xml(source: Source, root: Element) -> Report:
     latency = _needed(source, root, "PerformanceEstimates/SummaryOfOverallLatency")
     estimate = _needed(source, root, "PerformanceEstimates/SummaryOfTimingAnalysis/EstimatedClockPeriod")
     target = _needed(source, user, "TargetClockPeriod")
-    uncertainty = user.find("ClockUncertainty")
+    uncertainty = _needed(source, user, "ClockUncertainty")
     unit_element = user.find("unit")
     unit = unit_element.text if unit_element else "ns"
     if unit not in {"ps", "ns", "us"}:
@@ -53,7 +53,8 @@ def read_csynth_xml(source: Source, root: Element) -> Report:
     pipeline = root.find("PerformanceEstimates/PipelineType") or latency.find("PipelineType")
     used = resources_of(source, _needed(source, root, "AreaEstimates/Resources"))
     available = resources_of(source, _needed(source, root, "AreaEstimates/AvailableResources"))
-    family = user.find("ProductFamily")
+    if (used["uram"] is None) != (available["uram"] is None):
+        raise source.error(root.line, "<URAM> among the used or the available resources only; truncated or mixed up")
     modules = root.find("ModuleInformation")
     return Report(
         path=source.name,
@@ -61,11 +62,11 @@ def read_csynth_xml(source: Source, root: Element) -> Report:
         stage=Stage.CSYNTH,
         tool_version=tool_version,
         part=_text(source, _needed(source, user, "Part")),
-        product_family=family.text or None if family else None,
+        product_family=_text(source, _needed(source, user, "ProductFamily")),
         top=_text(source, _needed(source, user, "TopModelName")),
         pipeline_type=pipeline.text or None if pipeline else None,
         clock_target_ns=_period(source, target, unit),
-        clock_uncertainty_ns=_period(source, uncertainty, unit) if uncertainty else None,
+        clock_uncertainty_ns=_period(source, uncertainty, unit),
         clock_estimate_ns=_period(source, estimate, unit),
         **_cycles(source, latency),  # type: ignore[arg-type]
         **used,

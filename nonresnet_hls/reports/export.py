@@ -22,7 +22,7 @@ from nonresnet_hls.reports.xmltree import Element
 
 _KEY = re.compile(r"([A-Za-z][A-Za-z -]{0,40}?)\s*:\s*(.*)")
 _RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM", "uram": "URAM", "srl": "SRL"}
-_NEEDED = ("lut", "ff", "dsp", "bram_18k")
+_NEEDED = ("lut", "ff", "dsp", "bram_18k", "srl")
 _VERDICTS = {"timing met", "timing not met", "no sequential path"}
 IMPLEMENTED = "after place and route"
 SYNTHESIZED = "after synthesis"
@@ -63,7 +63,7 @@ def read_export_text(source: Source) -> Report:
         if key.lower() in values:
             line, text = values[key.lower()]
             used[field] = source.required(line, key, q.count, text)
-        elif field in _NEEDED:
+        elif field in _NEEDED or (field == "uram" and version >= "2018.2"):  # before, only where it is not 0
             raise source.truncated(f"{key!r}")
     if "cp required" not in values or "cp achieved post-synthesis" not in values or not verdict:
         raise source.truncated("the final timing")
@@ -101,8 +101,8 @@ def read_export_xml(source: Source, root: Element) -> Report:
     """
     timing, used = root.find("TimingReport"), root.find("AreaReport/Resources")
     limits = root.find("AreaReport/AvailableResources")
-    if timing is None or used is None:
-        raise source.error(root.line, "wanted <TimingReport> and <AreaReport> with <Resources>; truncated or mixed up")
+    if timing is None or used is None or limits is None:
+        raise source.error(root.line, "wanted <TimingReport> and <AreaReport> with <Resources> and <AvailableResources>; truncated or mixed up")
     figures: dict[str, object] = {}
     for field, key in _RESOURCES.items():
         element = used.find(key)
@@ -111,9 +111,13 @@ def read_export_xml(source: Source, root: Element) -> Report:
         elif field in _NEEDED:
             raise source.error(used.line, f"<Resources> has no <{key}>")
     for field, tags in RESOURCE_TAGS.items():
-        element = next((e for e in limits.children if e.tag in tags), None) if limits else None
+        element = next((e for e in limits.children if e.tag in tags), None)
         if element is not None:
             figures[f"available_{field}"] = source.required(element.line, element.tag, q.count, element.text)
+        elif field in figures:
+            raise source.error(limits.line, f"<AvailableResources> has no <{tags[0]}>; truncated or mixed up")
+        if element is not None and field not in figures:
+            raise source.error(used.line, f"<Resources> has no <{tags[0]}>; truncated or mixed up")
     target, achieved = timing.find("TargetClockPeriod"), timing.find("AchievedClockPeriod")
     if target is None or achieved is None:
         raise source.error(timing.line, "<TimingReport> has no <TargetClockPeriod> or no <AchievedClockPeriod>")

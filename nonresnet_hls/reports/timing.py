@@ -58,6 +58,7 @@ def read_timing_summary(source: Source) -> Report:
     worst = min((value for name, value in figures.items() if value is not None), default=0.0)
     if verdict.startswith(_MET) and worst < 0:
         raise source.error(labels_line + 2, f"a slack of {worst} ns, yet the constraints are said to be met")
+    _paths(source)
     return Report(
         path=source.name,
         kind=Kind.TIMING_SUMMARY,
@@ -84,7 +85,7 @@ def _only_clock(source: Source, start: int) -> float | None:
         text = source.lines[number].strip()
         if text.startswith("Clock") and "Period(ns)" in text:
             in_table = True
-        elif text.startswith("|"):
+        elif text.startswith("|") and text.strip("|- "):
             break
         elif in_table and "}" in text:
             cells = text.rpartition("}")[2].split()
@@ -101,22 +102,7 @@ def read_timing_paths(source: Source) -> Report:
         ReportError: truncated or corrupted.
     """
     header = read_header(source)
-    slacks: list[float] = []
-    closed = opened = 0
-    for number, line in enumerate(source.lines):
-        text = line.strip()
-        if text.startswith("Slack"):
-            match = _SLACK.fullmatch(text)
-            if not match:
-                raise source.error(number, f"wanted 'Slack (MET) : ... ns', got {q.quote(text)}")
-            opened += 1
-            value = source.figure(number, "slack", q.decimal, match[1])
-            if value is not None:
-                slacks.append(value)
-        elif _CLOSING.fullmatch(text):
-            closed += 1
-    if opened > closed:
-        raise source.truncated("the end of its last path")
+    slacks, opened = _paths(source)
     if not opened and not any("No timing paths" in line for line in source.lines):
         raise source.truncated("the first path")
     return Report(
@@ -129,3 +115,25 @@ def read_timing_paths(source: Source) -> Report:
         top=header.design,
         path_slack_ns=min(slacks, default=None),
     )
+
+
+def _paths(source: Source) -> tuple[list[float], int]:
+    """The slacks of the paths listed in detail, and the number of paths; each ends with its slack again."""
+    slacks: list[float] = []
+    unconstrained = closed = 0
+    for number, line in enumerate(source.lines):
+        text = line.strip()
+        if text.startswith("Slack"):
+            match = _SLACK.fullmatch(text)
+            if not match:
+                raise source.error(number, f"wanted 'Slack (MET) : ... ns', got {q.quote(text)}")
+            value = source.figure(number, "slack", q.decimal, match[1])
+            if value is not None:  # "inf": an unconstrained path, which ends without a slack
+                slacks.append(value)
+            else:
+                unconstrained += 1
+        elif text.startswith("slack") and _CLOSING.fullmatch(text):
+            closed += 1
+    if len(slacks) > closed:
+        raise source.truncated("the end of its last path")
+    return slacks, len(slacks) + unconstrained

@@ -115,15 +115,21 @@ def _flat(source: Source, header: Header, grids: list[Grid]) -> Report:
             available[field] = source.figure(row.line, f"available {field}", read, row.cells[limit])
             if share is not None:
                 _check_share(source, row, field, used[field], available[field], row.cells[share])
-    for field in _NEEDED:
-        if field not in used:
-            raise source.error(grids[0].line, f"no row for {field}; truncated or mixed up")
+    _check_complete(source, grids[0], used)
     return Report(
         kind=Kind.UTILIZATION,
         **_common(source, header),  # type: ignore[arg-type]
         **used,  # type: ignore[arg-type]
         **{f"available_{f}": available.get(f) for f in ("bram_18k", "dsp", "ff", "lut", "uram")},  # type: ignore[arg-type]
     )
+
+
+def _check_complete(source: Source, grid: Grid, used: dict[str, int | None]) -> None:
+    for field in _NEEDED:
+        if field not in used:
+            raise source.error(grid.line, f"no row for {field}; truncated or mixed up")
+    if ("ramb36" in used) != ("ramb18" in used):
+        raise source.error(grid.line, "a row for one size of block RAM only; truncated or mixed up")
 
 
 def _check_share(
@@ -148,9 +154,7 @@ def _per_slr(source: Source, header: Header, grids: list[Grid]) -> Report:
                 continue
             read = _reader(field)
             used[field] = sum(source.required(row.line, field, read, row.cells[slr]) for slr in slrs)
-    for field in _NEEDED:
-        if field not in used:
-            raise source.error(grids[0].line, f"no row for {field}; truncated or mixed up")
+    _check_complete(source, grids[0], used)
     return Report(
         kind=Kind.UTILIZATION_SLR,
         note="sum over the SLRs",

@@ -20,7 +20,7 @@ COMMANDS: tuple[str, ...] = ("report",)
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nonresnet-hls",
-        description="Remove the skips of residual Keras networks and turn them into bit-exact hls4ml projects.",
+        description="Remove the skips of residual Keras networks; turn them into bit-exact hls4ml projects.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

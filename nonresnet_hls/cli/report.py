@@ -1,7 +1,7 @@
 """Read reports of Vivado HLS, Vitis HLS, Vivado, FINN and Yosys, whichever lie below the given paths.
 
-One row per design and tool stage; what a report does not say stays empty (JSON: null). Exit status 1: some report
-below a folder is broken, the others are shown; 2: a path is no report.
+One row per design and tool stage; what a report does not say stays empty (JSON: null). Exit status 1: some
+report below a folder is broken, the others are shown; 2: a path is no report.
 """
 
 import argparse
@@ -31,7 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--format", choices=FORMATS, default="table", help="default: %(default)s")
-    form.add_argument("--json", action="store_const", const="json", dest="format", help="short for --format json")
+    form.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="short for --format json"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -74,9 +76,9 @@ def run(args: argparse.Namespace) -> int:
     else:
         per_file = form is Format.JSON and not args.merge
         _print(render(report_table(merged), report_rows(found if per_file else merged), form))
-    for error in [*broken, *refused]:
+    for message in [*broken, *refused]:
         sys.stdout.flush()
-        print(f"nonresnet-hls: {error}", file=sys.stderr)
+        print(f"nonresnet-hls: {message}", file=sys.stderr)
     return 2 if refused else 1 if broken else 0
 
 

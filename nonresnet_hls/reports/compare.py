@@ -56,7 +56,9 @@ def compare(reports: Iterable[Report]) -> list[Comparison]:
     rows = given if all(report.kind is Kind.MERGED for report in given) else merge(given)
     designs = tuple(dict.fromkeys(row.design or "" for row in rows))
     if len(designs) < 2:
-        raise ReportError(f"comparing wants two designs, got {len(designs)} ({', '.join(designs) or 'no reports'})")
+        raise ReportError(
+            f"comparing wants two designs, got {len(designs)} ({', '.join(designs) or 'no reports'})"
+        )
     found = []
     for stage in Stage:
         there = {row.design or "": row for row in rows if row.stage is stage}

@@ -13,6 +13,7 @@ From a single transaction no interval can be measured: the table says NA, the ot
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.grid import Grid, Row, is_table_line, read_grid
@@ -103,12 +104,12 @@ def read_cosim_table(source: Source, start: int) -> Cosimulation:
     return Cosimulation(status=", ".join(text for _, text in outcomes) or None, **best)
 
 
-def _nothing() -> dict[str, int | None]:
+def _nothing() -> dict[str, Any]:
     names = ("latency_min", "latency_max", "interval_min", "interval_max", "total")
     return {f"{name}_cycles": None for name in names}
 
 
-def _cycles(source: Source, grid: Grid, row: Row) -> dict[str, int | None]:
+def _cycles(source: Source, grid: Grid, row: Row) -> dict[str, Any]:
     found = _nothing()
     for column, label in enumerate(grid.labels):
         words = label.replace("(clock cycles)", "").split()
@@ -203,7 +204,7 @@ def read_latencies(source: Source) -> Report:
     for name in ("MAX_LATENCY", "MIN_LATENCY", "MAX_THROUGHPUT", "MIN_THROUGHPUT"):
         if name not in found:
             raise source.truncated(f"${name}")
-    cycles = {
+    cycles: dict[str, Any] = {
         "latency_min_cycles": found["MIN_LATENCY"],
         "latency_max_cycles": found["MAX_LATENCY"],
         # 0 stands for: a single transaction, nothing measured.

@@ -16,6 +16,7 @@ resource that is not used as well as for an unknown figure, so it stays open too
 """
 
 import re
+from typing import Any
 
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.grid import Grid, end_of_table, read_grid
@@ -89,7 +90,9 @@ def read_csynth_summary(source: Source) -> Report:
     whole = modules[0]
     depths = [len(text) - len(text.lstrip(" |")) for text in (source.lines[row.line] for row in grid.rows)]
     if whole.name != top or depths.count(depths[0]) > 1:
-        raise source.error(grid.rows[0].line, f"wanted one row {q.quote(top)} with the others below it; mixed up")
+        raise source.error(
+            grid.rows[0].line, f"wanted one row {q.quote(top)} with the others below it; mixed up"
+        )
     return Report(
         path=source.name,
         kind=Kind.CSYNTH_SUMMARY,
@@ -130,7 +133,7 @@ def _modules(source: Source, grid: Grid) -> tuple[Module, ...]:
             continue
         if not name.startswith("+ "):
             raise source.error(row.line, f"wanted '+ module' or 'o loop', got {q.quote(name)}")
-        figures = {
+        figures: dict[str, Any] = {
             field: source.figure(row.line, field, q.count_with_share, row.cells[column])
             for field, column in columns.items()
         }

@@ -1,17 +1,18 @@
 """`<module>_csynth.rpt` of Vivado HLS and Vitis HLS, for the top and for every module.
 
-    == Vivado HLS Report for 'myproject'
-    * Version:        2019.2 (Build 2704478 on Wed Nov 06 22:10:23 MST 2019)
-    * Target device:  xcu50-fsvh2104-2L-e
-    == Performance Estimates
-    + Timing (ns):   * Summary:   |ap_clk  |   5.00|      4.33|        0.62|
-    + Latency (clock cycles):   * Summary:   |   12|   12|    1|    1| function |
-    == Utilization Estimates
-    * Summary:   |Total            |        1|    163|    4769|    4047|
+== Vivado HLS Report for 'myproject'
+* Version:        2019.2 (Build 2704478 on Wed Nov 06 22:10:23 MST 2019)
+* Target device:  xcu50-fsvh2104-2L-e
+== Performance Estimates
++ Timing (ns):   * Summary:   |ap_clk  |   5.00|      4.33|        0.62|
++ Latency (clock cycles):   * Summary:   |   12|   12|    1|    1| function |
+== Utilization Estimates
+* Summary:   |Total            |        1|    163|    4769|    4047|
 """
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.cosim import read_cosim_table
@@ -88,7 +89,7 @@ def read_csynth_text(source: Source) -> Report:
         top=outline.top or None,
         modules=_modules(source, tables),
         fifos=_fifos(source, tables),
-        **figures,  # type: ignore[arg-type]
+        **figures,
     )
 
 
@@ -147,7 +148,7 @@ def _table(source: Source, tables: dict[TableKey, int], key: TableKey) -> Grid:
     return read_grid(source, tables[key])
 
 
-def _timing(source: Source, grid: Grid) -> dict[str, object]:
+def _timing(source: Source, grid: Grid) -> dict[str, Any]:
     clock, target = grid.column("clock"), grid.column("target")
     estimated, uncertainty = grid.column("estimated"), grid.column("uncertainty")
     if clock is None or target is None or estimated is None:
@@ -164,9 +165,9 @@ def _timing(source: Source, grid: Grid) -> dict[str, object]:
     }
 
 
-def _latency(source: Source, grid: Grid, row: Row) -> dict[str, object]:
+def _latency(source: Source, grid: Grid, row: Row) -> dict[str, Any]:
     """Latency, interval and pipeline type of a row of a latency table."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for field, labels in {
         "latency_min_cycles": ("latency (cycles) min", "latency min"),
         "latency_max_cycles": ("latency (cycles) max", "latency max"),
@@ -186,11 +187,9 @@ def _latency(source: Source, grid: Grid, row: Row) -> dict[str, object]:
     return found
 
 
-def resources_of(
-    source: Source, grid: Grid, row: Row, always: tuple[str, ...] = _ALWAYS
-) -> dict[str, int | None]:
+def resources_of(source: Source, grid: Grid, row: Row, always: tuple[str, ...] = _ALWAYS) -> dict[str, Any]:
     """The resources in a row of a utilization table; a column that this version lacks gives None."""
-    found: dict[str, int | None] = {}
+    found: dict[str, Any] = {}
     for field in RESOURCES:
         column = grid.column(*RESOURCE_LABELS[field])
         if column is None:
@@ -202,7 +201,7 @@ def resources_of(
     return found
 
 
-def _utilization(source: Source, grid: Grid) -> dict[str, object]:
+def _utilization(source: Source, grid: Grid) -> dict[str, Any]:
     rows: dict[str, Row] = {}
     for row in grid.rows:
         name = " ".join(row.cells[0].split()).lower()
@@ -220,7 +219,7 @@ def _utilization(source: Source, grid: Grid) -> dict[str, object]:
                 raise source.error(rows[name.lower()].line, f"{name} {field}: no figure")
     _check_sums(source, grid, rows["total"], _ALWAYS)
     _check_shares(source, grid, total, available, rows.get("utilization (%)"))
-    found: dict[str, object] = dict(total)
+    found: dict[str, Any] = dict(total)
     found |= {f"available_{field}": available[field] for field in RESOURCES}
     if "available slr" in rows:
         slr = resources_of(source, grid, rows["available slr"])
@@ -282,12 +281,16 @@ def _modules(source: Source, tables: dict[TableKey, int]) -> tuple[Module, ...]:
     """The instances in the module, with their resources and, where listed, their latency."""
     start = tables.get(("utilization estimates", "", True, "instance"))
     timed = tables.get(("performance estimates", "latency", True, "instance"))
-    found: dict[str, dict[str, object]] = {}
+    found: dict[str, dict[str, Any]] = {}
     if start is not None:
         grid = read_grid(source, start)
         instance, module = _instance_columns(source, grid)
         for name, row in _named_rows(source, grid, instance, _ALWAYS).items():
-            found[name] = {"name": row.cells[module].strip(), "instance": name, **resources_of(source, grid, row)}
+            found[name] = {
+                "name": row.cells[module].strip(),
+                "instance": name,
+                **resources_of(source, grid, row),
+            }
     if timed is not None:
         grid = read_grid(source, timed)
         instance, _ = _instance_columns(source, grid)
@@ -296,7 +299,7 @@ def _modules(source: Source, tables: dict[TableKey, int]) -> tuple[Module, ...]:
             if name not in found:
                 raise source.error(row.line, f"{q.quote(name)} has no utilization; truncated or mixed up")
             found[name] |= _latency(source, grid, row)
-    return tuple(Module(**entry) for entry in found.values())  # type: ignore[arg-type]
+    return tuple(Module(**entry) for entry in found.values())
 
 
 def _instance_columns(source: Source, grid: Grid) -> tuple[int, int]:

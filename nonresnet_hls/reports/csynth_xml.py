@@ -10,6 +10,8 @@
 The XML does not name the tool. It writes "undef" where the text writes "?".
 """
 
+from typing import Any
+
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.source import Source
 from nonresnet_hls.reports.values import RESOURCES, Kind, Module, Report, Stage
@@ -54,7 +56,9 @@ def read_csynth_xml(source: Source, root: Element) -> Report:
     used = resources_of(source, _needed(source, root, "AreaEstimates/Resources"))
     available = resources_of(source, _needed(source, root, "AreaEstimates/AvailableResources"))
     if (used["uram"] is None) != (available["uram"] is None):
-        raise source.error(root.line, "<URAM> among the used or the available resources only; truncated or mixed up")
+        raise source.error(
+            root.line, "<URAM> among the used or the available resources only; truncated or mixed up"
+        )
     modules = root.find("ModuleInformation")
     return Report(
         path=source.name,
@@ -68,9 +72,9 @@ def read_csynth_xml(source: Source, root: Element) -> Report:
         clock_target_ns=_period(source, target, unit),
         clock_uncertainty_ns=_period(source, uncertainty, unit),
         clock_estimate_ns=_period(source, estimate, unit),
-        **_cycles(source, latency),  # type: ignore[arg-type]
+        **_cycles(source, latency),
         **used,
-        **{f"available_{name}": value for name, value in available.items()},  # type: ignore[arg-type]
+        **{f"available_{name}": value for name, value in available.items()},
         modules=tuple(_module(source, m, unit) for m in modules.each("Module")) if modules else (),
     )
 
@@ -111,7 +115,7 @@ def _count(source: Source, element: Element) -> int | None:
     return source.figure(element.line, element.tag, q.count, element.text)
 
 
-def _cycles(source: Source, latency: Element) -> dict[str, int | None]:
+def _cycles(source: Source, latency: Element) -> dict[str, Any]:
     """Latency and interval; the interval is written in one of three ways, by version and level."""
     found = {
         "latency_min_cycles": _count(source, _needed(source, latency, "Best-caseLatency")),
@@ -143,9 +147,9 @@ def _end(source: Source, element: Element, which: int) -> int | None:
     return source.figure(element.line, element.tag, q.count, text)
 
 
-def resources_of(source: Source, parent: Element) -> dict[str, int | None]:
+def resources_of(source: Source, parent: Element) -> dict[str, Any]:
     """BRAM (18 Kbit), DSP, FF, LUT, URAM under `parent`; URAM is absent before the devices had it."""
-    found: dict[str, int | None] = {}
+    found: dict[str, Any] = {}
     for field, tags in RESOURCE_TAGS.items():
         present = [child for child in parent.children if child.tag in tags]
         if len(present) > 1:
@@ -157,7 +161,9 @@ def resources_of(source: Source, parent: Element) -> dict[str, int | None]:
             continue
         found[field] = _count(source, present[0])
         if found[field] is None:
-            raise source.error(present[0].line, f"<{present[0].tag}>: wanted a count, got {present[0].text!r}")
+            raise source.error(
+                present[0].line, f"<{present[0].tag}>: wanted a count, got {present[0].text!r}"
+            )
     return found
 
 
@@ -168,7 +174,7 @@ def _module(source: Source, module: Element, unit: str) -> Module:
     target, estimate = timing.find("TargetClockPeriod"), timing.find("EstimatedClockPeriod")
     pipeline = latency.find("PipelineType")
     resources = module.find("AreaEstimates/Resources")
-    used: dict[str, int | None] = dict.fromkeys(RESOURCES)
+    used: dict[str, Any] = dict.fromkeys(RESOURCES)
     if resources is not None:
         for field, tags in RESOURCE_TAGS.items():
             present = next((child for child in resources.children if child.tag in tags), None)
@@ -178,6 +184,6 @@ def _module(source: Source, module: Element, unit: str) -> Module:
         pipeline_type=pipeline.text or None if pipeline else None,
         clock_target_ns=_period(source, target, unit) if target else None,
         clock_estimate_ns=_period(source, estimate, unit) if estimate else None,
-        **_cycles(source, latency),  # type: ignore[arg-type]
+        **_cycles(source, latency),
         **used,
     )

@@ -1,18 +1,19 @@
 """What `export_design -flow syn` or `-flow impl` writes: Vivado's figures for the exported design.
 
-    Implementation tool: Xilinx Vivado v.2019.2
-    Device target:       xczu5ev-sfvc784-2LV-e
-    #=== Post-Synthesis Resource usage ===          or Post-Implementation
-    LUT:          26083
-    BRAM:            54                             blocks of 18 Kbit
-    #=== Final timing ===
-    CP required:    5.000
-    CP achieved post-synthesis:    4.303
-    CP achieved post-implementation:    4.840       after -flow impl only
-    Timing met
+Implementation tool: Xilinx Vivado v.2019.2
+Device target:       xczu5ev-sfvc784-2LV-e
+#=== Post-Synthesis Resource usage ===          or Post-Implementation
+LUT:          26083
+BRAM:            54                             blocks of 18 Kbit
+#=== Final timing ===
+CP required:    5.000
+CP achieved post-synthesis:    4.303
+CP achieved post-implementation:    4.840       after -flow impl only
+Timing met
 """
 
 import re
+from typing import Any
 
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.csynth_xml import RESOURCE_TAGS
@@ -37,8 +38,7 @@ def read_export_text(source: Source) -> Report:
     values: dict[str, tuple[int, str]] = {}
     usage = None
     verdict = False
-    for number, line in enumerate(source.lines):
-        text = line.strip()
+    for number, text in enumerate(line.strip() for line in source.lines):
         match = _KEY.fullmatch(text)
         if text.startswith("#==="):
             if "resource usage" in text.lower():
@@ -58,7 +58,7 @@ def read_export_text(source: Source) -> Report:
         raise source.error(line, f"Implementation tool: wanted Vivado and its version, got {q.quote(tool)}")
     if usage is None:
         raise source.truncated("the resource usage")
-    used: dict[str, int | None] = {}
+    used: dict[str, Any] = {}
     for field, key in _RESOURCES.items():
         if key.lower() in values:
             line, text = values[key.lower()]
@@ -81,7 +81,9 @@ def read_export_text(source: Source) -> Report:
         tool="Vivado",
         tool_version=version,
         part=device,
-        clock_target_ns=source.required(values["cp required"][0], "CP required", q.decimal, values["cp required"][1]),
+        clock_target_ns=source.required(
+            values["cp required"][0], "CP required", q.decimal, values["cp required"][1]
+        ),
         clock_estimate_ns=source.figure(values[achieved][0], achieved, q.decimal, values[achieved][1]),
         note=IMPLEMENTED if routed else SYNTHESIZED,
         **used,
@@ -102,8 +104,11 @@ def read_export_xml(source: Source, root: Element) -> Report:
     timing, used = root.find("TimingReport"), root.find("AreaReport/Resources")
     limits = root.find("AreaReport/AvailableResources")
     if timing is None or used is None or limits is None:
-        raise source.error(root.line, "wanted <TimingReport> and <AreaReport> with <Resources> and <AvailableResources>; truncated or mixed up")
-    figures: dict[str, object] = {}
+        raise source.error(
+            root.line,
+            "wanted <TimingReport>, <AreaReport>, <Resources>, <AvailableResources>; truncated",
+        )
+    figures: dict[str, Any] = {}
     for field, key in _RESOURCES.items():
         element = used.find(key)
         if element is not None:
@@ -120,7 +125,9 @@ def read_export_xml(source: Source, root: Element) -> Report:
             raise source.error(used.line, f"<Resources> has no <{tags[0]}>; truncated or mixed up")
     target, achieved = timing.find("TargetClockPeriod"), timing.find("AchievedClockPeriod")
     if target is None or achieved is None:
-        raise source.error(timing.line, "<TimingReport> has no <TargetClockPeriod> or no <AchievedClockPeriod>")
+        raise source.error(
+            timing.line, "<TimingReport> has no <TargetClockPeriod> or no <AchievedClockPeriod>"
+        )
     slack = timing.find("WNS_FINAL")
     version, run = root.find("RunData/VIVADO_VERSION"), root.find("RunData/RUN_TYPE")
     return Report(
@@ -132,6 +139,8 @@ def read_export_xml(source: Source, root: Element) -> Report:
         clock_target_ns=source.required(target.line, target.tag, q.decimal, target.text),
         clock_estimate_ns=source.figure(achieved.line, achieved.tag, q.decimal, achieved.text),
         wns_ns=source.figure(slack.line, slack.tag, q.decimal, slack.text) if slack else None,
-        note={"impl": IMPLEMENTED, "synth": SYNTHESIZED, "syn": SYNTHESIZED}.get(run.text.lower()) if run else None,
-        **figures,  # type: ignore[arg-type]
+        note={"impl": IMPLEMENTED, "synth": SYNTHESIZED, "syn": SYNTHESIZED}.get(run.text.lower())
+        if run
+        else None,
+        **figures,
     )

@@ -1,11 +1,11 @@
 """FINN's `estimate_*.json`: figures of a model, no synthesis has taken place.
 
-    estimate_layer_resources.json      {"MVAU_hls_0": {"BRAM_18K": 5, "LUT": 1324, "URAM": 0, "DSP": 0, ...},
-                                        "total": {...}}
-    estimate_layer_cycles.json         {"MVAU_hls_0": 36864, ...}
-    estimate_network_performance.json  {"critical_path_cycles": 252, "max_cycles": 64,
-                                        "max_cycles_node_name": "MVAU_hls_0",
-                                        "estimated_throughput_fps": 1562500.0, "estimated_latency_ns": 2520.0}
+estimate_layer_resources.json      {"MVAU_hls_0": {"BRAM_18K": 5, "LUT": 1324, "URAM": 0, "DSP": 0, ...},
+"total": {...}}
+estimate_layer_cycles.json         {"MVAU_hls_0": 36864, ...}
+estimate_network_performance.json  {"critical_path_cycles": 252, "max_cycles": 64,
+"max_cycles_node_name": "MVAU_hls_0",
+"estimated_throughput_fps": 1562500.0, "estimated_latency_ns": 2520.0}
 """
 
 import math
@@ -71,14 +71,20 @@ def read_finn(source: Source, document: dict[str, Any], kind: Kind) -> Report:
     layers = {name: value for name, value in document.items() if name != "total"}
     modules = []
     for name, figures in layers.items():
-        found = {field: _resource(source, name, figures, key) for field, key in _RESOURCES.items()}
+        found: dict[str, Any] = {
+            field: _resource(source, name, figures, key) for field, key in _RESOURCES.items()
+        }
         modules.append(Module(name=name, **found))
-    total: dict[str, int | None] = dict.fromkeys(_RESOURCES)
+    total: dict[str, Any] = dict.fromkeys(_RESOURCES)
     if "total" in document:
         for field, key in _RESOURCES.items():
             total[field] = _resource(source, "total", document["total"], key)
             layered = [getattr(module, field) for module in modules]
-            if total[field] is not None and None not in layered and abs(sum(layered) - total[field]) > len(layered):
+            if (
+                total[field] is not None
+                and None not in layered
+                and abs(sum(layered) - total[field]) > len(layered)
+            ):
                 raise source.error(0, f"total {key} is {total[field]}, the layers add up to {sum(layered)}")
     return Report(
         path=source.name,
@@ -86,7 +92,7 @@ def read_finn(source: Source, document: dict[str, Any], kind: Kind) -> Report:
         stage=Stage.ESTIMATE,
         tool="FINN",
         modules=tuple(modules),
-        **total,  # type: ignore[arg-type]
+        **total,
     )
 
 
@@ -108,7 +114,9 @@ def _performance(source: Source, document: dict[str, Any]) -> Report:
         interval_min_cycles=interval,
         interval_max_cycles=interval,
         clock_target_ns=clock,
-        throughput_fps=None if throughput is None else _number(source, "estimated_throughput_fps", throughput),
+        throughput_fps=None
+        if throughput is None
+        else _number(source, "estimated_throughput_fps", throughput),
     )
 
 

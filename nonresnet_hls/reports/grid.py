@@ -14,6 +14,7 @@ Its columns are called "latency (cycles) min", "latency (cycles) max", "interval
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nonresnet_hls.reports.source import Source
 
@@ -127,7 +128,9 @@ def _labels(source: Source, marks: list[int], heading: range) -> tuple[str, ...]
         line = source.lines[heading[0]].strip()
         cells = line.split("|")
         if len(cells) != columns + 2:
-            raise source.error(heading[0], f"wanted a heading of {columns} cells, got {max(0, len(cells) - 2)}")
+            raise source.error(
+                heading[0], f"wanted a heading of {columns} cells, got {max(0, len(cells) - 2)}"
+            )
         return tuple(" ".join(cell.split()).lower() for cell in cells[1:-1])
     parts: list[list[str]] = [[] for _ in range(columns)]
     for number in heading:
@@ -135,7 +138,7 @@ def _labels(source: Source, marks: list[int], heading: range) -> tuple[str, ...]
         bars = [i for i, mark in enumerate(marks) if mark < len(line) and line[mark] in "|+"]
         if len(bars) < 2 or bars[0] != 0 or bars[-1] != columns:
             raise source.error(number, "the heading does not line up with the rule above it")
-        for left, right in zip(bars, bars[1:], strict=False):
+        for left, right in pairwise(bars):
             text = line[marks[left] + 1 : marks[right]].strip()
             if "|" in text:
                 raise source.error(number, "the heading does not line up with the rule above it")

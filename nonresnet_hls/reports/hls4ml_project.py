@@ -1,6 +1,6 @@
-"""What the sources of an hls4ml project say of its FIFOs: the layer that writes each, and which lie on a skip.
+"""What an hls4ml project's sources say of its FIFOs: the layer that writes each, and which lie on a skip.
 
-hls4ml writes one call per layer into `firmware/<project>.cpp`, in the order of the data, streams as arguments:
+hls4ml writes one call per layer into `firmware/<project>.cpp`, in the order of the data, with streams:
 
     nnet::clone_stream<layer5_t, layer5_t, 16384>(layer5_out, layer5_cpy1, layer5_cpy2); // clone_relu
     nnet::conv_2d_cl<layer5_t, layer6_t, config6>(layer5_cpy1, layer6_out, w6, b6); // conv2d_1
@@ -17,7 +17,9 @@ from pathlib import Path
 from nonresnet_hls.reports.layout import project_root
 from nonresnet_hls.reports.values import Fifo, Report
 
-_CALL = re.compile(r"\s*nnet::(\w{1,100})\s*<[^;]{1,2000}>\s*\(([^();]{1,4000})\)\s*;\s*(?://\s*(\S{1,200}))?")
+_CALL = re.compile(
+    r"\s*nnet::(\w{1,100})\s*<[^;]{1,2000}>\s*\(([^();]{1,4000})\)\s*;\s*(?://\s*(\S{1,200}))?"
+)
 _STREAM = re.compile(r"hls::stream<\s*[\w:]{1,100}\s*>\s*&?\s*(\w{1,200})")
 _COMMENT = re.compile(r"\s*//\s*(\w{1,200})\s*$")
 _JOINS = frozenset({"add", "add_pointwise"})
@@ -52,7 +54,7 @@ def annotate(report: Report, path: Path) -> Report:
 
 
 def _annotated(fifo: Fifo, streams: dict[str, Stream]) -> Fifo:
-    """By the longest stream's name that the FIFO's begins with: `layer10_out_V_data_0_V_U`, `layer10_out_U`."""
+    """By the longest stream's name that the FIFO's begins with: `layer10_out_V_data_0_V_U`."""
     name = fifo.name
     while name:
         if name in streams:
@@ -81,9 +83,7 @@ def streams_of_source(text: str) -> dict[str, Stream]:
     readers: dict[str, int] = {}
     for number, call in enumerate(calls):
         for stream in call.streams:
-            if stream in writers:
-                readers[stream] = number
-            elif _is_read_first(call, stream, calls[:number]):
+            if stream in writers or _is_read_first(call, stream, calls[:number]):
                 readers[stream] = number
             else:
                 writers[stream] = number
@@ -116,7 +116,11 @@ def _calls(text: str, declared: set[str]) -> list[_Call]:
 def _is_read_first(call: _Call, stream: str, before: list[_Call]) -> bool:
     """Whether `stream` is an input of the design: its first mention, and not among the call's outputs."""
     position = call.streams.index(stream)
-    inputs = 2 if call.function in _JOINS or call.function.startswith(("concatenate", "multiply", "subtract")) else 1
+    inputs = (
+        2
+        if call.function in _JOINS or call.function.startswith(("concatenate", "multiply", "subtract"))
+        else 1
+    )
     seen = {name for earlier in before for name in earlier.streams}
     return position < inputs and stream not in seen
 

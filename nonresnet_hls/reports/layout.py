@@ -1,10 +1,10 @@
 """Where in a project a report lies.
 
-    <root>/<name>_prj/<solution>/{syn,sim,impl,csim}/...        Vivado HLS, Vitis HLS
-    <root>/hls_component/<name>/hls/{syn,sim,impl}/...          Vitis' unified flow
-    <root>/hls_component/<name>/reports/hls_compile.rpt
-    <root>/<name>.runs/{synth_1,impl_1,...}/                     Vivado's own projects
-    <root>/vivado_hls.log, <root>/vivado_synth.rpt              beside the HLS project (hls4ml)
+<root>/<name>_prj/<solution>/{syn,sim,impl,csim}/...        Vivado HLS, Vitis HLS
+<root>/hls_component/<name>/hls/{syn,sim,impl}/...          Vitis' unified flow
+<root>/hls_component/<name>/reports/hls_compile.rpt
+<root>/<name>.runs/{synth_1,impl_1,...}/                     Vivado's own projects
+<root>/vivado_hls.log, <root>/vivado_synth.rpt              beside the HLS project (hls4ml)
 """
 
 from dataclasses import dataclass

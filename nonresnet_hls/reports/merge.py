@@ -1,9 +1,9 @@
 """One row per design and stage, from all the reports that speak of it.
 
-A design is a top in a solution (`layout`). Where reports of the same run disagree, the first in `_BELIEVED` that
-gives a figure is believed and the row's `choices` say so: the XML of a C synthesis before its text, because it
-is not rounded, and because for a top that is not pipelined Vivado HLS 2019.2 and 2020.1 print interval = latency
-in the text, where the next start is one cycle after the end (interval = latency + 1, as the XML has it).
+A design is a top in a solution (`layout`). Where reports of the same run disagree, the first in `_BELIEVED`
+that gives a figure is believed and the row's `choices` say so. The XML of a C synthesis comes before its text,
+because it is not rounded, and because for a top that is not pipelined Vivado HLS 2019.2 and 2020.1 print
+interval = latency in the text, where the next start is one cycle after the end (latency + 1, as the XML has it).
 """
 
 import os
@@ -99,7 +99,7 @@ def _merged(argument: str, group: Sequence[Report]) -> list[Report]:
 
 def _folder(base: Path, folder: Path) -> str:
     relative = Path(os.path.relpath(folder, base))
-    if relative == Path("."):
+    if relative == Path():
         return base.name or str(base)
     return folder.name if relative.parts[0] == ".." else relative.as_posix()
 
@@ -135,7 +135,11 @@ def _tops(place: Place, members: Sequence[Report]) -> list[str]:
     named = list(dict.fromkeys(report.top for report in csynth if report.top))
     if place.solution is not None:
         # csynth.xml and csynth.rpt are called after no module: they are the solution's.
-        whole = [r.top for r in csynth if re.search(r"(?:^|/)(?:csynth\.(?:xml|rpt)|hls_compile\.rpt)$", r.path) and r.top]
+        whole = [
+            r.top
+            for r in csynth
+            if re.search(r"(?:^|/)(?:csynth\.(?:xml|rpt)|hls_compile\.rpt)$", r.path) and r.top
+        ]
         told = _top_in_app(place.solution)
         if whole:
             return [whole[0]]
@@ -174,11 +178,13 @@ def _top_of(report: Report, tops: Sequence[str], main: str | None) -> str | None
     return next((top for top in longest_first if stem.startswith((f"{top}_", f"{top}."))), main)
 
 
-def _runs(place: Place, stage: Stage, top: str | None, group: Sequence[Report]) -> list[tuple[str, list[Report]]]:
+def _runs(
+    place: Place, stage: Stage, top: str | None, group: Sequence[Report]
+) -> list[tuple[str, list[Report]]]:
     """Reports of several runs that lie side by side, told apart by the rest of their names.
 
-    `a_util.rpt`, `a_timing.rpt`, `b_util.rpt` of the same top at the same stage are two runs. Within a solution
-    HLS ran once: a second report of a kind (of the export, say) speaks of the same.
+    `a_util.rpt`, `a_timing.rpt`, `b_util.rpt` of the same top at the same stage are two runs. Within a
+    solution HLS ran once: a second report of a kind (of the export, say) speaks of the same.
     """
     if place.solution is not None and stage in {Stage.CSYNTH, Stage.EXPORT, Stage.COSIM}:
         return [("", list(group))]
@@ -208,7 +214,9 @@ def _figures_key(report: Report) -> tuple[object, ...]:
     return tuple(getattr(report, name) for name in COLUMNS if name not in _OWN)
 
 
-def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modules: Sequence[Report]) -> Report:
+def _row(
+    name: str, stage: Stage, top: str | None, group: Sequence[Report], modules: Sequence[Report]
+) -> Report:
     ordered = sorted(group, key=_belief)
     first = ordered[0]
     figures: dict[str, Any] = {}
@@ -223,8 +231,12 @@ def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modu
         figures[column] = value
         other = next((r for r, v in given[1:] if v != value and r.kind is not Kind.HLS_LOG), None)
         if other is not None and column not in _OWN:
-            choices.append(f"{column}: {value} of {source.path}, not {getattr(other, column)} of {other.path}")
-    figures.setdefault("tool", _tool_by_version(figures.get("tool_version")) if stage is Stage.CSYNTH else None)
+            choices.append(
+                f"{column}: {value} of {source.path}, not {getattr(other, column)} of {other.path}"
+            )
+    figures.setdefault(
+        "tool", _tool_by_version(figures.get("tool_version")) if stage is Stage.CSYNTH else None
+    )
     notes = dict.fromkeys(report.note for report in ordered if report.note)
     return Report(
         path=first.path,
@@ -294,6 +306,8 @@ def _told_apart(rows: list[Report]) -> list[Report]:
     return [
         row
         if len(arguments[row.design]) == 1
-        else replace(row, design=row.argument if len(designs[row.argument]) == 1 else f"{row.argument}:{row.design}")
+        else replace(
+            row, design=row.argument if len(designs[row.argument]) == 1 else f"{row.argument}:{row.design}"
+        )
         for row in rows
     ]

@@ -1,9 +1,11 @@
 """Vivado's `report_power`.
 
-    | Total On-Chip Power (W)  | 7.252        |
-    | Dynamic (W)              | 6.612        |
-    | Device Static (W)        | 0.640        |
+| Total On-Chip Power (W)  | 7.252        |
+| Dynamic (W)              | 6.612        |
+| Device Static (W)        | 0.640        |
 """
+
+from typing import Any
 
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.grid import end_of_table, read_grid
@@ -35,7 +37,7 @@ def read_power(source: Source) -> Report:
     if number == len(source.lines):
         raise source.truncated("the table of the summary")
     grid = read_grid(source, number, headed=False)
-    figures: dict[str, float | None] = {}
+    figures: dict[str, Any] = {}
     for row in grid.rows:
         field = _ROWS.get(" ".join(row.cells[0].split()).lower())
         if field is not None and len(row.cells) > 1:

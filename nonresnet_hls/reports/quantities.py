@@ -1,15 +1,17 @@
-"""Figures as the tools print them, to numbers; a text that is no figure raises `NotAFigure`.
+"""Figures as the tools print them, to numbers; a text that is no figure raises `NotAFigureError`.
 
-Some reports carry decimal commas (the tool ran under such a locale), some thousands separators. A count has no
-fraction, so a comma in it separates thousands; clocks, slacks and block RAM tiles have none so large, so a comma
-in them is a decimal one.
+Some reports carry decimal commas (the tool ran under such a locale), some thousands separators. A count has
+no fraction, so a comma in it separates thousands; clocks, slacks and block RAM tiles are never so large, so a
+comma in them is a decimal one.
 """
 
 import re
 from decimal import Decimal
 
 # The tools' ways to say nothing.
-SAYS_NOTHING = frozenset({"", "-", "--", "---", "_", "?", "x", "na", "n/a", "undef", "undefined", "inf", "none"})
+SAYS_NOTHING = frozenset(
+    {"", "-", "--", "---", "_", "?", "x", "na", "n/a", "undef", "undefined", "inf", "none"}
+)
 # No device has so many of anything, and no simulation runs so long; a larger figure is a corrupted one.
 LARGEST = 2**53
 
@@ -18,11 +20,17 @@ _LEADING_COUNT = re.compile(r"([0-9,]{1,20})\s*(?:[(\[]\s*[<~]?[0-9.,]{1,12}\s*%
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,12}(?:[.,][0-9]{1,12})?")
 _PERIOD = re.compile(r"([+-]?[0-9]{1,12}(?:[.,][0-9]{1,12})?)\s*(ps|ns|us|ms|s|sec)?")
 _TILES = re.compile(r"([0-9]{1,9})(?:[.,]([05])0*)?")
-_NS = {"ps": Decimal("0.001"), "ns": Decimal(1), "us": Decimal(1000), "ms": Decimal(10**6), "s": Decimal(10**9)}
+_NS = {
+    "ps": Decimal("0.001"),
+    "ns": Decimal(1),
+    "us": Decimal(1000),
+    "ms": Decimal(10**6),
+    "s": Decimal(10**9),
+}
 _NS["sec"] = _NS["s"]
 
 
-class NotAFigure(ValueError):
+class NotAFigureError(ValueError):
     """The text is neither a figure nor one of the tools' ways to say nothing."""
 
     def __init__(self, wanted: str, text: str) -> None:
@@ -53,10 +61,10 @@ def count(text: str) -> int | None:
     if says_nothing(text):
         return None
     if not _COUNT.fullmatch(text):
-        raise NotAFigure("a count", text)
+        raise NotAFigureError("a count", text)
     value = int(text.replace(",", ""))
     if value >= LARGEST:
-        raise NotAFigure("a count below 2^53", text)
+        raise NotAFigureError("a count below 2^53", text)
     return value
 
 
@@ -71,7 +79,7 @@ def count_with_share(text: str) -> int | None:
         return None
     match = _LEADING_COUNT.fullmatch(text)
     if not match:
-        raise NotAFigure("a count and its share", text)
+        raise NotAFigureError("a count and its share", text)
     return count(match[1])
 
 
@@ -86,7 +94,7 @@ def tiles_as_18k(text: str) -> int | None:
         return None
     match = _TILES.fullmatch(text)
     if not match:
-        raise NotAFigure("block RAM tiles in halves", text)
+        raise NotAFigureError("block RAM tiles in halves", text)
     return 2 * int(match[1]) + (1 if match[2] == "5" else 0)
 
 
@@ -100,7 +108,7 @@ def decimal(text: str) -> float | None:
     if says_nothing(text):
         return None
     if not _DECIMAL.fullmatch(text):
-        raise NotAFigure("a number", text)
+        raise NotAFigureError("a number", text)
     return float(text.replace(",", "."))
 
 
@@ -115,7 +123,7 @@ def period_ns(text: str, unit: str = "ns") -> float | None:
         return None
     match = _PERIOD.fullmatch(text)
     if not match:
-        raise NotAFigure("a time", text)
+        raise NotAFigureError("a time", text)
     return float(Decimal(match[1].replace(",", ".")) * _NS[match[2] or unit])
 
 

@@ -55,7 +55,8 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
         writer.writerow(rows[0].keys())
     for row in rows:
         writer.writerow(
-            "" if value is None else "; ".join(value) if isinstance(value, tuple) else value for value in row.values()
+            "" if value is None else "; ".join(value) if isinstance(value, tuple) else value
+            for value in row.values()
         )
     return out.getvalue()
 
@@ -105,7 +106,15 @@ def _latex(table: Table) -> str:
 
 def report_table(reports: Sequence[Report]) -> Table:
     """The figures of merged rows that people look for; the same columns whichever tool wrote the reports."""
-    headings = ("design", "stage", "tool", "latency [cycles]", "interval [cycles]", "clock [ns]", "WNS [ns]")
+    headings: tuple[str, ...] = (
+        "design",
+        "stage",
+        "tool",
+        "latency [cycles]",
+        "interval [cycles]",
+        "clock [ns]",
+        "WNS [ns]",
+    )
     headings += ("BRAM18", "DSP", "FF", "LUT", "URAM", "cosim", "run")
     rows = tuple(
         (
@@ -127,7 +136,14 @@ def report_table(reports: Sequence[Report]) -> Table:
 
 def module_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """The modules with their latency, interval, resources and clock."""
-    headings = ("design", "stage", "module", "latency [cycles]", "interval [cycles]", "clock [ns]")
+    headings: tuple[str, ...] = (
+        "design",
+        "stage",
+        "module",
+        "latency [cycles]",
+        "interval [cycles]",
+        "clock [ns]",
+    )
     headings += ("BRAM18", "DSP", "FF", "LUT", "URAM")
     body = tuple(
         (
@@ -176,7 +192,9 @@ def span(low: int | None, high: int | None) -> str:
     >>> span(90146, 90195), span(40, 40), span(None, 7), span(None, None)
     ('90146-90195', '40', '7', '')
     """
-    return figure(high if high is not None else low) if low is None or high in (None, low) else f"{low}-{high}"
+    return (
+        figure(high if high is not None else low) if low is None or high in (None, low) else f"{low}-{high}"
+    )
 
 
 def figure(value: object) -> str:

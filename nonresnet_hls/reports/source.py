@@ -1,6 +1,5 @@
 """A report's text in memory, within bounds, and errors that name its file and line."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from nonresnet_hls.errors import ReportError
-from nonresnet_hls.reports.quantities import NotAFigure, quote
+from nonresnet_hls.reports.quantities import NotAFigureError, quote
 
 # The largest report known to us is 1.4 MB. With these two bounds the reader stays below 500 MB.
 LARGEST_FILE = 48 * 2**20
@@ -60,7 +59,7 @@ class Source:
         """Read the figure `label` from `text`, which stands in `line`."""
         try:
             return read(text)
-        except NotAFigure as error:
+        except NotAFigureError as error:
             raise self.error(line, f"{label}: {error}") from None
 
     def required(self, line: int, label: str, read: Callable[[str], T | None], text: str) -> T:
@@ -85,7 +84,7 @@ def load(path: Path, name: str) -> Source:
     Raises:
         ReportError: it is larger than any report (`LARGEST_FILE`).
     """
-    size = os.stat(path).st_size
+    size = path.stat().st_size
     if size > LARGEST_FILE:
         raise ReportError(f"{name}:1: {size} bytes; reports above {LARGEST_FILE} bytes are not read")
     with path.open("rb") as file:

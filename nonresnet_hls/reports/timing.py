@@ -1,12 +1,13 @@
 """Vivado's `report_timing_summary` and `report_timing`.
 
-    | Design Timing Summary
-        WNS(ns)      TNS(ns)  TNS Failing Endpoints  TNS Total Endpoints      WHS(ns)      THS(ns)  ...
-        -------      -------  ---------------------  -------------------      -------      -------  ...
-         -1.791    -3552.662                   6269                77242        0.066        0.000  ...
+| Design Timing Summary
+WNS(ns)      TNS(ns)  TNS Failing Endpoints  TNS Total Endpoints      WHS(ns)      THS(ns)  ...
+-------      -------  ---------------------  -------------------      -------      -------  ...
+-1.791    -3552.662                   6269                77242        0.066        0.000  ...
 """
 
 import re
+from typing import Any
 
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.source import Source
@@ -30,7 +31,9 @@ def read_timing_summary(source: Source) -> Report:
     """
     header = read_header(source)
     lines = source.lines
-    titles = {line.strip("| \t").lower(): number for number, line in enumerate(lines) if line.startswith("| ")}
+    titles = {
+        line.strip("| \t").lower(): number for number, line in enumerate(lines) if line.startswith("| ")
+    }
     start = titles.get("design timing summary")
     if start is None:
         raise source.truncated("the 'Design Timing Summary'")
@@ -43,7 +46,7 @@ def read_timing_summary(source: Source) -> Report:
     cells = lines[labels_line + 2].split()
     if len(cells) != len(labels) or len(lines[labels_line + 1].split()) != len(labels):
         raise source.error(labels_line + 2, f"wanted {len(labels)} slacks and counts, got {len(cells)}")
-    figures = {}
+    figures: dict[str, Any] = {}
     for label, cell in zip(labels, cells, strict=True):
         if label in _SLACKS:
             figures[_SLACKS[label]] = source.figure(labels_line + 2, label, q.decimal, cell)
@@ -54,7 +57,9 @@ def read_timing_summary(source: Source) -> Report:
     for title in ("clock summary", "intra clock table"):
         if title not in titles:
             raise source.truncated(f"the {title.title()!r}")
-    verdict = next((line.strip().lower() for line in lines[labels_line + 3 : labels_line + 8] if line.strip()), "")
+    verdict = next(
+        (line.strip().lower() for line in lines[labels_line + 3 : labels_line + 8] if line.strip()), ""
+    )
     worst = min((value for name, value in figures.items() if value is not None), default=0.0)
     if verdict.startswith(_MET) and worst < 0:
         raise source.error(labels_line + 2, f"a slack of {worst} ns, yet the constraints are said to be met")

@@ -12,11 +12,12 @@ The numbers of the sections differ between stages and devices; tables are told b
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.grid import Grid, Row, end_of_table, read_grid
 from nonresnet_hls.reports.source import Source
-from nonresnet_hls.reports.values import Kind, Module, Report
+from nonresnet_hls.reports.values import RESOURCES, Kind, Module, Report
 from nonresnet_hls.reports.vivado import Header, read_header, sections, stage_of
 
 TITLE = "Utilization Design Information"
@@ -100,8 +101,8 @@ def _reader(field: str) -> Callable[[str], int | None]:
 
 
 def _flat(source: Source, header: Header, grids: list[Grid]) -> Report:
-    used: dict[str, int | None] = {}
-    available: dict[str, int | None] = {}
+    used: dict[str, Any] = {}
+    available: dict[str, Any] = {}
     for grid in grids:
         use, limit, share = grid.column("used"), grid.column("available"), grid.column("util%", "util %")
         if use is None or limit is None:
@@ -118,9 +119,9 @@ def _flat(source: Source, header: Header, grids: list[Grid]) -> Report:
     _check_complete(source, grids[0], used)
     return Report(
         kind=Kind.UTILIZATION,
-        **_common(source, header),  # type: ignore[arg-type]
-        **used,  # type: ignore[arg-type]
-        **{f"available_{f}": available.get(f) for f in ("bram_18k", "dsp", "ff", "lut", "uram")},  # type: ignore[arg-type]
+        **_common(source, header),
+        **used,
+        **{f"available_{field}": available.get(field) for field in RESOURCES},
     )
 
 
@@ -145,7 +146,7 @@ def _check_share(
 
 def _per_slr(source: Source, header: Header, grids: list[Grid]) -> Report:
     """`-slr`: a column per SLR; the design's figure is their sum. Availability is not printed."""
-    used: dict[str, int | None] = {}
+    used: dict[str, Any] = {}
     for grid in grids:
         slrs = [i for i, label in enumerate(grid.labels) if re.fullmatch(r"slr[0-9]", label)]
         for row in grid.rows:
@@ -158,8 +159,8 @@ def _per_slr(source: Source, header: Header, grids: list[Grid]) -> Report:
     return Report(
         kind=Kind.UTILIZATION_SLR,
         note="sum over the SLRs",
-        **_common(source, header),  # type: ignore[arg-type]
-        **used,  # type: ignore[arg-type]
+        **_common(source, header),
+        **used,
     )
 
 
@@ -185,9 +186,9 @@ def _hierarchical(source: Source, header: Header, grids: list[Grid]) -> Report:
         elif field not in {"uram", "srl"}:
             raise source.error(grid.line + 1, f"no column {labels[0]!r}")
     modules: list[Module] = []
-    whole: dict[str, int | None] = {}
+    whole: dict[str, Any] = {}
     for row in grid.rows:
-        figures = {
+        figures: dict[str, Any] = {
             field: source.figure(row.line, field, q.count_with_share, row.cells[column])
             for field, column in columns.items()
         }
@@ -213,8 +214,8 @@ def _hierarchical(source: Source, header: Header, grids: list[Grid]) -> Report:
         kind=Kind.UTILIZATION_HIERARCHICAL,
         bram_18k=_blocks(whole),
         modules=tuple(modules),
-        **_common(source, header),  # type: ignore[arg-type]
-        **whole,  # type: ignore[arg-type]
+        **_common(source, header),
+        **whole,
     )
 
 
@@ -223,7 +224,7 @@ def _blocks(figures: dict[str, int | None]) -> int | None:
     return None if large is None or small is None else 2 * large + small
 
 
-def _common(source: Source, header: Header) -> dict[str, object]:
+def _common(source: Source, header: Header) -> dict[str, Any]:
     return {
         "path": source.name,
         "stage": stage_of(source, header),

@@ -1,10 +1,10 @@
 """The header that all of Vivado's reports share, their sections and their stage.
 
-    | Tool Version : Vivado v.2019.2 (lin64) Build 2708876 Wed Nov  6 21:39:14 MST 2019
-    | Command      : report_utilization -file util.rpt
-    | Design       : design_1_wrapper
-    | Device       : 7z020clg400-1
-    | Design State : Routed
+| Tool Version : Vivado v.2019.2 (lin64) Build 2708876 Wed Nov  6 21:39:14 MST 2019
+| Command      : report_utilization -file util.rpt
+| Design       : design_1_wrapper
+| Device       : 7z020clg400-1
+| Design State : Routed
 """
 
 import re
@@ -56,7 +56,9 @@ def read_header(source: Source) -> Header:
         raise source.error(line, f"Tool Version: wanted Vivado and its version, got {q.quote(tool)}")
     for needed in ("command", "design", "device"):
         if not fields.get(needed, (0, ""))[1]:
-            raise source.error(starts[0], f"the header has no {needed.capitalize()!r}; truncated or corrupted")
+            raise source.error(
+                starts[0], f"the header has no {needed.capitalize()!r}; truncated or corrupted"
+            )
     return Header(
         tool_version=version,
         command=fields["command"][1],
@@ -130,5 +132,7 @@ def sections(source: Source, start: int) -> dict[str, int]:
         raise source.truncated("the table of contents")
     for line, title in promised:
         if title not in found:
-            raise source.error(line, f"the contents promise {q.quote(title)}, which does not follow; truncated")
+            raise source.error(
+                line, f"the contents promise {q.quote(title)}, which does not follow; truncated"
+            )
     return found

@@ -71,7 +71,7 @@ class _Builder(ContentHandler):
     def _line(self) -> int:
         return max(0, (self._locator.getLineNumber() or 1) - 1)  # type: ignore[attr-defined]
 
-    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802 (SAX)
+    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802, ARG002 (SAX)
         self.depth += 1
         if self.depth > _DEEPEST:
             raise self.source.error(self._line(), f"elements nested deeper than {_DEEPEST}")
@@ -82,7 +82,9 @@ class _Builder(ContentHandler):
             return
         self.elements += 1
         if self.elements > _MOST_ELEMENTS:
-            raise self.source.error(self._line(), f"more than {_MOST_ELEMENTS} elements; no report has so many")
+            raise self.source.error(
+                self._line(), f"more than {_MOST_ELEMENTS} elements; no report has so many"
+            )
         element = Element(name, self._line())
         if self.open:
             self.open[-1].children.append(element)
@@ -90,7 +92,7 @@ class _Builder(ContentHandler):
             self.root = element
         self.open.append(element)
 
-    def endElement(self, name: str) -> None:  # noqa: N802 (SAX)
+    def endElement(self, name: str) -> None:  # noqa: N802, ARG002 (SAX)
         if self.passed_over_at is None:
             closed = self.open.pop()
             closed.text = closed.text.strip()
@@ -118,10 +120,14 @@ def read_tree(source: Source) -> Element:
     except ReportError:
         raise
     except DefusedXmlException as error:
-        raise source.error(0, f"a document type, entity or external reference is refused ({error!r})") from None
+        raise source.error(
+            0, f"a document type, entity or external reference is refused ({error!r})"
+        ) from None
     except SAXParseException as error:
         line = max(0, (error.getLineNumber() or 1) - 1)
-        raise source.error(line, f"not well-formed XML: {error.getMessage()}; truncated or corrupted") from None
+        raise source.error(
+            line, f"not well-formed XML: {error.getMessage()}; truncated or corrupted"
+        ) from None
     except (SAXException, ValueError, LookupError) as error:
         # LookupError: an encoding that Python does not know; ValueError: one that fits no byte stream.
         raise source.error(0, f"not readable as XML: {error}") from None

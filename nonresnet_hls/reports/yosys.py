@@ -12,9 +12,9 @@ Yosys lists cells by type. They become resources so:
     dsp       DSP48E1, DSP48E2, DSP58, ...; ECP5: MULT18X18D, MULT9X9D
     uram      URAM288
 
-Carries, wide multiplexers, buffers and ports take none of these. Where there is a cell that this table does not
-know (generic `$_AND_` gates before mapping, another vendor's cells, a black box), the figures stay open and the
-note names it: an incomplete sum would look whole.
+Carries, wide multiplexers, buffers and ports take none of these. Where there is a cell that this table does
+not know (generic `$_AND_` gates before mapping, another vendor's cells, a black box), the figures stay open
+and the note names it: an incomplete sum would look whole.
 """
 
 import json
@@ -52,15 +52,44 @@ _BRAM = {
     **dict.fromkeys(["RAMB18E1", "RAMB18E2", "FIFO18E1", "FIFO18E2", "DP16KD", "PDPW16KD"], 1),
     **dict.fromkeys(["RAMB36E1", "RAMB36E2", "FIFO36E1", "FIFO36E2"], 2),
 }
-_DSP = dict.fromkeys(["DSP48", "DSP48A1", "DSP48E", "DSP48E1", "DSP48E2", "DSP58", "MULT18X18D", "MULT9X9D"], 1)
+_DSP = dict.fromkeys(
+    ["DSP48", "DSP48A1", "DSP48E", "DSP48E1", "DSP48E2", "DSP58", "MULT18X18D", "MULT9X9D"], 1
+)
 _URAM = {"URAM288": 1, "URAM288_BASE": 1}
 _COSTS: dict[str, Mapping[str, int]] = {"lut": _LUT, "ff": _FF, "bram_18k": _BRAM, "dsp": _DSP, "uram": _URAM}
 _FREE = frozenset(
     {
-        *("CARRY4", "CARRY8", "MUXF5", "MUXF6", "MUXF7", "MUXF8", "MUXF9", "XORCY", "MUXCY", "GND", "VCC", "BUF"),
+        *(
+            "CARRY4",
+            "CARRY8",
+            "MUXF5",
+            "MUXF6",
+            "MUXF7",
+            "MUXF8",
+            "MUXF9",
+            "XORCY",
+            "MUXCY",
+            "GND",
+            "VCC",
+            "BUF",
+        ),
         *("IBUF", "IBUFDS", "IBUFG", "IBUFGDS", "OBUF", "OBUFT", "OBUFDS", "OBUFTDS", "IOBUF", "IOBUFDS"),
         *("BUFG", "BUFGCE", "BUFGCTRL", "BUFGMUX", "BUFH", "BUFHCE", "BUFR", "BUFIO", "PULLUP", "PULLDOWN"),
-        *("PFUMX", "L6MUX21", "TRELLIS_IO", "BB", "IB", "OB", "OBZ", "VHI", "VLO", "GSR", "PUR", "DCCA", "ALU54B"),
+        *(
+            "PFUMX",
+            "L6MUX21",
+            "TRELLIS_IO",
+            "BB",
+            "IB",
+            "OB",
+            "OBZ",
+            "VHI",
+            "VLO",
+            "GSR",
+            "PUR",
+            "DCCA",
+            "ALU54B",
+        ),
         *("$scopeinfo", "$print", "$check"),
     }
 )
@@ -117,7 +146,9 @@ def _json_counts(source: Source, name: str, value: object) -> _Counts:
         if isinstance(number, dict):  # later versions with a liberty file: {"count": 3, "area": 1.5}
             number = number.get("count")
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < q.LARGEST:
-            raise source.error(0, f"{q.quote(name)}: {cell or 'num_cells'}: wanted a count, got {q.quote(repr(number))}")
+            raise source.error(
+                0, f"{q.quote(name)}: {cell or 'num_cells'}: wanted a count, got {q.quote(repr(number))}"
+            )
         if cell:
             counts.by_type[_plain(cell)] = number
         else:
@@ -198,7 +229,9 @@ def _report(
         if len(tops) == 1:
             top = tops[0]
         elif design is None:
-            raise source.error(0, f"{len(tops)} modules that no other one holds; run 'hierarchy -top' before 'stat'")
+            raise source.error(
+                0, f"{len(tops)} modules that no other one holds; run 'hierarchy -top' before 'stat'"
+            )
     if design is None:
         design = _Counts(0, None, _flattened(source, top or "", modules, {}))
     else:
@@ -213,10 +246,12 @@ def _report(
         top=top,
         note=note,
         modules=tuple(
-            Module(name=name, **{f: v for f, v in _resources(counts.by_type, modules)[0].items() if f != "srl"})
+            Module(
+                name=name, **{f: v for f, v in _resources(counts.by_type, modules)[0].items() if f != "srl"}
+            )
             for name, counts in modules.items()
         ),
-        **resources,  # type: ignore[arg-type]
+        **resources,
     )
 
 
@@ -249,7 +284,7 @@ def _flattened(
 
 def _resources(
     by_type: Mapping[str, int], modules: Mapping[str, _Counts]
-) -> tuple[dict[str, int | None], str | None]:
+) -> tuple[dict[str, Any], str | None]:
     found: dict[str, int | None] = dict.fromkeys([*_COSTS, "srl"], 0)
     unknown = []
     for cell, number in by_type.items():

@@ -123,7 +123,7 @@ def test_open_cells_are_open(records, index):
             for name in columns.values():
                 if name not in given and getattr(report, name) is not None:
                     invented[row["kind"], name] += 1
-    # Block RAM of Vivado stands in the index as RAMB36 and RAMB18 where there is no row of tiles (-hierarchical).
+    # Where there is no row of tiles (-hierarchical), the index has RAMB36 and RAMB18 only.
     assert {name for _, name in invented} <= {"bram_18k"}
 
 

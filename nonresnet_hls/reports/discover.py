@@ -1,0 +1,73 @@
+"""Finding the reports below a folder."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nonresnet_hls.errors import ReportError
+from nonresnet_hls.reports.hls4ml_project import annotate
+from nonresnet_hls.reports.reader import read_file
+from nonresnet_hls.reports.values import Report
+
+_NO_REPORTS_IN = frozenset({".git", ".hg", ".svn", "__pycache__", "node_modules"})
+
+
+@dataclass(frozen=True)
+class Scan:
+    """All reports below one argument, and the errors of those that could not be read."""
+
+    reports: tuple[Report, ...]
+    errors: tuple[ReportError, ...]
+
+
+def scan(path: str | os.PathLike[str]) -> Scan:
+    """Every report in `path`, a file or a folder, in the order of the paths.
+
+    A file below a folder that is no report is passed over; a broken report becomes one of `errors`.
+
+    Raises:
+        ReportError: `path` does not exist; or it is a file and no report, or a broken one.
+    """
+    argument = os.fspath(path)
+    base = Path(argument)
+    if not base.exists():
+        raise ReportError(f"{argument}: no such file or folder")
+    if not base.is_dir():
+        report = read_file(base, argument)
+        if report is None:
+            raise ReportError(
+                f"{argument}: not a report of Vivado HLS, Vitis HLS, Vivado, FINN or Yosys that is known"
+            )
+        return Scan((annotate(report.at(base.name, argument), base),), ())
+    reports: list[Report] = []
+    errors: list[ReportError] = []
+    for file in _files(base):
+        relative = file.relative_to(base).as_posix()
+        try:
+            report = read_file(file, relative)
+        except ReportError as error:
+            errors.append(error)
+            continue
+        if report is not None:
+            reports.append(annotate(report.at(relative, argument), file))
+    return Scan(tuple(reports), tuple(errors))
+
+
+def read(path: str | os.PathLike[str]) -> list[Report]:
+    """Every report in `path`, a file or a folder.
+
+    Raises:
+        ReportError: the first that `scan` meets; use `scan` to have the others nevertheless.
+    """
+    found = scan(path)
+    if found.errors:
+        raise found.errors[0]
+    return list(found.reports)
+
+
+def _files(base: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(base):
+        folders[:] = sorted(name for name in folders if name not in _NO_REPORTS_IN)
+        for name in sorted(names):
+            yield Path(folder, name)

@@ -1,0 +1,313 @@
+"""One row per design and stage, from all the reports that speak of it.
+
+A design is a top in a solution (`layout`). Where reports of the same run disagree, the first in `_BELIEVED`
+that gives a figure is believed and the row's `choices` say so. The XML of a C synthesis comes before its text,
+because it is not rounded, and because for a top that is not pipelined Vivado HLS 2019.2 and 2020.1 print
+interval = latency in the text, where the next start is one cycle after the end (latency + 1, as the XML has it).
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls.reports.export import IMPLEMENTED
+from nonresnet_hls.reports.layout import Place, place_of
+from nonresnet_hls.reports.values import COLUMNS, Kind, Module, Report, Stage
+
+_BELIEVED = (
+    Kind.CSYNTH_XML,
+    Kind.CSYNTH_TEXT,
+    Kind.CSYNTH_SUMMARY,
+    Kind.EXPORT_XML,
+    Kind.EXPORT_TEXT,
+    Kind.COSIM,
+    Kind.COSIM_TRANSACTIONS,
+    Kind.COSIM_LATENCY,
+    Kind.UTILIZATION,
+    Kind.UTILIZATION_SLR,
+    Kind.UTILIZATION_HIERARCHICAL,
+    Kind.TIMING_SUMMARY,
+    Kind.TIMING_PATHS,
+    Kind.POWER,
+    Kind.YOSYS_JSON,
+    Kind.YOSYS_TEXT,
+    Kind.FINN_PERFORMANCE,
+    Kind.FINN_RESOURCES,
+    Kind.FINN_CYCLES,
+    Kind.HLS_LOG,
+)
+_STAGES = tuple(Stage)
+_CSYNTH = frozenset({Kind.CSYNTH_XML, Kind.CSYNTH_TEXT, Kind.CSYNTH_SUMMARY})
+# These do not differ because reports disagree.
+_OWN = frozenset(
+    {"path", "kind", "design", "stage", "top", "note", "sources", "choices", "part", "tool", "product_family"}
+)
+# Words in file names that tell the kind of report, not the design.
+_KIND_WORDS = re.compile(
+    r"(?i)(?:^|[_.-])(?:report|reports|utilization|utilisation|util|timing|summary|power|csynth|synthed|synth|syn|impl|"
+    r"export|cosim|hierarchical|hier|full|slr|kernel|optimized|opt|placed|routed|performance|result|transaction|"
+    r"lat|estimate|layer|network|resources|cycles|stat|vivado|vitis|hls|design|size|[0-9])(?=$|[_.-])"
+)
+_APP_TOP = re.compile(r'<(?:\w+:)?project\b[^>]{0,2000}?\btop="([^"]{1,200})"')
+
+
+def merge(reports: Iterable[Report]) -> list[Report]:
+    """One record of kind `merged` per design and stage, in the order of designs and stages.
+
+    `design` is the project's folder relative to the argument, with solution or top where it holds several.
+    Records of different arguments are never merged.
+    """
+    rows: list[Report] = []
+    by_argument: dict[str, list[Report]] = defaultdict(list)
+    for report in reports:
+        if report.kind is Kind.MERGED:
+            raise ValueError(f"{report.design}: already merged")
+        by_argument[report.argument].append(report)
+    for argument, group in by_argument.items():
+        rows += _merged(argument, group)
+    return _told_apart(rows)
+
+
+def _merged(argument: str, group: Sequence[Report]) -> list[Report]:
+    base = Path(argument).absolute()
+    file = base.is_file()
+    places = {report.path: place_of(base if file else base / report.path) for report in group}
+    solutions: dict[Path, set[Path]] = defaultdict(set)
+    for place in places.values():
+        if place.solution is not None:
+            solutions[place.root].add(place.solution)
+    # What lies beside the only solution of a project speaks of that solution.
+    groups: dict[Place, list[Report]] = defaultdict(list)
+    for report in group:
+        place = places[report.path]
+        if place.solution is None and len(solutions[place.root]) == 1:
+            place = Place(place.root, next(iter(solutions[place.root])))
+        groups[place].append(report)
+    rows: list[Report] = []
+    for place, members in groups.items():
+        several = len(solutions[place.root]) > 1 and place.solution is not None
+        folder = place.solution if several and place.solution else place.root
+        name = base.stem if file and place.solution is None else _folder(base, folder)
+        rows += _rows(name, place, members)
+    return sorted(rows, key=lambda row: (row.design or "", _STAGES.index(row.stage or Stage.CSYNTH)))
+
+
+def _folder(base: Path, folder: Path) -> str:
+    relative = Path(os.path.relpath(folder, base))
+    if relative == Path():
+        return base.name or str(base)
+    return folder.name if relative.parts[0] == ".." else relative.as_posix()
+
+
+def _rows(name: str, place: Place, members: Sequence[Report]) -> list[Report]:
+    """The rows of one solution, or of one folder of loose reports."""
+    tops = _tops(place, members)
+    if not tops:
+        others = {report.top for report in members if report.top}
+        tops = list(others) if len(others) == 1 else []
+    main = tops[0] if tops else None
+    modules = [report for report in members if report.kind in _CSYNTH and report.top not in tops]
+    designs: dict[tuple[str | None, Stage], list[Report]] = defaultdict(list)
+    for report in members:
+        if report.kind not in {Kind.HLS_LOG, Kind.DESIGN_SIZE} and report not in modules and report.stage:
+            designs[_top_of(report, tops, main), report.stage].append(report)
+    logs = [report for report in members if report.kind is Kind.HLS_LOG]
+    if logs:
+        # A failed run leaves nothing but its log: a row without figures.
+        designs[main, Stage.CSYNTH] += logs
+    named = {top for top, _ in designs}
+    rows = []
+    for (top, stage), group in designs.items():
+        label = name if len(named) == 1 or top == main or top is None else f"{name}:{top}"
+        for suffix, run in _runs(place, stage, top, group):
+            rows.append(_row(f"{label}{suffix}", stage, top, run, modules if top == main else []))
+    return rows
+
+
+def _tops(place: Place, members: Sequence[Report]) -> list[str]:
+    """The tops among the modules that the C synthesis reports speak of, the project's own first."""
+    csynth = [report for report in members if report.kind in _CSYNTH and report.top]
+    named = list(dict.fromkeys(report.top for report in csynth if report.top))
+    if place.solution is not None:
+        # csynth.xml and csynth.rpt are called after no module: they are the solution's.
+        whole = [
+            r.top
+            for r in csynth
+            if re.search(r"(?:^|/)(?:csynth\.(?:xml|rpt)|hls_compile\.rpt)$", r.path) and r.top
+        ]
+        told = _top_in_app(place.solution)
+        if whole:
+            return [whole[0]]
+        if told in named:
+            return [told]
+    inner = {module.name for report in csynth for module in report.modules}
+    outer = [top for top in named if top not in inner]
+    return outer or named
+
+
+@lru_cache(maxsize=256)
+def _top_in_app(solution: Path) -> str:
+    """The top that the project's own file (`vivado_hls.app`, `hls.app`) names."""
+    for name in ("hls.app", "vivado_hls.app"):
+        file = solution.parent / name
+        try:
+            text = file.read_bytes()[:20_000].decode("utf-8", "replace") if file.is_file() else ""
+        except OSError:
+            text = ""
+        match = _APP_TOP.search(text)
+        if match:
+            return match[1]
+    return ""
+
+
+def _top_of(report: Report, tops: Sequence[str], main: str | None) -> str | None:
+    """The design's top: Vivado wraps an exported design in `bd_0_wrapper`; some reports name none."""
+    if report.top is not None and report.top not in tops:
+        # In the folders of Vivado's runs the wrapper and the design in it have reports of their own.
+        wrapped = report.top == "bd_0_wrapper" and ".runs/" not in report.path
+        return main if wrapped and main else report.top
+    if report.top is not None:
+        return report.top
+    stem = report.path.rsplit("/", 1)[-1]
+    longest_first = sorted(tops, key=len, reverse=True)
+    return next((top for top in longest_first if stem.startswith((f"{top}_", f"{top}."))), main)
+
+
+def _runs(
+    place: Place, stage: Stage, top: str | None, group: Sequence[Report]
+) -> list[tuple[str, list[Report]]]:
+    """Reports of several runs that lie side by side, told apart by the rest of their names.
+
+    `a_util.rpt`, `a_timing.rpt`, `b_util.rpt` of the same top at the same stage are two runs. Within a
+    solution HLS ran once: a second report of a kind (of the export, say) speaks of the same.
+    """
+    if place.solution is not None and stage in {Stage.CSYNTH, Stage.EXPORT, Stage.COSIM}:
+        return [("", list(group))]
+    by_stem: dict[str, list[Report]] = defaultdict(list)
+    for report in group:
+        stem = _KIND_WORDS.sub("", report.path.rsplit("/", 1)[-1].rsplit(".", 1)[0]).strip("_.-")
+        by_stem["" if stem == top or report.kind is Kind.HLS_LOG else stem].append(report)
+    unnamed = by_stem.pop("", [])
+    if len(by_stem) <= 1:
+        candidates = [("", [report for runs in by_stem.values() for report in runs] + unnamed)]
+    else:
+        candidates = [(f"/{stem}", runs) for stem, runs in sorted(by_stem.items())]
+        candidates += [("", unnamed)] if unnamed else []
+    found = []
+    for suffix, run in candidates:
+        kinds: dict[Kind, set[object]] = defaultdict(set)
+        for report in run:
+            kinds[report.kind].add(_figures_key(report))
+        if all(len(figures) == 1 for figures in kinds.values()):
+            found.append((suffix, run))
+        else:
+            found += [(f"/{report.path.rsplit('/', 1)[-1]}", [report]) for report in run]
+    return found
+
+
+def _figures_key(report: Report) -> tuple[object, ...]:
+    return tuple(getattr(report, name) for name in COLUMNS if name not in _OWN)
+
+
+def _row(
+    name: str, stage: Stage, top: str | None, group: Sequence[Report], modules: Sequence[Report]
+) -> Report:
+    ordered = sorted(group, key=_belief)
+    first = ordered[0]
+    figures: dict[str, Any] = {}
+    choices: list[str] = []
+    for column in COLUMNS:
+        if column in {"path", "kind", "design", "stage", "top", "note", "sources", "choices"}:
+            continue
+        given = [(r, getattr(r, column)) for r in ordered if getattr(r, column) is not None]
+        if not given:
+            continue
+        source, value = given[0]
+        figures[column] = value
+        other = next((r for r, v in given[1:] if v != value and r.kind is not Kind.HLS_LOG), None)
+        if other is not None and column not in _OWN:
+            choices.append(
+                f"{column}: {value} of {source.path}, not {getattr(other, column)} of {other.path}"
+            )
+    figures.setdefault(
+        "tool", _tool_by_version(figures.get("tool_version")) if stage is Stage.CSYNTH else None
+    )
+    notes = dict.fromkeys(report.note for report in ordered if report.note)
+    return Report(
+        path=first.path,
+        kind=Kind.MERGED,
+        design=name,
+        stage=stage,
+        top=top,
+        note="; ".join(notes) or None,
+        sources=tuple(report.path for report in ordered),
+        choices=tuple(choices),
+        argument=first.argument,
+        modules=_all_modules(ordered, modules if stage is Stage.CSYNTH else []),
+        fifos=_all_fifos([*ordered, *modules] if stage is Stage.CSYNTH else ordered),
+        **figures,
+    )
+
+
+def _belief(report: Report) -> tuple[int, int, str]:
+    routed_first = 0 if report.note == IMPLEMENTED else 1
+    return (routed_first if report.stage is Stage.EXPORT else 0, _BELIEVED.index(report.kind), report.path)
+
+
+def _tool_by_version(version: str | None) -> str | None:
+    """An XML names no tool; but Vivado HLS ends with 2020.1, with which Vitis HLS begins."""
+    if version is None or version.startswith("2020.1"):
+        return None
+    return "Vivado HLS" if version < "2020.1" else "Vitis HLS"
+
+
+def _all_modules(ordered: Sequence[Report], own: Sequence[Report]) -> tuple[Module, ...]:
+    """Every module once: by its own report (believed first), else as an instance in another one's.
+
+    In a hierarchical utilization every instance counts for itself.
+    """
+    by_instance = any(report.kind is Kind.UTILIZATION_HIERARCHICAL for report in ordered)
+    found: dict[str, Module] = {}
+    own = sorted(own, key=_belief)
+    shared = [name for name in Module.__dataclass_fields__ if name not in {"name", "instance"}]
+    for report in own:
+        module = Module(name=report.top or "", **{name: getattr(report, name) for name in shared})
+        found[module.name] = _completed(found.get(module.name), module)
+    for number, module in enumerate(module for report in [*ordered, *own] for module in report.modules):
+        key = f"{number}" if by_instance else module.name
+        found[key] = _completed(found.get(key), module)
+    return tuple(found.values())
+
+
+def _completed(believed: Module | None, other: Module) -> Module:
+    if believed is None:
+        return other
+    missing = {name for name in Module.__dataclass_fields__ if getattr(believed, name) is None}
+    return replace(believed, **{name: getattr(other, name) for name in missing})
+
+
+def _all_fifos(reports: Sequence[Report]) -> tuple[Any, ...]:
+    """The FIFOs of the top and of its modules."""
+    return tuple(fifo for report in reports for fifo in report.fifos)
+
+
+def _told_apart(rows: list[Report]) -> list[Report]:
+    """Designs of several arguments that are called alike are called after their arguments."""
+    arguments: dict[str | None, set[str]] = defaultdict(set)
+    designs: dict[str, set[str | None]] = defaultdict(set)
+    for row in rows:
+        arguments[row.design].add(row.argument)
+        designs[row.argument].add(row.design)
+    return [
+        row
+        if len(arguments[row.design]) == 1
+        else replace(
+            row, design=row.argument if len(designs[row.argument]) == 1 else f"{row.argument}:{row.design}"
+        )
+        for row in rows
+    ]

@@ -1,0 +1,143 @@
+"""Which report a file is, by its content, and reading it."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from nonresnet_hls.errors import ReportError
+from nonresnet_hls.reports import (
+    cosim,
+    csynth_summary,
+    csynth_text,
+    export,
+    finn,
+    hls_log,
+    power,
+    timing,
+    yosys,
+)
+from nonresnet_hls.reports.csynth_xml import is_csynth, read_csynth_xml, read_design_size_xml
+from nonresnet_hls.reports.source import Source, head_of, load
+from nonresnet_hls.reports.utilization import read_utilization
+from nonresnet_hls.reports.values import Report
+from nonresnet_hls.reports.xmltree import read_tree
+
+Reader = Callable[[Source], Report | None]
+
+# The signatures stand at the beginning: a README that quotes a report is none.
+_HLS_TITLE = re.compile(rb"\A\s*(?:[^\n]{0,200}\n)??==\s(?:Vivado|Vitis)(?: Unified)? HLS Report for '")
+_HLS4ML_PRINT = re.compile(rb"\A\s*Found [0-9]{1,4} solution\(s\) in ")
+_SUMMARY_TITLE = re.compile(rb"\A\s*(?:[^\n]{0,200}\n)??== Synthesis Summary Report of '")
+_DESIGN_SIZE_TITLE = re.compile(rb"\A\s*(?:[^\n]{0,200}\n)??== Design Size Report")
+_VIVADO = re.compile(rb"\A\s*(?:[^\n]{0,2000}\n){0,5}?\| Tool Version\s*:")
+_COMMAND = re.compile(rb"^\| Command\s*:\s*(?:::)?([a-z_]{1,60})", re.MULTILINE)
+_EXPORT = re.compile(rb"\A\s*Implementation tool:")
+_COSIM = re.compile(rb"\A\s*Report time\s*:")
+_LATENCY = re.compile(rb"\A\s*\$(?:MAX|MIN|AVER)_LATENCY\b")
+_XML_REPORT = re.compile(
+    rb"<(?:ReportVersion|UserAssignments|PerformanceEstimates|AreaEstimates|AreaReport|TimingReport|RunData)\s*>"
+)
+_YOSYS_STAT = re.compile(rb"\A\s*(?:[0-9.]{1,20} Printing statistics\.\s|=== [^\n]{1,300} ===\s)")
+_YOSYS_LOG = re.compile(rb"\A\s*/-{20,}\\\s*\n\s*\|[^\n]*(?:\n\s*\|[^\n]*)?Yosys Open SYnthesis Suite")
+_YOSYS_CELLS = re.compile(
+    rb"^\s*(?:Number of cells:\s*[0-9]|[0-9]+(?:\s+[0-9.e+-]+)*\s+cells\s*$)", re.MULTILINE
+)
+_JSON_REPORT = re.compile(
+    rb'"creator"\s*:\s*"Yosys|"BRAM_18K"\s*:|"critical_path_cycles"\s*:|_[0-9]{1,6}"\s*:\s*[0-9]'
+)
+_LOG_WITHIN = 4096
+
+_VIVADO_READERS: dict[bytes, Reader] = {
+    b"report_utilization": read_utilization,
+    b"report_timing_summary": timing.read_timing_summary,
+    b"report_timing": timing.read_timing_paths,
+    b"report_power": power.read_power,
+}
+
+
+def reader_for(head: bytes) -> Reader | None:
+    """How to read a file that begins with `head`; None if it is no report that we know."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        head = head.decode("utf-16", "replace").encode("utf-8", "replace")
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    if b"\0" in head:
+        return None
+    head = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    start = head.lstrip()[:1]
+    if start == b"<":
+        return _xml if _XML_REPORT.search(head) or b"<design_size" in head else None
+    if start == b"{":
+        return _json if _JSON_REPORT.search(head) else None
+    if _VIVADO.match(head):
+        command = _COMMAND.search(head)
+        return _VIVADO_READERS.get(command[1]) if command else None
+    for signature, reader in _SIGNATURES:
+        if signature.match(head):
+            return reader
+    if start in {b"#", b"`", b"%", b""}:
+        return None
+    return hls_log.read_hls_log if hls_log.BANNER.search(head[:_LOG_WITHIN]) else None
+
+
+def read_file(path: Path, name: str) -> Report | None:
+    """The report in one file; None if the file is none.
+
+    Raises:
+        ReportError: truncated, mixed up, corrupted or too large; names file and line.
+    """
+    try:
+        reader = reader_for(head_of(path))
+        return reader(load(path, name)) if reader else None
+    except OSError as error:
+        raise ReportError(f"{name}:1: cannot be read: {error.strerror or error}") from None
+
+
+def read_bytes(data: bytes, name: str) -> Report | None:
+    """The report in `data`, as if it were the content of a file called `name`."""
+    reader = reader_for(data[: 32 * 2**10])
+    return reader(Source(name, data)) if reader else None
+
+
+def _xml(source: Source) -> Report | None:
+    root = read_tree(source)
+    if is_csynth(root):
+        return read_csynth_xml(source, root)
+    if export.is_export(root):
+        return export.read_export_xml(source, root)
+    return read_design_size_xml(source, root) if root.tag == "design_size" else None
+
+
+def _json(source: Source) -> Report | None:
+    document = yosys.load_json(source)
+    if yosys.is_yosys(document):
+        return yosys.read_yosys_json(source, cast("dict[str, object]", document))
+    kind = finn.finn_kind(document)
+    return finn.read_finn(source, cast("dict[str, object]", document), kind) if kind else None
+
+
+def _printed(source: Source) -> Report | None:
+    # `hls4ml report` without a synthesis report in it says nothing of the hardware.
+    if not any(csynth_text.TITLE.match(line) for line in source.lines):
+        return None
+    return csynth_text.read_csynth_text(source)
+
+
+def _yosys_log(source: Source) -> Report | None:
+    if not _YOSYS_CELLS.search(source.data):
+        return None
+    return yosys.read_yosys_text(source)
+
+
+_SIGNATURES: tuple[tuple[re.Pattern[bytes], Reader], ...] = (
+    (_HLS_TITLE, csynth_text.read_csynth_text),
+    (_HLS4ML_PRINT, _printed),
+    (_SUMMARY_TITLE, csynth_summary.read_csynth_summary),
+    (_DESIGN_SIZE_TITLE, csynth_summary.read_design_size),
+    (_EXPORT, export.read_export_text),
+    (_COSIM, cosim.read_cosim),
+    (_LATENCY, cosim.read_latencies),
+    (cosim.TRANSACTION_HEADING, cosim.read_transactions),
+    (_YOSYS_STAT, yosys.read_yosys_text),
+    (_YOSYS_LOG, _yosys_log),
+)

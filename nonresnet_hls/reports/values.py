@@ -1,0 +1,162 @@
+"""What a report says, as values.
+
+A field is None where the report does not say; it is never 0 for want of a figure. BRAM is always counted in
+blocks of 18 Kbit (a 36 Kbit tile counts two), clocks and slacks are in ns, latencies and intervals in clock
+cycles, whatever the report prints.
+"""
+
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """Which report a record was read from."""
+
+    CSYNTH_TEXT = "csynth_text"  # <module>_csynth.rpt
+    CSYNTH_XML = "csynth_xml"  # csynth.xml, <module>_csynth.xml
+    CSYNTH_SUMMARY = "csynth_summary"  # csynth.rpt, hls_compile.rpt: all modules in one table
+    DESIGN_SIZE = "design_size"  # csynth_design_size.rpt, .xml: instructions, no hardware figures
+    UTILIZATION = "utilization"  # report_utilization
+    UTILIZATION_HIERARCHICAL = "utilization_hierarchical"  # report_utilization -hierarchical
+    UTILIZATION_SLR = "utilization_slr"  # report_utilization -slr
+    TIMING_SUMMARY = "timing_summary"  # report_timing_summary
+    TIMING_PATHS = "timing_paths"  # report_timing
+    POWER = "power"  # report_power
+    EXPORT_TEXT = "export_text"  # <top>_export.rpt, export_syn.rpt, export_impl.rpt
+    EXPORT_XML = "export_xml"
+    COSIM = "cosim"  # <top>_cosim.rpt, hls_cosim.rpt
+    COSIM_TRANSACTIONS = "cosim_transactions"  # <top>.performance.result.transaction.xml
+    COSIM_LATENCY = "cosim_latency"  # lat.rpt, <top>.result.lat.rb
+    HLS_LOG = "hls_log"  # vivado_hls.log, vitis_hls.log
+    FINN_RESOURCES = "finn_resources"  # estimate_layer_resources.json
+    FINN_CYCLES = "finn_cycles"  # estimate_layer_cycles.json
+    FINN_PERFORMANCE = "finn_performance"  # estimate_network_performance.json
+    YOSYS_TEXT = "yosys_text"  # stat
+    YOSYS_JSON = "yosys_json"  # stat -json
+    MERGED = "merged"  # one design at one stage, from all its reports
+
+
+class Stage(StrEnum):
+    """How far the design had come through the tools."""
+
+    ESTIMATE = "estimate"  # a model's figures, before any synthesis (FINN)
+    CSYNTH = "csynth"
+    EXPORT = "export"
+    SYNTHESIZED = "synthesized"
+    OPTIMIZED = "optimized"
+    PLACED = "placed"
+    PHYSOPT = "physopt"
+    ROUTED = "routed"
+    COSIM = "cosim"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """One module (or one instance of it) of a design."""
+
+    name: str
+    instance: str | None = None
+    latency_min_cycles: int | None = None
+    latency_max_cycles: int | None = None
+    interval_min_cycles: int | None = None
+    interval_max_cycles: int | None = None
+    pipeline_type: str | None = None
+    clock_target_ns: float | None = None
+    clock_estimate_ns: float | None = None
+    bram_18k: int | None = None
+    dsp: int | None = None
+    ff: int | None = None
+    lut: int | None = None
+    uram: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fifo:
+    """One FIFO; `layer` and `on_skip` are known only where an hls4ml project lies beside the report."""
+
+    name: str
+    depth: int | None = None
+    bits: int | None = None
+    bram_18k: int | None = None
+    ff: int | None = None
+    lut: int | None = None
+    uram: int | None = None
+    layer: str | None = None  # hls4ml layer that writes the FIFO
+    on_skip: bool | None = None  # lies on the branch that skips, between clone and Add
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What one report says, or (kind `merged`) what all reports of one design at one stage say."""
+
+    path: str  # relative to the argument of `read`
+    kind: Kind
+    design: str | None = None  # merged rows: the project's folder, with its top where there are several
+    stage: Stage | None = None
+    tool: str | None = None  # "Vivado HLS", "Vitis HLS", "Vivado", "FINN", "Yosys"
+    tool_version: str | None = None
+    part: str | None = None  # as printed
+    product_family: str | None = None
+    top: str | None = None
+    latency_min_cycles: int | None = None
+    latency_max_cycles: int | None = None
+    interval_min_cycles: int | None = None
+    interval_max_cycles: int | None = None
+    pipeline_type: str | None = None
+    clock_target_ns: float | None = None
+    clock_uncertainty_ns: float | None = None
+    clock_estimate_ns: float | None = None  # HLS: estimated; export: achieved
+    wns_ns: float | None = None  # worst negative slack of the whole design (setup)
+    tns_ns: float | None = None
+    whs_ns: float | None = None  # worst hold slack
+    ths_ns: float | None = None
+    path_slack_ns: float | None = None  # worst slack among the paths that report_timing lists
+    bram_18k: int | None = None
+    dsp: int | None = None
+    ff: int | None = None
+    lut: int | None = None
+    uram: int | None = None
+    ramb36: int | None = None  # 36 Kbit and 18 Kbit blocks where the report tells them apart
+    ramb18: int | None = None
+    srl: int | None = None  # LUTs used as shift registers (part of `lut`)
+    available_bram_18k: int | None = None
+    available_dsp: int | None = None
+    available_ff: int | None = None
+    available_lut: int | None = None
+    available_uram: int | None = None
+    slr_available_bram_18k: int | None = None
+    slr_available_dsp: int | None = None
+    slr_available_ff: int | None = None
+    slr_available_lut: int | None = None
+    slr_available_uram: int | None = None
+    power_total_w: float | None = None
+    power_dynamic_w: float | None = None
+    power_static_w: float | None = None
+    cosim_status: str | None = None  # "Verilog Pass"; both languages: "VHDL Fail, Verilog Pass"
+    transactions: int | None = None  # co-simulated
+    total_cycles: int | None = None  # of the whole co-simulation
+    throughput_fps: float | None = None  # as printed (FINN)
+    finished: bool | None = None  # logs: the run came to its end
+    error_count: int | None = None  # logs: lines that begin with ERROR
+    first_error: str | None = None
+    note: str | None = None  # what a reader of the figures must know
+    sources: tuple[str, ...] = ()  # merged rows: the reports they were made from
+    choices: tuple[str, ...] = ()  # merged rows: where reports disagree, which one was believed
+    argument: str = ""  # the argument of `read`
+    modules: tuple[Module, ...] = ()
+    fifos: tuple[Fifo, ...] = ()
+
+    def figures(self) -> dict[str, Any]:
+        """The columns of the record: everything but modules, FIFOs and the argument."""
+        return {name: getattr(self, name) for name in COLUMNS}
+
+    def at(self, path: str, argument: str) -> "Report":
+        """The same record under another path and argument."""
+        return replace(self, path=path, argument=argument)
+
+
+COLUMNS: tuple[str, ...] = tuple(
+    field.name for field in fields(Report) if field.name not in {"modules", "fifos", "argument"}
+)
+RESOURCES: tuple[str, ...] = ("bram_18k", "dsp", "ff", "lut", "uram")

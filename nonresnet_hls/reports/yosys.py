@@ -1,0 +1,315 @@
+"""Yosys' `stat`, text and `-json`, of `synth_xilinx` and `synth_ecp5`, as Vivado and nextpnr would count.
+
+Yosys lists cells by type. They become resources so:
+
+    lut       LUT1 to LUT6, LUT6_2, CFGLUT5, INV (Vivado makes a LUT1 of it)            1 each
+              SRL16E, SRLC16E, SRLC32E                                                  1 each, also in `srl`
+              RAM32X1S 1, RAM32X1D 2, RAM32M 4, RAM32M16 8, RAM64X1S 1, RAM64X1D 2, RAM64M 4, RAM64M8 8,
+              RAM128X1S 2, RAM128X1D 4, RAM256X1S 4, RAM256X1D 8, RAM512X1S 8           (LUTs as memory)
+              ECP5: LUT4 1, CCU2C 2, TRELLIS_DPR16X4 6 (4 for the data, 2 for the write port)
+    ff        FDRE, FDSE, FDCE, FDPE, their _1 twins, and latches LDCE, LDPE; ECP5: TRELLIS_FF
+    bram_18k  RAMB18E1/E2, FIFO18E1/E2 1; RAMB36E1/E2, FIFO36E1/E2 2; ECP5: DP16KD, PDPW16KD 1 (18 Kbit each)
+    dsp       DSP48E1, DSP48E2, DSP58, ...; ECP5: MULT18X18D, MULT9X9D
+    uram      URAM288
+
+Carries, wide multiplexers, buffers and ports take none of these. Where there is a cell that this table does
+not know (generic `$_AND_` gates before mapping, another vendor's cells, a black box), the figures stay open
+and the note names it: an incomplete sum would look whole.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nonresnet_hls.reports import quantities as q
+from nonresnet_hls.reports.source import Source
+from nonresnet_hls.reports.values import Kind, Module, Report, Stage
+
+TITLE = re.compile(rb"^(?:[0-9.]+ )?Printing statistics\.\s*$|^=== \S.* ===\s*$", re.MULTILINE)
+_VERSION = re.compile(r"Yosys ([0-9]+\.[0-9]+(?:\+[0-9]+)?)")
+_SECTION = re.compile(r"=== (\S.*\S|\S) ===")
+# "   Number of cells:    209" and "     LUT2     16" (to 0.4x); "  205 cells" and "  16   LUT2" (later). With
+# -hierarchy two columns: with and without submodules; with a liberty file an area column follows the count.
+_OLD = re.compile(r"(?:Number of )?(\S.{0,300}?):?\s{2,}([0-9]{1,15})")
+_NEW = re.compile(r"([0-9]{1,15}|-)((?:\s+(?:[0-9.e+]{1,20}|-))*)\s+(\S+(?: \S+){0,3})")
+
+_LUT = {
+    **{f"LUT{n}": 1 for n in range(1, 7)},
+    **{"LUT6_2": 1, "CFGLUT5": 1, "INV": 1, "$lut": 1},
+    **{"SRL16": 1, "SRL16E": 1, "SRLC16": 1, "SRLC16E": 1, "SRLC32E": 1},
+    **{"RAM32X1S": 1, "RAM32X1S_1": 1, "RAM32X1D": 2, "RAM32X1D_1": 2, "RAM32M": 4, "RAM32M16": 8},
+    **{"RAM64X1S": 1, "RAM64X1S_1": 1, "RAM64X1D": 2, "RAM64X1D_1": 2, "RAM64M": 4, "RAM64M8": 8},
+    **{"RAM128X1S": 2, "RAM128X1S_1": 2, "RAM128X1D": 4, "RAM256X1S": 4, "RAM256X1D": 8, "RAM512X1S": 8},
+    **{"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
+}
+_SRL = frozenset({"SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E"})
+_FF = dict.fromkeys(
+    ["FDRE", "FDSE", "FDCE", "FDPE", "FDRE_1", "FDSE_1", "FDCE_1", "FDPE_1", "LDCE", "LDPE", "TRELLIS_FF"], 1
+)
+_BRAM = {
+    **dict.fromkeys(["RAMB18E1", "RAMB18E2", "FIFO18E1", "FIFO18E2", "DP16KD", "PDPW16KD"], 1),
+    **dict.fromkeys(["RAMB36E1", "RAMB36E2", "FIFO36E1", "FIFO36E2"], 2),
+}
+_DSP = dict.fromkeys(
+    ["DSP48", "DSP48A1", "DSP48E", "DSP48E1", "DSP48E2", "DSP58", "MULT18X18D", "MULT9X9D"], 1
+)
+_URAM = {"URAM288": 1, "URAM288_BASE": 1}
+_COSTS: dict[str, Mapping[str, int]] = {"lut": _LUT, "ff": _FF, "bram_18k": _BRAM, "dsp": _DSP, "uram": _URAM}
+_FREE = frozenset(
+    {
+        *(
+            "CARRY4",
+            "CARRY8",
+            "MUXF5",
+            "MUXF6",
+            "MUXF7",
+            "MUXF8",
+            "MUXF9",
+            "XORCY",
+            "MUXCY",
+            "GND",
+            "VCC",
+            "BUF",
+        ),
+        *("IBUF", "IBUFDS", "IBUFG", "IBUFGDS", "OBUF", "OBUFT", "OBUFDS", "OBUFTDS", "IOBUF", "IOBUFDS"),
+        *("BUFG", "BUFGCE", "BUFGCTRL", "BUFGMUX", "BUFH", "BUFHCE", "BUFR", "BUFIO", "PULLUP", "PULLDOWN"),
+        *(
+            "PFUMX",
+            "L6MUX21",
+            "TRELLIS_IO",
+            "BB",
+            "IB",
+            "OB",
+            "OBZ",
+            "VHI",
+            "VLO",
+            "GSR",
+            "PUR",
+            "DCCA",
+            "ALU54B",
+        ),
+        *("$scopeinfo", "$print", "$check"),
+    }
+)
+
+
+@dataclass
+class _Counts:
+    """One section of `stat`."""
+
+    line: int
+    cells: int | None = None
+    by_type: dict[str, int] = field(default_factory=dict)
+
+
+def read_yosys_json(source: Source, document: dict[str, Any]) -> Report:
+    """`stat -json`.
+
+    Raises:
+        ReportError: not of the form that Yosys writes.
+    """
+    modules = document.get("modules")
+    if not isinstance(modules, dict) or not modules:
+        raise source.error(0, "wanted 'modules', Yosys' counts per module")
+    counts = {_plain(name): _json_counts(source, name, value) for name, value in modules.items()}
+    design = None
+    if "design" in document:
+        design = _json_counts(source, "design", document["design"])
+    creator = document.get("creator")
+    version = _VERSION.match(creator) if isinstance(creator, str) else None
+    return _report(source, Kind.YOSYS_JSON, counts, design, version[1] if version else None, None)
+
+
+def is_yosys(document: object) -> bool:
+    """Whether a JSON document is Yosys' `stat -json` (and not its netlist, which has modules too)."""
+    if not isinstance(document, dict) or not str(document.get("creator", "")).startswith("Yosys"):
+        return False
+    modules = document.get("modules")
+    return "invocation" in document or (
+        isinstance(modules, dict) and any(isinstance(m, dict) and "num_cells" in m for m in modules.values())
+    )
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("\\")
+
+
+def _json_counts(source: Source, name: str, value: object) -> _Counts:
+    if not isinstance(value, dict) or not isinstance(value.get("num_cells_by_type"), dict):
+        raise source.error(0, f"{q.quote(name)}: wanted num_cells_by_type")
+    counts = _Counts(0)
+    for cell, number in [("", value.get("num_cells")), *value["num_cells_by_type"].items()]:
+        if isinstance(number, str) and number.isascii() and number.isdigit():  # with -hierarchy
+            number = int(number) if len(number) < 17 else q.LARGEST
+        if isinstance(number, dict):  # later versions with a liberty file: {"count": 3, "area": 1.5}
+            number = number.get("count")
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < q.LARGEST:
+            raise source.error(
+                0, f"{q.quote(name)}: {cell or 'num_cells'}: wanted a count, got {q.quote(repr(number))}"
+            )
+        if cell:
+            counts.by_type[_plain(cell)] = number
+        else:
+            counts.cells = number
+    return counts
+
+
+def read_yosys_text(source: Source) -> Report:
+    """`stat` as text, alone or at the end of a log; of several, the last one.
+
+    Raises:
+        ReportError: truncated or corrupted.
+    """
+    lines = source.lines
+    starts = [n for n, line in enumerate(lines) if line.rstrip().endswith("Printing statistics.")]
+    start = starts[-1] if starts else 0
+    version = next((m[1] for line in lines[:50] if (m := _VERSION.search(line))), None)
+    modules: dict[str, _Counts] = {}
+    tree: str | None = None
+    design: _Counts | None = None
+    here: _Counts | None = None
+    for number in range(start, len(lines)):
+        text = lines[number].strip()
+        title = _SECTION.fullmatch(text)
+        if title:
+            if title[1] == "design hierarchy":
+                here = design = _Counts(number)
+            elif title[1] in modules:
+                raise source.error(number, f"a second section {q.quote(title[1])}; mixed up")
+            else:
+                here = modules[_plain(title[1])] = _Counts(number)
+            continue
+        if here is None or not text or text.startswith(("+--", "|")):
+            continue
+        entry = _entry(source, number, text)
+        if entry is None:
+            if here is design or not lines[number].startswith(" "):
+                break  # the log goes on
+            continue
+        name, count = entry
+        if here is design and design.cells is None and name in modules and tree is None:
+            tree = name
+        elif name == "cells":
+            here.cells = count
+        elif here.cells is not None and name not in {"submodules", "Estimated number of LCs"}:
+            here.by_type[_plain(name)] = count
+    if not modules:
+        raise source.truncated("the first module of 'stat'")
+    for name, counts in [*modules.items(), *([("design hierarchy", design)] if design else [])]:
+        if counts.cells is None:
+            raise source.error(counts.line, f"{q.quote(name)} has no number of cells; truncated or corrupted")
+    return _report(source, Kind.YOSYS_TEXT, modules, design, version, tree)
+
+
+def _entry(source: Source, line: int, text: str) -> tuple[str, int] | None:
+    match = _NEW.fullmatch(text)
+    if match:
+        return match[3], 0 if match[1] == "-" else source.required(line, match[3], q.count, match[1])
+    match = _OLD.fullmatch(text)
+    if match:
+        return match[1], source.required(line, match[1], q.count, match[2])
+    return None
+
+
+def _report(
+    source: Source,
+    kind: Kind,
+    modules: dict[str, _Counts],
+    design: _Counts | None,
+    version: str | None,
+    top: str | None,
+) -> Report:
+    for name, counts in modules.items():
+        _check_sum(source, name, counts, modules)
+    if top is None:
+        instantiated = {cell for counts in modules.values() for cell in counts.by_type if cell in modules}
+        tops = [name for name in modules if name not in instantiated]
+        if len(tops) == 1:
+            top = tops[0]
+        elif design is None:
+            raise source.error(
+                0, f"{len(tops)} modules that no other one holds; run 'hierarchy -top' before 'stat'"
+            )
+    if design is None:
+        design = _Counts(0, None, _flattened(source, top or "", modules, {}))
+    else:
+        _check_sum(source, "design hierarchy", design, modules)
+    resources, note = _resources(design.by_type, modules)
+    return Report(
+        path=source.name,
+        kind=kind,
+        stage=Stage.SYNTHESIZED,
+        tool="Yosys",
+        tool_version=version,
+        top=top,
+        note=note,
+        modules=tuple(
+            Module(
+                name=name, **{f: v for f, v in _resources(counts.by_type, modules)[0].items() if f != "srl"}
+            )
+            for name, counts in modules.items()
+        ),
+        **resources,
+    )
+
+
+def _check_sum(source: Source, name: str, counts: _Counts, modules: Mapping[str, _Counts]) -> None:
+    """The types add up to the number of cells; older versions count instances of modules in it."""
+    cells = sum(n for cell, n in counts.by_type.items() if cell not in modules)
+    instances = sum(n for cell, n in counts.by_type.items() if cell in modules)
+    if counts.cells not in {cells, cells + instances}:
+        raise source.error(counts.line, f"{q.quote(name)}: {counts.cells} cells, the types add up to {cells}")
+
+
+def _flattened(
+    source: Source, top: str, modules: Mapping[str, _Counts], known: dict[str, dict[str, int]], depth: int = 0
+) -> dict[str, int]:
+    """The cells of `top` with those of its modules, as the "design hierarchy" would count them."""
+    if depth > 100:
+        raise source.error(0, f"{q.quote(top)}: modules nested deeper than 100")
+    if top in known:
+        return known[top]
+    total: dict[str, int] = {}
+    for cell, number in modules[top].by_type.items():
+        inner = _flattened(source, cell, modules, known, depth + 1) if cell in modules else {cell: 1}
+        for name, times in inner.items():
+            total[name] = total.get(name, 0) + number * times
+            if total[name] >= q.LARGEST:
+                raise source.error(0, f"{q.quote(name)}: wanted a count below 2^53, got {total[name]:.1e}")
+    known[top] = total
+    return total
+
+
+def _resources(
+    by_type: Mapping[str, int], modules: Mapping[str, _Counts]
+) -> tuple[dict[str, Any], str | None]:
+    found: dict[str, int | None] = dict.fromkeys([*_COSTS, "srl"], 0)
+    unknown = []
+    for cell, number in by_type.items():
+        costs = {name: cost[cell] for name, cost in _COSTS.items() if cell in cost}
+        if cell in _SRL:
+            costs["srl"] = 1
+        for name, cost in costs.items():
+            found[name] = (found[name] or 0) + cost * number
+        if not costs and cell not in _FREE and cell not in modules and number:
+            unknown.append(cell)
+    if not unknown:
+        return found, None
+    named = ", ".join(sorted(unknown)[:5]) + (", ..." if len(unknown) > 5 else "")
+    return dict.fromkeys(found), f"cells that are not counted: {named}"
+
+
+def load_json(source: Source) -> object:
+    """The JSON document in a file.
+
+    Raises:
+        ReportError: it is none, or it is nested too deep.
+    """
+    try:
+        return json.loads("\n".join(source.lines))
+    except json.JSONDecodeError as error:
+        raise source.error(error.lineno - 1, f"not JSON: {error.msg}; truncated or corrupted") from None
+    except (RecursionError, ValueError) as error:
+        raise source.error(0, f"not readable as JSON: {error}") from None

@@ -51,6 +51,8 @@ class Artefact:
     """Of everything that went in."""
     content: str
     """Of everything that came out: the stages that follow depend on this one."""
+    inputs: Mapping[str, str]
+    """Digest of each input artefact, by name."""
     figures: Mapping[str, Any]
     seconds: float
     fresh: bool
@@ -130,6 +132,7 @@ def load(directory: Path) -> Artefact | None:
             stage=str(record["stage"]),
             digest=str(record["digest"]),
             content=_digest(outputs),
+            inputs=dict(record["inputs"]),
             figures=dict(record["figures"]),
             seconds=float(record["seconds"]),
             fresh=False,

@@ -14,13 +14,13 @@ from nonresnet_hls import __version__
 from nonresnet_hls.errors import NonResNetError
 
 # In the order in which the data flows.
-COMMANDS: tuple[str, ...] = ("report",)
+COMMANDS: tuple[str, ...] = ("models", "quantize", "convert", "csim", "report")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nonresnet-hls",
-COMMANDS: tuple[str, ...] = ("report",)
+        description="Remove the skips of a residual Keras network and turn it into a bit-exact hls4ml project.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -1,0 +1,34 @@
+"""Convert the quantized model of a recipe into an HLS project under hls_projects/, what it stands on before it."""
+
+import argparse
+
+from nonresnet_hls.cli import common
+
+NAME = "convert"
+HELP = "write a recipe's HLS project"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    common.add_recipes(parser, every=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert, and print the reuse factor of each layer."""
+    from nonresnet_hls.hls import stage
+
+    place, results = common.workspace(args), []
+    for recipe in common.recipes(args):
+        artefact = stage.run_convert(recipe, place)
+        figures = artefact.figures
+        results.append({"name": recipe.name, "project": str(artefact.directory), **figures})
+        if not args.json:
+            print(
+                f"{recipe.name}: {artefact.directory}, {recipe.hls.backend}, {recipe.hls.part}, {recipe.hls.strategy}"
+            )
+            for factor in figures["reuse_factors"]:
+                changed = "" if factor["used"] == factor["target"] else f" (nearest to {factor['target']} that fits)"
+                print(f"  {factor['layer']}: reuse factor {factor['used']}{changed}")
+    if args.json:
+        common.print_json(results)
+    return 0

@@ -7,7 +7,9 @@ parts are resolved first and the variable is put back. Import this module inside
 takes seconds.
 """
 
+import logging
 import os
+import warnings
 
 import tensorflow as tf
 
@@ -22,5 +24,9 @@ if _before is None:
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
 else:
     os.environ["TF_USE_LEGACY_KERAS"] = _before
+
+# That a model was traced anew; and that QKeras' constraints are no Keras objects (they are restored all the same).
+tf.get_logger().setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")
 
 __all__ = ["keras", "qkeras", "tf"]

@@ -2,7 +2,7 @@
 
 import argparse
 
-from nonresnet_hls.cli import train
+from nonresnet_hls.cli import common, train
 from nonresnet_hls.errors import RecipeError
 
 NAME = "distill"
@@ -13,10 +13,7 @@ configure = train.configure
 
 def run(args: argparse.Namespace) -> int:
     """Train recipes that say how to distill, and no other."""
-    from nonresnet_hls.workspace import Workspace
-
-    for name in args.recipes:
-        recipe = Workspace(args.workspace).recipe(name)
+    for recipe in common.recipes(args):
         if recipe.distillation is None:
             raise RecipeError(f"recipe {recipe.name}: a [distillation] table wanted, there is none")
     return train.run(args)

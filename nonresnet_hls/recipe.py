@@ -338,6 +338,18 @@ class Recipe:
     trains the same network in the same way, so that precisions share one training."""
 
 
+def stated(table: Any) -> dict[str, Any] | None:
+    """The keys of a recipe's table that are not at their defaults; None for no table.
+
+    What identifies a training that took hours: a new key must not make it another one. (So a default, once
+    published, stays.)
+    """
+    if table is None:
+        return None
+    values = {f.name: (f, getattr(table, f.name)) for f in dataclasses.fields(table)}
+    return {name: value for name, (f, value) in values.items() if value != f.default}
+
+
 def find(name_or_path: str, models: Path) -> Path:
     """The file of a recipe: a path ending in `.toml`, or a name looked up in `models`, then among the built-in.
 

@@ -13,7 +13,7 @@ from typing import Any
 from nonresnet_hls import progress
 from nonresnet_hls.errors import ArtefactError
 from nonresnet_hls.networks import saved
-from nonresnet_hls.recipe import Distillation, DistillationLoss, Distribution, Optimizer, Schedule, Training
+from nonresnet_hls.recipe import Distillation, DistillationLoss, Distribution, Optimizer, Schedule, Training, stated
 from nonresnet_hls.training import checkpoints, losses, pipeline
 from nonresnet_hls.training.datasets import Data
 
@@ -302,9 +302,9 @@ def _digest(model: Any, data: Data, config: Training, teacher: Any, distillation
     """Of everything that decides how a phase goes."""
     digest = hashlib.sha256()
     described = {
-        "training": repr(config),
-        "distillation": repr(distillation),
-        "data": [data.source, str(data.input_type), list(data.x_train.shape), list(data.x_test.shape)],
+        "training": repr(stated(config)),
+        "distillation": repr(stated(distillation)),
+        "data": [str(data.input_type), list(data.x_train.shape), list(data.x_test.shape)],
         "model": [[v.name, list(v.shape)] for v in model.weights],
     }
     digest.update(json.dumps(described, sort_keys=True).encode())

@@ -61,6 +61,10 @@ class Config:
         training = dataclasses.replace(wanted.training, on_demand=True)
         return cls(wanted.architecture, wanted.dataset, training, wanted.distillation)
 
+    def stated(self) -> dict[str, Any]:
+        """What identifies the training."""
+        return {f.name: recipe.stated(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
 
 def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None) -> stages.Artefact:
     """Bring the trained network of a recipe up to date; with `[distillation]`, its start network before it.
@@ -112,7 +116,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
         return {"top1": metrics["top1"], "epochs": metrics["epochs"], "training_seconds": metrics["seconds"]}
 
     inputs = _inputs(config, start)
-    artefact = stages.run(workspace.artefact(wanted.trained_as, STAGE), STAGE, config, inputs, produce)
+    artefact = stages.run(workspace.artefact(wanted.trained_as, STAGE), STAGE, config.stated(), inputs, produce)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return artefact
 
@@ -130,7 +134,7 @@ def existing(wanted: Recipe, workspace: Workspace) -> stages.Artefact | None:
         start = existing(workspace.recipe(config.distillation.start), workspace)
         if start is None:
             return None
-    digest = stages.digest_of(STAGE, config, _inputs(config, start))
+    digest = stages.digest_of(STAGE, config.stated(), _inputs(config, start))
     for place in (workspace, Workspace(recipe.BUILT_IN.parent)):
         folder = place.artefact(wanted.trained_as, STAGE)
         if place is not workspace:
@@ -159,7 +163,7 @@ def load_network(wanted: Recipe, workspace: Workspace) -> Network:
         f"(train it with: nonresnet-hls train {wanted.trained_as})"
     )
     config = Config.of(wanted)
-    digest = stages.digest_of("untrained", config, _files(config))
+    digest = stages.digest_of("untrained", config.stated(), _files(config))
     return Network(build(wanted), How.UNTRAINED, digest)
 
 

@@ -77,6 +77,17 @@ class Schedule(StrEnum):
     """A tenth after 1/2 and again after 3/4 of the epochs."""
 
 
+class Distribution(StrEnum):
+    """On what a training runs (`tf.distribute`)."""
+
+    NONE = "none"
+    """One device."""
+    MIRRORED = "mirrored"
+    """All GPUs of this machine, or all of its logical CPU devices where it has none."""
+    MULTI_WORKER = "multi_worker"
+    """The machines that the environment variable TF_CONFIG names."""
+
+
 class DistillationLoss(StrEnum):
     """What a student learns from its teacher besides the labels."""
 
@@ -202,13 +213,16 @@ class Training:
     momentum: float = 0.9
     """Nesterov momentum; sgd only."""
     weight_decay: float = 1e-4
-    """L2 penalty on convolution and dense kernels."""
+    """L2 penalty on convolution and dense kernels, taken beside the gradient (decoupled)."""
     label_smoothing: float = 0.0
     augment: bool = False
     """Random horizontal flip and shift by up to an eighth of the image."""
     flip: bool = True
     """Whether `augment` flips (digits must not be)."""
     seed: int = 0
+    test_every: int = 1
+    """Epochs from one measurement on the test samples to the next (the last epoch is always measured)."""
+    distribution: Distribution = Distribution.NONE
     on_demand: bool = True
     """Whether other stages may start this training; where not, they take untrained weights and say so."""
 
@@ -220,6 +234,7 @@ class Training:
         _want(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
         _want(0 <= self.label_smoothing < 1, "label_smoothing", "a number in [0, 1)", self.label_smoothing)
         _want(self.seed >= 0, "seed", "0 or more", self.seed)
+        _want(self.test_every > 0, "test_every", "a positive integer", self.test_every)
 
 
 @dataclass(frozen=True)
@@ -321,6 +336,18 @@ class Recipe:
     trained_as: str = ""
     """Name under which the float weights are kept: that of the first recipe in the chain of `extends` that
     trains the same network in the same way, so that precisions share one training."""
+
+
+def stated(table: Any) -> dict[str, Any] | None:
+    """The keys of a recipe's table that are not at their defaults; None for no table.
+
+    What identifies a training that took hours: a new key must not make it another one. (So a default, once
+    published, stays.)
+    """
+    if table is None:
+        return None
+    values = {f.name: (f, getattr(table, f.name)) for f in dataclasses.fields(table)}
+    return {name: value for name, (f, value) in values.items() if value != f.default}
 
 
 def find(name_or_path: str, models: Path) -> Path:

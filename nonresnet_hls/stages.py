@@ -79,7 +79,7 @@ def run(
         ArtefactError: the artefact is up to date, but one of its files is missing or changed.
     """
     plain = _plain(config)
-    digest = _digest({"stage": stage, "config": plain, "inputs": dict(inputs)})
+    digest = digest_of(stage, config, inputs)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
         found = load(directory)
@@ -111,6 +111,11 @@ def run(
         if result is None:
             raise ArtefactError(f"{directory}: vanished while stage {stage} wrote it")
         return dataclasses.replace(result, fresh=True)
+
+
+def digest_of(stage: str, config: Any, inputs: Mapping[str, str]) -> str:
+    """What `run` would compare: the digest of a stage's name, configuration and inputs."""
+    return _digest({"stage": stage, "config": _plain(config), "inputs": dict(inputs)})
 
 
 def load(directory: Path) -> Artefact | None:

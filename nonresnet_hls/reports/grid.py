@@ -128,9 +128,7 @@ def _labels(source: Source, marks: list[int], heading: range) -> tuple[str, ...]
         line = source.lines[heading[0]].strip()
         cells = line.split("|")
         if len(cells) != columns + 2:
-            raise source.error(
-                heading[0], f"wanted a heading of {columns} cells, got {max(0, len(cells) - 2)}"
-            )
+            raise source.error(heading[0], f"wanted a heading of {columns} cells, got {max(0, len(cells) - 2)}")
         return tuple(" ".join(cell.split()).lower() for cell in cells[1:-1])
     parts: list[list[str]] = [[] for _ in range(columns)]
     for number in heading:

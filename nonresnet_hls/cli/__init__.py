@@ -6,8 +6,10 @@ Each module of this package is one subcommand: `NAME`, `HELP`, `configure(parser
 
 import argparse
 import importlib
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from nonresnet_hls import __version__
@@ -35,6 +37,9 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (2: the user's input is wrong; 1: a check failed)."""
     args = _parser().parse_args(argv)
+    # TensorFlow says that it traced a function anew, Keras that QKeras' constraints are none of its own.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")
     try:
         status: int = args.run(args)
         sys.stdout.flush()

@@ -85,7 +85,7 @@ def rebuild(model: Any, replace: Callable[[Node, list[Any]], Any], name: str | N
 
     Weights are not carried over; see `carry_weights`. Input layers are made anew without asking `replace`.
     """
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     tensors: dict[str, Any] = {}
     for node in nodes(model):

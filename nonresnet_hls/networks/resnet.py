@@ -24,7 +24,7 @@ def resnet(
     Two networks that differ in `skips` alone have the same layer names and the same initial weights in all
     layers that both have.
     """
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     layers = keras.layers
 

@@ -18,7 +18,7 @@ def belongs(name: str) -> bool:
 
 def feed(model: Any) -> Any:
     """The part of the network before the block: image -> what the block receives."""
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     return keras.Model(model.input, model.get_layer(_FEED).output)
 
@@ -33,7 +33,7 @@ def cut_out(model: Any, name: str) -> Any:
     Raises:
         ModelError: the network has no such block.
     """
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     nodes = [node for node in graph.nodes(model) if node.name.startswith(FIRST_BLOCK)]
     if not nodes or _FEED not in {layer.name for layer in model.layers}:

@@ -54,7 +54,7 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
     quantized: dict[str, Any] = {}  # tensors on an activation's grid, by layer
 
     def activation(name: str, of: str, relu: bool, tensor: Any) -> Any:
-        from nonresnet_hls.frameworks import qkeras
+        import qkeras
 
         bits, signed = config.activation_bits, not relu
         integer_bits = _integer_bits(ranges[of], bits, signed)
@@ -134,8 +134,8 @@ def finish(model: Any) -> Any:
     batch norms that stayed by a scale and an offset on a grid.
     """
     import numpy as np
+    from tensorflow import keras
 
-    from nonresnet_hls.frameworks import keras
     from nonresnet_hls.quantization.arithmetic import quantized_constants
 
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
@@ -178,7 +178,7 @@ def _reads_as_activation(user: graph.Node, used_by: dict[str, list[graph.Node]],
 
 
 def _quantized_twin(layer: Any, with_weights: Any, config: Quantization) -> Any:
-    from nonresnet_hls.frameworks import qkeras
+    import qkeras
 
     values = with_weights.get_weights()
     own = layer.get_config()
@@ -226,8 +226,7 @@ def _activation_values(
 ) -> dict[str, Any]:
     """What tensors that might be quantized hold when the float model sees `samples`, by layer."""
     import numpy as np
-
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     wanted = [node for node in network if node.inputs and only(node.name)]
     if not wanted:

@@ -12,21 +12,21 @@ def signed(bits: int, integer_bits: int) -> Any:
 
     `alpha=1` must be said: without it, QKeras makes the scale of a kernel a trained power of two.
     """
-    from nonresnet_hls.frameworks import qkeras
+    import qkeras
 
     return qkeras.quantized_bits(bits, integer_bits, symmetric=0, keep_negative=1, alpha=1.0)
 
 
 def unsigned(bits: int, integer_bits: int) -> Any:
     """`quantized_relu`: ReLU into `ufixed<bits, integer_bits>`."""
-    from nonresnet_hls.frameworks import qkeras
+    import qkeras
 
     return qkeras.quantized_relu(bits, integer_bits)
 
 
 def binary() -> Any:
     """`binary`: -1 or +1, no scale."""
-    from nonresnet_hls.frameworks import qkeras
+    import qkeras
 
     return qkeras.binary(alpha=1.0)
 

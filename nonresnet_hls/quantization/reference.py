@@ -41,8 +41,7 @@ def evaluate(model: Any, arithmetic: ModelArithmetic, inputs: Any) -> Reference:
         ReferenceMismatchError: Keras and the exact evaluation differ in a layer where Keras must be exact.
     """
     import numpy as np
-
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     output = model.output._keras_history.layer.name
     inexact: set[str] = set()

@@ -83,7 +83,7 @@ def read_settings(project: Path) -> dict[str, Any]:
     return data
 
 
-class _PlainLoader(yaml.SafeLoader):
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # no type information
     """Reads hls4ml's YAML without running anything: every object of its own (`!keras_model`) becomes None."""
 
 
@@ -96,13 +96,11 @@ def build(source: CppSource, toolchain: Toolchain, part: str = "", clock_ns: flo
     Raises:
         ConversionError: a stream has not exactly one writer and one reader, or token counts disagree.
     """
-    declared = {stream.name: stream for stream in (*source.ports, *source.streams)}
+    declared = source.declarations
     layers: Counter[str] = Counter()
     drafts = []
     for call in source.calls:
         streams = [declared[name] for name in call.arguments if name in declared]
-        if not streams:
-            continue
         drafts.append((_unique(call.layer, layers), call, streams))
     written: dict[str, str] = {}
     ends: dict[str, tuple[str | None, str | None]] = dict.fromkeys(declared, (None, None))
@@ -120,7 +118,7 @@ def build(source: CppSource, toolchain: Toolchain, part: str = "", clock_ns: flo
             written[stream] = name
             ends[stream] = (name, ends[stream][1])
         processes.append(_process(name, call, reads, writes, source, toolchain))
-    processes = _fill_unknown(processes, source, declared)
+    processes = _fill_unknown(processes, declared)
     flow = Dataflow(
         name=source.top,
         toolchain=toolchain,
@@ -243,7 +241,7 @@ def _process(
     source: CppSource,
     toolchain: Toolchain,
 ) -> Process:
-    types = {declaration.name: declaration.type_name for declaration in (*source.ports, *source.streams)}
+    types = {name: declaration.type_name for name, declaration in source.declarations.items()}
     program = build_program(
         call,
         dict(source.configs),
@@ -260,9 +258,7 @@ def _process(
     return Process(name, call.function, reads, writes, program, True, config)
 
 
-def _fill_unknown(
-    processes: list[Process], source: CppSource, declared: Mapping[str, StreamDeclaration]
-) -> list[Process]:
+def _fill_unknown(processes: list[Process], declared: Mapping[str, StreamDeclaration]) -> list[Process]:
     """Give unknown kernels the tokens that their neighbours count, all reads before all writes."""
     tokens = _token_counts(processes)
     filled = []
@@ -312,7 +308,7 @@ def _streams(
         writer, reader = ends[name]
         if writer is None and reader is None:
             continue
-        inner = declaration.depth is None and writer is not None and writer.endswith(".depthwise")
+        inner = declaration in source.inner_streams
         streams[name] = Stream(
             name=name,
             elements=token.elements,

@@ -28,7 +28,8 @@ _DEPTH = re.compile(
 )
 # nnet::relu<layer2_t, layer4_t, relu_config4>(layer2_out, layer4_out); // q_activation
 _CALL = re.compile(
-    r"nnet::(?P<function>\w+)\s*<(?P<types>[^;()]*)>\s*\((?P<arguments>[^;()]*)\)\s*;[ \t]*(?://[ \t]*(?P<layer>\S+))?"
+    r"nnet::(?P<function>\w+)\s*<(?P<types>[^;()]*)>\s*\((?P<arguments>[^;()]*)\)\s*;"
+    r"[ \t]*(?://[ \t]*(?P<layer>\S+))?"
 )
 # typedef nnet::array<ap_fixed<16,6>, 3*1> input_t;
 _TYPEDEF = re.compile(r"typedef\s+(?P<type>[^;]+?)\s+(?P<name>\w+)\s*;")
@@ -91,6 +92,15 @@ class LayerCall:
 
 
 @dataclass(frozen=True)
+class Statement:
+    """A call as it stands at `start:end` of the C++ text, and the processes it makes (one, or two)."""
+
+    start: int
+    end: int
+    calls: tuple[LayerCall, ...]
+
+
+@dataclass(frozen=True)
 class Config:
     """The compile-time constants of one layer: `static const` members as text, nested types by name."""
 
@@ -138,16 +148,39 @@ class Config:
 
 @dataclass(frozen=True)
 class CppSource:
-    """The streams, calls and constants of one generated design; `top` is the name of its top function."""
+    """The streams, calls and constants of one generated design.
+
+    Attributes:
+        top: name of the top function.
+        ports: its stream arguments.
+        streams: the streams that it declares.
+        inner_streams: streams inside a layer function that is a dataflow region of its own.
+        statements: its layer calls, in order.
+        token_types: type name of a stream -> what a token carries.
+        type_texts: type name -> its C++.
+        configs: struct name -> constants.
+        text: of the file of the top function.
+    """
 
     top: str
     ports: tuple[StreamDeclaration, ...]
     streams: tuple[StreamDeclaration, ...]
-    calls: tuple[LayerCall, ...]
+    inner_streams: tuple[StreamDeclaration, ...]
+    statements: tuple[Statement, ...]
     token_types: Mapping[str, TokenType]
     type_texts: Mapping[str, str]
     configs: Mapping[str, Config]
     text: str = field(repr=False)
+
+    @property
+    def calls(self) -> tuple[LayerCall, ...]:
+        """All layer calls, a separable convolution as two."""
+        return tuple(call for statement in self.statements for call in statement.calls)
+
+    @property
+    def declarations(self) -> dict[str, StreamDeclaration]:
+        """Every stream by name."""
+        return {stream.name: stream for stream in (*self.ports, *self.streams, *self.inner_streams)}
 
     def bits_of(self, type_name: str) -> int:
         """Bits of a scalar type named in defines.h, such as a `weight2_t`."""
@@ -189,14 +222,22 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
     }
     needed = {port.type_name for port in ports} | {stream.type_name for stream in streams}
     token_types = {name: _token_type(name, type_texts) for name in sorted(needed)}
-    calls = tuple(part for m in _CALL.finditer(cpp) for part in _split(_layer_call(m)))
     names = {declaration.name for declaration in (*ports, *streams)}
+    statements = tuple(
+        Statement(m.start(), m.end(), _split(call))
+        for m in _CALL.finditer(cpp)
+        # Tracing reads a stream and fills it again, which is no process of the design.
+        if names & set((call := _layer_call(m)).arguments) and call.function != "save_layer_output"
+    )
+    inner = [c for statement in statements if len(statement.calls) > 1 for c in statement.calls[:1]]
+    token_types.update({call.types[1]: _token_type(call.types[1], type_texts) for call in inner})
     return CppSource(
         top=top,
         ports=ports,
-        streams=(*streams, *_inner_streams(calls, names)),
-        calls=calls,
-        token_types={**token_types, **_inner_types(calls, token_types, type_texts)},
+        streams=streams,
+        inner_streams=tuple(StreamDeclaration(call.arguments[1], call.types[1], None) for call in inner),
+        statements=statements,
+        token_types=token_types,
         type_texts=type_texts,
         configs=_configs(_COMMENT.sub("", parameters)),
         text=cpp,
@@ -246,7 +287,7 @@ def _split(call: LayerCall) -> tuple[LayerCall, ...]:
         return (call,)
     source, sink, depthwise, pointwise, depthwise_bias, pointwise_bias = call.arguments
     data, middle, result, config = call.types
-    inner = _inner_name(call.layer)
+    inner = f"{call.layer}_depthwise_res"
     return (
         LayerCall(
             f"{call.layer}.depthwise",
@@ -261,28 +302,6 @@ def _split(call: LayerCall) -> tuple[LayerCall, ...]:
             (inner, sink, pointwise, pointwise_bias),
         ),
     )
-
-
-def _inner_name(layer: str) -> str:
-    return f"{layer}_depthwise_res"
-
-
-def _inner_streams(calls: tuple[LayerCall, ...], known: set[str]) -> tuple[StreamDeclaration, ...]:
-    return tuple(
-        StreamDeclaration(call.arguments[1], call.types[1], None)
-        for call in calls
-        if call.layer.endswith(".depthwise") and call.arguments[1] not in known
-    )
-
-
-def _inner_types(
-    calls: tuple[LayerCall, ...], token_types: Mapping[str, TokenType], type_texts: Mapping[str, str]
-) -> dict[str, TokenType]:
-    return {
-        call.types[1]: _token_type(call.types[1], type_texts)
-        for call in calls
-        if call.layer.endswith(".depthwise") and call.types[1] not in token_types
-    }
 
 
 def _configs(parameters: str) -> dict[str, Config]:

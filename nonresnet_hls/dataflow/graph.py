@@ -55,11 +55,11 @@ class Program:
     """What one process does during one image, as one row per read or write of a token.
 
     Attributes:
-        ports: index into the process's `reads + writes`, in the order of the generated C++. Shape (operations,).
+        ports: index into the process's `reads + writes`, in the order of the C++. Shape (operations,).
         cycles: clock cycle of each operation when the process never has to wait. Shape (operations,).
         interval_cycles: cycles until the process can begin the next image.
-        latency_cycles: smallest and largest latency that a vendor report would print; it counts a data-dependent
-            branch at its best and at its worst, where `interval_cycles` counts what really happens.
+        latency_cycles: smallest and largest latency that a vendor report would print; it counts every branch
+            at its best and at its worst, where `interval_cycles` counts what really happens.
     """
 
     ports: IntArray

@@ -82,7 +82,7 @@ def build_program(
 
 
 def resolve(name: str, configs: dict[str, Config]) -> Config:
-    """The struct called `name`, also through a member type (`config2::depthwise_config`); empty if unknown."""
+    """The struct called `name`, also by a member type (`config2::depthwise_config`); empty if unknown."""
     outer, _, member = name.partition("::")
     config = configs.get(outer)
     if config is not None and member:
@@ -264,7 +264,8 @@ def _transpose(kernel: Kernel) -> list[_Phase]:
 def _window_outputs(length: int, window: int, stride: int) -> BoolArray:
     """Where along one axis the line buffer holds a full window whose position counts. Shape (length,)."""
     position = np.arange(length) - (window - 1)
-    return (position >= 0) & (position % stride == 0)
+    found: BoolArray = (position >= 0) & (position % stride == 0)
+    return found
 
 
 def _convolution(kernel: Kernel) -> list[_Phase] | None:

@@ -3,17 +3,19 @@
 `fifo_bram18` and `weight_bram18` agree with every real report at hand; all LUT figures here are modelled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from nonresnet_hls.dataflow.cpp_source import Config
-from nonresnet_hls.dataflow.graph import Dataflow, Process, Stream, Toolchain
+from nonresnet_hls.dataflow.graph import Process, Stream, Toolchain
 
 # Widest port of one BRAM18 (18 Kbit with parity) at each depth: UG573, table "Port Aspect Ratios".
 _BRAM18_PORT_BITS = {1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
 _BRAM18_DEEPEST = 16384
 # Up to this many bits the tools build shift registers; the true edge lies between 512 and 800 bits.
 _SHIFT_REGISTER_MAX_BITS = 512
+# A FIFO this deep takes one LUT per bit in shift registers.
+_SHIFT_REGISTER_MAX_WORDS = 32
 # A ROM of up to 512 words uses both ports of a BRAM18 as one of 36 bits; up to 32 words stay in LUTs.
 _ROM_PORT_BITS = 36
 _ROM_PORT_WORDS = 512
@@ -124,7 +126,7 @@ def lutram_lut(depth: int, bits: int) -> int:
     return blocks * 4 * -(-bits // 3) + bits * -(-(blocks - 1) // 3)
 
 
-def stream_memory(stream: Stream, depth: int, toolchain: Toolchain = Toolchain.VITIS_HLS) -> Memory:
+def stream_memory(stream: Stream, depth: int, toolchain: Toolchain) -> Memory:
     """Memory of one stream at `depth` words.
 
     Vivado HLS 2019/2020 splits an `nnet::array` stream into a FIFO per channel; Vitis HLS packs it into one.
@@ -138,8 +140,24 @@ def stream_memory(stream: Stream, depth: int, toolchain: Toolchain = Toolchain.V
     return Memory(fifos * bram, 0 if bram else fifos * shift_register_lut(depth, bits))
 
 
+def wants_shift_register(stream: Stream, depth: int, toolchain: Toolchain) -> bool:
+    """True for a shallow FIFO that the tool would put into BRAM unless told to take shift registers.
+
+    Vitis HLS packs a token into one word, so that even two words of a wide token become BRAM.
+    """
+    shallow = depth <= _SHIFT_REGISTER_MAX_WORDS
+    return toolchain is Toolchain.VITIS_HLS and shallow and fifo_bram18(depth, stream.bits) > 0
+
+
+def sized_memory(stream: Stream, depth: int, toolchain: Toolchain) -> Memory:
+    """As `stream_memory`, with shallow FIFOs bound to shift registers (one LUT per bit at most)."""
+    if wants_shift_register(stream, depth, toolchain):
+        return Memory(0, shift_register_lut(depth, stream.bits))
+    return stream_memory(stream, depth, toolchain)
+
+
 def line_buffer_memory(process: Process, stream: Stream) -> Memory:
-    """Memory of a layer's line buffer, fed by `stream`: `ap_shift_reg` chains, which become shift registers."""
+    """Memory of a layer's line buffer, fed by `stream`: `ap_shift_reg` becomes shift registers."""
     config = process.config
     if config is None or "2d" not in process.kernel or process.kernel.startswith(("zeropad", "pointwise")):
         return Memory(0, 0)
@@ -165,7 +183,7 @@ def weight_bram18(words: int, bits: int) -> int:
 def weight_memory(process: Process, weight_bits: int, mult: Config) -> Memory:
     """Memory of a layer's weights.
 
-    With the Latency strategy weights are constants in the logic. With Resource they lie in a ROM that delivers
+    With the Latency strategy weights are constants in the logic. With Resource they lie in a ROM that gives
     n_in * n_out / reuse_factor of them at a time; a short one is made of LUTs (64 words of one bit each).
     """
     config = process.config
@@ -179,9 +197,12 @@ def weight_memory(process: Process, weight_bits: int, mult: Config) -> Memory:
     return Memory(bram, 0 if bram else bits * -(-words // 64))
 
 
-def fifo_memory(flow: Dataflow, depths: Mapping[str, int], toolchain: Toolchain | None = None) -> Memory:
-    """Memory of all FIFOs between the layers."""
+def fifo_memory(
+    streams: Iterable[Stream], depths: Mapping[str, int], toolchain: Toolchain, bound: bool = False
+) -> Memory:
+    """Memory of several FIFOs; `bound` as in `sized_memory`, otherwise as the tool builds them by itself."""
     total = Memory(0, 0)
-    for stream in flow.internal:
-        total += stream_memory(stream, depths[stream.name], toolchain or flow.toolchain)
+    for stream in streams:
+        one = sized_memory if bound else stream_memory
+        total += one(stream, depths[stream.name], toolchain)
     return total

@@ -1,16 +1,16 @@
 """Max-plus schedules of a dataflow: when every read and write happens, with FIFOs of any depth.
 
-A process is a chain of events; event e happens at the earliest `cycle[e] - cycle[e-1]` cycles after event e-1,
-one cycle after the tokens it reads were written, and one cycle after there was room for those it writes. That
-is a linear system over (max, +) (Baccelli et al., "Synchronization and Linearity", 1992), solved here one
-process at a time with cumulative maxima over whole token vectors.
+A process is a chain of events; event e happens at the earliest `cycle[e] - cycle[e-1]` cycles after event
+e-1, one cycle after the tokens it reads were written, and one cycle after there was room for those it writes.
+That is a linear system over (max, +) (Baccelli et al., "Synchronization and Linearity", 1992), solved here
+one process at a time with cumulative maxima over whole token vectors.
 
 Two readings of the same programs:
 
 * `Semantics.CPP`: the order of the C++, one operation per event. Decides deadlock exactly, as a Kahn process
   network with bounded channels does (Parks, 1995): it does not depend on any timing.
-* `Semantics.HARDWARE`: the cycles of the scheduled loops. Operations of one clock cycle happen together or not
-  at all, as in a pipeline that stalls as a whole, so tokens in flight wait for the input behind them.
+* `Semantics.HARDWARE`: the cycles of the scheduled loops. Operations of one clock cycle happen together or
+  not at all, as in a pipeline that stalls as a whole, so tokens in flight wait for the input behind them.
 """
 
 from collections.abc import Mapping
@@ -111,39 +111,40 @@ class Network:
         self._order_heads = [nodes[inner], *(read for _, read in self._token_nodes.values())]
         self._order_tails = [nodes[inner] - 1, *(write for write, _ in self._token_nodes.values())]
 
-    def earliest(
-        self,
-        depths: Mapping[str, int] | None = None,
-        arrivals: Mapping[str, IntArray] | None = None,
-        limit: int = 1000,
-    ) -> Schedule | None:
-        """The schedule in which everything happens as soon as it can.
-
-        Without `depths` FIFOs are unbounded: one pass. With them the passes are repeated until no time changes;
-        None if `limit` passes did not settle, as in a deadlock (see `deadlock`).
+    def earliest(self, arrivals: Mapping[str, IntArray] | None = None) -> Schedule:
+        """The schedule in which everything happens as soon as it can, FIFOs unbounded: one pass.
 
         Args:
-            depths: stream name -> words; streams that are left out are unbounded.
             arrivals: input stream -> first cycle in which each token can be read; 0 where left out.
-            limit: most passes.
         """
         schedule = Schedule({}, {}, {})
-        for sweep in range(limit):
+        for chain in self.chains:
+            bound = np.zeros(len(chain.cycle), dtype=np.int64)
+            for name, cycles in (arrivals or {}).items():
+                if name in chain.reads:
+                    bound[chain.reads[name]] = cycles
+            schedule = schedule.moved(
+                chain, earliest_events(chain, self.after_writes(chain, schedule, bound))
+            )
+        return schedule
+
+    def bounded(self, depths: Mapping[str, int], passes: int = 1000) -> Schedule | None:
+        """The schedule in which everything happens as soon as it can, with FIFOs of these depths.
+
+        Passes alternate along and against the stream until no time changes. None if `passes` are not enough,
+        as in a deadlock (see `deadlock`), or when FIFOs of one word force all layers into lock-step.
+        """
+        schedule = self.earliest()
+        for number in range(passes):
             changed = False
-            for chain in self.chains if sweep % 2 == 0 else reversed(self.chains):
-                bound = np.zeros(len(chain.cycle), dtype=np.int64)
-                for name, cycles in (arrivals or {}).items():
-                    if name in chain.reads:
-                        bound[chain.reads[name]] = cycles
-                bound = self.after_writes(chain, schedule, bound)
-                if depths is not None:
-                    bound = self.after_reads(chain, schedule, depths, bound)
+            for chain in reversed(self.chains) if number % 2 == 0 else self.chains:
+                bound = self.after_writes(chain, schedule, np.zeros(len(chain.cycle), dtype=np.int64))
+                bound = self.after_reads(chain, schedule, depths, bound)
                 times = earliest_events(chain, bound)
-                before = schedule.events.get(chain.process.name)
-                if before is None or not np.array_equal(times, before):
+                if not np.array_equal(times, schedule.events[chain.process.name]):
                     changed = True
                     schedule = schedule.moved(chain, times)
-            if not changed or depths is None:
+            if not changed:
                 return schedule
         return None
 
@@ -265,12 +266,14 @@ class Network:
 
 def earliest_events(chain: Chain, bound: IntArray) -> IntArray:
     """Least times of a chain whose events may not happen before `bound`."""
-    return chain.cycle + np.maximum.accumulate(bound - chain.cycle)
+    times: IntArray = chain.cycle + np.maximum.accumulate(bound - chain.cycle)
+    return times
 
 
 def latest_events(chain: Chain, bound: IntArray) -> IntArray:
     """Greatest times of a chain whose events may not happen after `bound`."""
-    return chain.cycle + np.minimum.accumulate((bound - chain.cycle)[::-1])[::-1]
+    times: IntArray = chain.cycle + np.minimum.accumulate((bound - chain.cycle)[::-1])[::-1]
+    return times
 
 
 def needed_depth(written: IntArray, read: IntArray) -> int:

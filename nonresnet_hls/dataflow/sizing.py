@@ -13,7 +13,7 @@ import networkx as nx
 import numpy as np
 
 from nonresnet_hls.dataflow.graph import Dataflow, IntArray, Stream
-from nonresnet_hls.dataflow.memory import stream_memory
+from nonresnet_hls.dataflow.memory import sized_memory
 from nonresnet_hls.dataflow.schedule import (
     Chain,
     Network,
@@ -35,7 +35,7 @@ class FifoDepths:
         tensor: as hls4ml gave them.
         least: the least that finish, for the order of the C++; `prove` shows it by execution.
         margin: modelled: the least that finish when pipelines stall with tokens in flight.
-        sized: modelled: the least found that also keep the throughput of the busiest layer; `convert` writes these.
+        sized: modelled: the least found that also keep the throughput of the busiest layer.
     """
 
     tensor: Mapping[str, int]
@@ -63,8 +63,8 @@ def least_depths(flow: Dataflow, semantics: Semantics) -> dict[str, int]:
     """The cheapest depths found (BRAM18, then bits) of which no single one can be shorter without deadlock.
 
     Only where branches part and join again can a FIFO need more than one word, so each such part (each
-    biconnected component of the graph) is sized on its own: a circle of waiting processes never needs to leave
-    the part through a single stream, since it would have to come back through the same one.
+    biconnected component of the graph) is sized on its own: a circle of waiting processes never needs to
+    leave the part through a single stream, since it would have to come back through the same one.
     """
     depths = {s.name: 1 if s.sizable else s.depth for s in flow.internal}
     for names in _blocks(flow):
@@ -144,7 +144,8 @@ def _shift_burdens(network: Network, schedule: Schedule) -> Schedule:
     """Let tokens that must wait do so where a FIFO is cheapest.
 
     First each process on its own is made late where that saves memory. Then, along a chain of processes with
-    one input and one output, tokens may wait before any of them: each place is tried, also with a FIFO that is full at a size where memory gets dearer, the rest waiting before the chain.
+    one input and one output, tokens may wait before any of them: each place is tried, also with a FIFO that
+    is full at a size where memory gets dearer, the rest waiting before the chain.
     """
     for chain in reversed(network.chains):
         bound = network.before_reads(chain, schedule, _highest(schedule, chain))
@@ -195,11 +196,11 @@ def _placements(network: Network, schedule: Schedule, links: list[Chain]) -> Ite
             for link in reversed(links[: place - 1]):
                 bound = network.before_reads(link, limited, _highest(limited, link))
                 limited = limited.moved(link, latest_events(link, bound))
-            if not _late(network, limited, last):
+            if not _late(limited, last):
                 yield limited
 
 
-def _late(network: Network, schedule: Schedule, chain: Chain) -> bool:
+def _late(schedule: Schedule, chain: Chain) -> bool:
     """True where a process delivers a token after it is due."""
     return any(
         bool((schedule.written[name] >= schedule.read[name]).any())
@@ -257,7 +258,7 @@ def _cost(flow: Dataflow, streams: Sequence[Stream], depths: Mapping[str, int]) 
     bram = bits = 0
     for stream in streams:
         depth = depths[stream.name]
-        bram += stream_memory(stream, depth, flow.toolchain).bram_18k
+        bram += sized_memory(stream, depth, flow.toolchain).bram_18k
         bits += depth * stream.bits
     return bram, bits
 
@@ -278,7 +279,7 @@ def _inside(pair: tuple[str | None, str | None], blocks: list[set[str]]) -> bool
 
 
 def _restricted(flow: Dataflow, names: set[str]) -> Dataflow:
-    """The part of a design between some of its processes; streams that leave the part are never full or empty."""
+    """The part of a design between some of its processes; streams that leave it are never full or empty."""
     streams = {
         name: replace(
             stream,

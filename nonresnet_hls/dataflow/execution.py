@@ -145,7 +145,7 @@ class Executable:
         status, *words = (self.work / f"result.{index}").read_text(encoding="utf-8").split()
         parts = [word.split(":") for word in words]
         if status == "deadlock":
-            return Outcome(None, deadlock=_circle(self.flow, [(p, s, state) for p, s, state in parts]))
+            return Outcome(None, deadlock=blocked_circle(self.flow, [(p, s, state) for p, s, state in parts]))
         if status == "leftover":
             return Outcome(None, leftovers={name: int(count) for name, count in parts})
         outputs = np.fromfile(self.work / f"outputs.{index}").reshape(trial.images, -1)
@@ -225,7 +225,7 @@ def _testbench(source: CppSource, flow: Dataflow) -> str:
     )
 
 
-def _circle(flow: Dataflow, waits: Sequence[tuple[str, str, str]]) -> Deadlock:
+def blocked_circle(flow: Dataflow, waits: Sequence[tuple[str, str, str]]) -> Deadlock:
     """Follow who waits for whom until it comes round."""
     wait_of = {process: (stream, state) for process, stream, state in waits}
     seen: list[str] = []

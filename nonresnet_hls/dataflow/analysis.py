@@ -163,8 +163,6 @@ def _branch(flow: Dataflow, fork: str, last: str) -> tuple[set[str], int]:
     """Streams between `fork` and the stream `last`, and the most processes on any way between them."""
     by_name = {process.name: process for process in flow.processes}
     names: set[str] = set()
-    length: dict[str, int] = {}
-
     # Processes are in topological order, so lengths are known before they are needed.
     pending = [last]
     while pending:
@@ -175,6 +173,7 @@ def _branch(flow: Dataflow, fork: str, last: str) -> tuple[set[str], int]:
         source = flow.streams[name].source
         if source is not None and source != fork:
             pending.extend(by_name[source].reads)
+    length = {name: 1 for name in names if flow.streams[name].source is None}
     for process in flow.processes:
         for name in process.writes:
             if name in names:

@@ -26,6 +26,8 @@ _PORT = re.compile(r"hls::stream\s*<\s*(?P<type>[^>]+?)\s*>\s*&\s*(?P<name>\w+)"
 _DEPTH = re.compile(
     r"#pragma\s+HLS\s+STREAM\s+variable\s*=\s*(?P<name>\w+)\s+depth\s*=\s*(?P<depth>\d+)", re.I
 )
+# auto& layer20_out = layer29_cpy2;
+_ALIAS = re.compile(r"auto\s*&\s*(?P<alias>\w+)\s*=\s*(?P<name>\w+)\s*;")
 # nnet::relu<layer2_t, layer4_t, relu_config4>(layer2_out, layer4_out); // q_activation
 _CALL = re.compile(
     r"nnet::(?P<function>\w+)\s*<(?P<types>[^;()]*)>\s*\((?P<arguments>[^;()]*)\)\s*;"
@@ -223,11 +225,14 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
     needed = {port.type_name for port in ports} | {stream.type_name for stream in streams}
     token_types = {name: _token_type(name, type_texts) for name in sorted(needed)}
     names = {declaration.name for declaration in (*ports, *streams)}
+    aliases: dict[str, str] = {}
+    for m in _ALIAS.finditer(code):
+        aliases[m["alias"]] = aliases.get(m["name"], m["name"])
     statements = tuple(
         Statement(m.start(), m.end(), _split(call))
         for m in _CALL.finditer(cpp)
         # Tracing reads a stream and fills it again, which is no process of the design.
-        if names & set((call := _layer_call(m)).arguments) and call.function != "save_layer_output"
+        if names & set((call := _layer_call(m, aliases)).arguments) and call.function != "save_layer_output"
     )
     inner = [c for statement in statements if len(statement.calls) > 1 for c in statement.calls[:1]]
     token_types.update({call.types[1]: _token_type(call.types[1], type_texts) for call in inner})
@@ -272,11 +277,11 @@ def _token_type(name: str, type_texts: Mapping[str, str]) -> TokenType:
     return TokenType(size, scalar_bits(array["element"].strip()))
 
 
-def _layer_call(match: re.Match[str]) -> LayerCall:
+def _layer_call(match: re.Match[str], aliases: Mapping[str, str]) -> LayerCall:
     def parts(text: str) -> tuple[str, ...]:
         return tuple(part.strip() for part in text.split(",") if part.strip())
 
-    arguments = parts(match["arguments"])
+    arguments = tuple(aliases.get(name, name) for name in parts(match["arguments"]))
     return LayerCall(match["layer"] or match["function"], match["function"], parts(match["types"]), arguments)
 
 

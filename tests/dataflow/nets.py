@@ -1,6 +1,7 @@
 """Small quantized networks and random graphs for the tests of FIFOs; weights are random and do not matter."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 def quantized_layers() -> tuple[Callable[..., Any], Callable[..., Any]]:
     """`conv(x, filters, kernel, stride)` and `relu(x)` of QKeras, 4 bits."""
-    import qkeras
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its dependencies use what Python deprecates
+        import qkeras
 
     weights = {
         "kernel_quantizer": qkeras.quantized_bits(4, 0, alpha=1),
@@ -34,17 +37,21 @@ def quantized_layers() -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def convert(model: Any, project: Path, backend: str, strategy: str = "Latency") -> Any:
-    """A hls4ml `ModelGraph` with io_stream; nothing is written yet."""
-    import hls4ml
+    """A hls4ml `ModelGraph` with io_stream, written into `project`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # hls4ml, QKeras and Keras warn of each other
+        import hls4ml
 
-    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
-    config["Model"]["Strategy"] = strategy
-    for layer in config["LayerName"].values():
-        layer["Strategy"] = strategy
-        layer["ReuseFactor"] = 1
-    return hls4ml.converters.convert_from_keras_model(
-        model, hls_config=config, output_dir=str(project), backend=backend, io_type="io_stream"
-    )
+        config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
+        config["Model"]["Strategy"] = strategy
+        for layer in config["LayerName"].values():
+            layer["Strategy"] = strategy
+            layer["ReuseFactor"] = 1
+        hls_model = hls4ml.converters.convert_from_keras_model(
+            model, hls_config=config, output_dir=str(project), backend=backend, io_type="io_stream"
+        )
+        hls_model.write()
+    return hls_model
 
 
 def resnet(size: int = 8, channels: int = 4, blocks: int = 2) -> Any:
@@ -69,11 +76,12 @@ def resnet(size: int = 8, channels: int = 4, blocks: int = 2) -> Any:
 
 def many_layers() -> Any:
     """One of nearly every layer that has a streaming kernel, in two dimensions."""
-    import qkeras
     import tensorflow as tf
 
     layers = tf.keras.layers
     conv, relu = quantized_layers()
+    import qkeras  # after quantized_layers, which hides the warnings of the import
+
     inputs = tf.keras.Input((8, 6, 3), name="image")
     x = relu(conv(inputs, 4, 3, use_bias=True))
     depthwise = qkeras.QDepthwiseConv2D(

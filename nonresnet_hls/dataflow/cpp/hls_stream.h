@@ -88,7 +88,7 @@ class Scheduler {
     bool in_fiber() const { return running; }
 
     void record(const std::string &stream, bool is_write) {
-        if (traced)
+        if (traced && running)
             trace.push_back(Operation{current, stream, is_write});
     }
 

@@ -210,9 +210,7 @@ def _unique(layer: str, seen: Counter[str]) -> str:
     return layer if seen[layer] == 1 else f"{layer}#{seen[layer]}"
 
 
-def _output_ports(
-    source: CppSource, drafts: list[tuple[str, LayerCall, list[StreamDeclaration]]]
-) -> set[str]:
+def _output_ports(source: CppSource, drafts: list[tuple[str, LayerCall, list[StreamDeclaration]]]) -> set[str]:
     """Ports of the top that are written: those that no call has as its first stream.
 
     hls4ml passes the inputs of a layer before its outputs, and an output port is read by nobody.

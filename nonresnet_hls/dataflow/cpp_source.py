@@ -23,9 +23,7 @@ _STREAM = re.compile(r'hls::stream\s*<\s*(?P<type>[^>]+?)\s*>\s+(?P<name>\w+)\s*
 # hls::stream<input_t> &input_1
 _PORT = re.compile(r"hls::stream\s*<\s*(?P<type>[^>]+?)\s*>\s*&\s*(?P<name>\w+)")
 # #pragma HLS STREAM variable=layer4_out depth=1024
-_DEPTH = re.compile(
-    r"#pragma\s+HLS\s+STREAM\s+variable\s*=\s*(?P<name>\w+)\s+depth\s*=\s*(?P<depth>\d+)", re.I
-)
+_DEPTH = re.compile(r"#pragma\s+HLS\s+STREAM\s+variable\s*=\s*(?P<name>\w+)\s+depth\s*=\s*(?P<depth>\d+)", re.I)
 # auto& layer20_out = layer29_cpy2;
 _ALIAS = re.compile(r"auto\s*&\s*(?P<alias>\w+)\s*=\s*(?P<name>\w+)\s*;")
 # nnet::relu<layer2_t, layer4_t, relu_config4>(layer2_out, layer4_out); // q_activation
@@ -118,9 +116,7 @@ class Config:
         """
         if key not in self.constants:
             if default is None:
-                raise ConversionError(
-                    f"struct {self.name} in parameters.h: constant {key!r} wanted, none found"
-                )
+                raise ConversionError(f"struct {self.name} in parameters.h: constant {key!r} wanted, none found")
             return default
         text = self.constants[key]
         try:
@@ -202,9 +198,7 @@ def read_firmware(firmware: Path, top: str) -> CppSource:
             texts.append(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            raise ConversionError(
-                f"{path}: generated C++ of hls4ml wanted, cannot be read ({reason})"
-            ) from None
+            raise ConversionError(f"{path}: generated C++ of hls4ml wanted, cannot be read ({reason})") from None
     return parse_source(top, *texts)
 
 
@@ -216,12 +210,8 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
     if not ports:
         raise ConversionError(f"{top}.cpp: hls::stream arguments wanted (io_stream), none found")
     depths = {m["name"]: int(m["depth"]) for m in _DEPTH.finditer(code)}
-    streams = tuple(
-        StreamDeclaration(m["name"], m["type"], depths.get(m["name"])) for m in _STREAM.finditer(code)
-    )
-    type_texts = {
-        m["name"]: " ".join(m["type"].split()) for m in _TYPEDEF.finditer(_COMMENT.sub("", defines))
-    }
+    streams = tuple(StreamDeclaration(m["name"], m["type"], depths.get(m["name"])) for m in _STREAM.finditer(code))
+    type_texts = {m["name"]: " ".join(m["type"].split()) for m in _TYPEDEF.finditer(_COMMENT.sub("", defines))}
     needed = {port.type_name for port in ports} | {stream.type_name for stream in streams}
     token_types = {name: _token_type(name, type_texts) for name in sorted(needed)}
     names = {declaration.name for declaration in (*ports, *streams)}

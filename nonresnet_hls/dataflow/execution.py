@@ -8,8 +8,6 @@ run (Kahn 1974, Parks 1995), so one run decides, without any model of time.
 
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,10 +17,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nonresnet_hls import tools
 from nonresnet_hls.dataflow.cpp_source import CppSource, LayerCall, read_firmware
 from nonresnet_hls.dataflow.graph import Dataflow
 from nonresnet_hls.dataflow.schedule import Deadlock
-from nonresnet_hls.errors import ConversionError, ToolError
+from nonresnet_hls.errors import ConversionError
 
 FloatArray = npt.NDArray[np.float64]
 _FLAGS = ("-std=c++17", "-O1", "-w", "-fno-gnu-unique", "-fpermissive")
@@ -79,40 +78,34 @@ class Executable:
             ConversionError: the project's C++ cannot be read, or takes weights through its ports.
         """
         self.flow = flow
-        self.work = work
+        self.work = work.resolve()
         self.jobs = jobs or len(os.sched_getaffinity(0))
-        firmware = project / "firmware"
+        firmware = (project / "firmware").resolve()
         source = read_firmware(firmware, flow.name)
-        compiler = shutil.which("g++")
-        if compiler is None:
-            raise ToolError("g++: needed on PATH to run the generated C++, not found")
+        compiler = tools.require("g++", "the package g++")
         common = ["-I", str(firmware), "-I", str(firmware / "ap_types")]
-        common.append(f'-DWEIGHTS_DIR="{(firmware / "weights").resolve()}"')
+        common.append(f'-DWEIGHTS_DIR="{firmware / "weights"}"')
         with as_file(files("nonresnet_hls.dataflow") / "cpp") as headers:
             # Only the bounded program finds the hls_stream.h that lies beside testbench.h.
             testbench = _testbench(source, flow).replace("testbench.h", str(headers / "testbench.h"))
-            (work / "testbench.cpp").write_text(testbench, encoding="utf-8")
-            (work / "bounded_top.cpp").write_text(bounded_top(source, flow), encoding="utf-8")
+            (self.work / "testbench.cpp").write_text(testbench, encoding="utf-8")
+            (self.work / "bounded_top.cpp").write_text(bounded_top(source, flow), encoding="utf-8")
             builds = [
                 ("csim", [*common, str(firmware / f"{flow.name}.cpp")]),
-                ("bounded", ["-DBOUNDED", "-I", str(headers), *common, str(work / "bounded_top.cpp")]),
+                ("bounded", ["-DBOUNDED", "-I", str(headers), *common, str(self.work / "bounded_top.cpp")]),
             ]
             with ThreadPoolExecutor(self.jobs) as pool:
                 list(pool.map(lambda build: self._compile(compiler, *build), builds))
 
     def _compile(self, compiler: str, name: str, arguments: Sequence[str]) -> None:
-        target = ["-o", str(self.work / name)]
-        command = [compiler, *_FLAGS, *arguments, str(self.work / "testbench.cpp"), *target]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            errors = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr.strip()]
-            raise ToolError(f"g++ refused the generated C++ of {self.flow.name}: {errors[0]}")
+        sources = [*arguments, str(self.work / "testbench.cpp")]
+        tools.run([compiler, *_FLAGS, *sources, "-o", str(self.work / name)], self.work)
 
     def simulate(self, inputs: FloatArray) -> FloatArray:
         """The C simulation of the untouched project; inputs and result have shape (images, values)."""
         inputs_path, outputs_path = self.work / "inputs.bin", self.work / "csim.bin"
         np.ascontiguousarray(inputs, dtype=np.float64).tofile(inputs_path)
-        self._run([str(self.work / "csim"), str(inputs_path), str(outputs_path), str(len(inputs))])
+        tools.run([str(self.work / "csim"), str(inputs_path), str(outputs_path), str(len(inputs))], self.work)
         return np.fromfile(outputs_path).reshape(len(inputs), -1)
 
     def run(self, trials: Sequence[Trial], inputs: FloatArray) -> list[Outcome]:
@@ -126,7 +119,7 @@ class Executable:
         inputs_path, results = self.work / "inputs.bin", self.work / "result"
         np.ascontiguousarray(inputs, dtype=np.float64).tofile(inputs_path)
         arguments = [inputs_path, self.work / "trials.txt", results, self.work / "outputs", self.jobs]
-        self._run([str(self.work / "bounded"), *map(str, arguments)])
+        tools.run([str(self.work / "bounded"), *map(str, arguments)], self.work)
         return [self._outcome(index, trial) for index, trial in enumerate(trials)]
 
     def random_inputs(self, images: int, seed: int = 0) -> FloatArray:
@@ -134,12 +127,6 @@ class Executable:
         ports = [stream for stream in self.flow.streams.values() if stream.source is None]
         values = sum(stream.tokens * stream.elements for stream in ports)
         return np.random.default_rng(seed).uniform(-2.0, 2.0, (images, values))
-
-    def _run(self, command: list[str]) -> None:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            reason = " ".join(done.stderr.split()) or f"status {done.returncode}"
-            raise ToolError(f"{Path(command[0]).name} of {self.flow.name} failed: {reason}")
 
     def _outcome(self, index: int, trial: Trial) -> Outcome:
         status, *words = (self.work / f"result.{index}").read_text(encoding="utf-8").split()

@@ -388,9 +388,7 @@ _BUILDERS: dict[str, Callable[[Kernel], list[_Phase] | None]] = {
     **dict.fromkeys(("concatenate1d", "concatenate2d", "concatenate3d"), _concatenate),
     **dict.fromkeys(("zeropad1d_cl", "zeropad2d_cl"), _zeropad),
     **dict.fromkeys(("cropping1d_cl", "cropping2d_cl"), _cropping),
-    **dict.fromkeys(
-        ("conv_1d_cl", "conv_2d_cl", "depthwise_conv_1d_cl", "depthwise_conv_2d_cl"), _convolution
-    ),
+    **dict.fromkeys(("conv_1d_cl", "conv_2d_cl", "depthwise_conv_1d_cl", "depthwise_conv_2d_cl"), _convolution),
     **dict.fromkeys(("pointwise_conv_1d_cl", "pointwise_conv_2d_cl"), _pointwise),
     **dict.fromkeys(("pooling1d_cl", "pooling2d_cl"), _pooling),
     **dict.fromkeys(("global_pooling1d_cl", "global_pooling2d_cl"), _global_pooling),

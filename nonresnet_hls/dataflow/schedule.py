@@ -123,9 +123,7 @@ class Network:
             for name, cycles in (arrivals or {}).items():
                 if name in chain.reads:
                     bound[chain.reads[name]] = cycles
-            schedule = schedule.moved(
-                chain, earliest_events(chain, self.after_writes(chain, schedule, bound))
-            )
+            schedule = schedule.moved(chain, earliest_events(chain, self.after_writes(chain, schedule, bound)))
         return schedule
 
     def bounded(self, depths: Mapping[str, int], passes: int = 1000) -> Schedule | None:
@@ -179,9 +177,7 @@ class Network:
                 bound[at] = np.minimum(bound[at], schedule.read[name] - FIFO_CYCLES)
         return bound
 
-    def after_reads(
-        self, chain: Chain, schedule: Schedule, depths: Mapping[str, int], bound: IntArray
-    ) -> IntArray:
+    def after_reads(self, chain: Chain, schedule: Schedule, depths: Mapping[str, int], bound: IntArray) -> IntArray:
         """`bound` raised to the cycle in which there is room for what a process writes. Shape (events,)."""
         bound = bound.copy()
         for name, at in chain.writes.items():
@@ -244,9 +240,7 @@ class Network:
         circle = seen[seen.index(name) :]
         return Deadlock(tuple((process, waits[process][1], waits[process][2]) for process in circle))
 
-    def _blocks(
-        self, chain: Chain, done: Mapping[str, int], depths: Mapping[str, int]
-    ) -> list[tuple[int, str, str]]:
+    def _blocks(self, chain: Chain, done: Mapping[str, int], depths: Mapping[str, int]) -> list[tuple[int, str, str]]:
         """(event that cannot happen yet, stream, why) for every stream of a process."""
         blocks = []
         for name, at in chain.reads.items():
@@ -302,9 +296,7 @@ def _chain(process: Process, semantics: Semantics, images: int) -> Chain:
         period = max(program.interval_cycles, int(cycle[-1]) + 1) if count else 1
     length = len(cycle)
     image = np.arange(images, dtype=np.int64)[:, None]
-    tokens = {
-        name: (event[ports == port] + image * length).ravel() for port, name in enumerate(process.streams)
-    }
+    tokens = {name: (event[ports == port] + image * length).ravel() for port, name in enumerate(process.streams)}
     return Chain(
         process=process,
         cycle=(cycle + image * period).ravel(),

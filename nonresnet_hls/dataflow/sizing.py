@@ -102,9 +102,7 @@ def _on_demand(network: Network) -> Schedule:
     """The schedule in which the last processes act at long intervals and all others only when needed."""
     pause = network.total_events + 1
     last = [chain for chain in network.chains if not any(name in network.sink for name in chain.writes)]
-    deadlines = {
-        chain.process.name: pause * np.arange(1, len(chain.cycle) + 1, dtype=np.int64) for chain in last
-    }
+    deadlines = {chain.process.name: pause * np.arange(1, len(chain.cycle) + 1, dtype=np.int64) for chain in last}
     horizon = max(int(times[-1]) for times in deadlines.values())
     # A last process must not act before the others can have delivered; spacing by `pause` ensures it.
     return network.latest(deadlines, horizon + pause)
@@ -177,9 +175,7 @@ def _placements(network: Network, schedule: Schedule, links: list[Chain]) -> Ite
         for link in links[:place]:
             trial = trial.moved(link, earliest_events(link, network.after_writes(link, trial, _lowest(link))))
         for link in reversed(links[place:]):
-            trial = trial.moved(
-                link, latest_events(link, network.before_reads(link, trial, _highest(trial, link)))
-            )
+            trial = trial.moved(link, latest_events(link, network.before_reads(link, trial, _highest(trial, link))))
         yield trial
         if not place:
             continue
@@ -189,9 +185,7 @@ def _placements(network: Network, schedule: Schedule, links: list[Chain]) -> Ite
         for depth in (16, 32, 64, 128, 256, 512, 1024, 2048, 4096):
             if depth >= full:
                 break
-            bound = network.after_reads(
-                last, trial, {name: depth}, network.after_writes(last, trial, _lowest(last))
-            )
+            bound = network.after_reads(last, trial, {name: depth}, network.after_writes(last, trial, _lowest(last)))
             limited = trial.moved(last, earliest_events(last, bound))
             for link in reversed(links[: place - 1]):
                 bound = network.before_reads(link, limited, _highest(limited, link))
@@ -203,9 +197,7 @@ def _placements(network: Network, schedule: Schedule, links: list[Chain]) -> Ite
 def _late(schedule: Schedule, chain: Chain) -> bool:
     """True where a process delivers a token after it is due."""
     return any(
-        bool((schedule.written[name] >= schedule.read[name]).any())
-        for name in chain.writes
-        if name in schedule.read
+        bool((schedule.written[name] >= schedule.read[name]).any()) for name in chain.writes if name in schedule.read
     )
 
 
@@ -224,9 +216,7 @@ def _linear_chains(network: Network) -> list[list[Chain]]:
     """Longest runs of processes with one internal input and one internal output."""
 
     def single(chain: Chain) -> bool:
-        return len(chain.reads) == len(chain.writes) == 1 and all(
-            name in network.sink for name in chain.writes
-        )
+        return len(chain.reads) == len(chain.writes) == 1 and all(name in network.sink for name in chain.writes)
 
     runs: list[list[Chain]] = []
     taken: set[str] = set()

@@ -84,9 +84,7 @@ def many_layers() -> Any:
 
     inputs = tf.keras.Input((8, 6, 3), name="image")
     x = relu(conv(inputs, 4, 3, use_bias=True))
-    depthwise = qkeras.QDepthwiseConv2D(
-        3, padding="same", depthwise_quantizer=qkeras.quantized_bits(4, 0, alpha=1)
-    )(x)
+    depthwise = qkeras.QDepthwiseConv2D(3, padding="same", depthwise_quantizer=qkeras.quantized_bits(4, 0, alpha=1))(x)
     product = layers.Multiply()([x, depthwise])
     maximum = layers.Maximum()([product, x])
     narrow = layers.MaxPooling2D(2)(maximum)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nonresnet_hls.dataflow import analyse, analyse_project, prove, size_fifos
+from nonresnet_hls.dataflow import analyse_project, size_fifos
 from nonresnet_hls.dataflow.execution import Executable, Trial
-from tests.dataflow.nets import convert, many_layers, one_dimensional, resnet
+from tests.dataflow.nets import convert, many_layers, one_dimensional
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not on PATH")
 

@@ -16,9 +16,7 @@ def some_depths(flow: Dataflow, data: st.DataObject) -> dict[str, int]:
 
 @LAWS
 @given(graphs(), st.sampled_from(Semantics), st.data())
-def test_bounded_schedule_equals_the_naive_simulator(
-    flow: Dataflow, semantics: Semantics, data: st.DataObject
-) -> None:
+def test_bounded_schedule_equals_the_naive_simulator(flow: Dataflow, semantics: Semantics, data: st.DataObject) -> None:
     depths = some_depths(flow, data)
     network = Network(flow, semantics)
     expected = naive_times(flow, semantics, depths)

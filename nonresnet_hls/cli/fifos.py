@@ -1,15 +1,19 @@
 """Size the FIFOs of a design: depths, deadlock, timing and memory, without a vendor tool.
 
-The design is a project directory that hls4ml 1.x wrote (io_stream, Vivado or Vitis). Cycles and LUTs are
-modelled; BRAM follows the rule of the tools' own reports; `--prove` runs the generated C++ itself.
+The design is a recipe, a Keras or QKeras model file (converted as hls4ml does by itself), or a project directory
+that hls4ml 1.x wrote (io_stream, Vivado or Vitis). Cycles and LUTs are modelled; BRAM follows the rule of the
+tools' own reports; `--prove` runs the generated C++ itself.
 """
 
 import argparse
-import json
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from nonresnet_hls.cli import common
+from nonresnet_hls.errors import ConversionError
 
 if TYPE_CHECKING:
     from nonresnet_hls.dataflow import FifoReport, Proof
@@ -20,35 +24,77 @@ HELP = "size the FIFOs of a design and prove that they cannot deadlock"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("design", help="a project directory that hls4ml wrote")
-    parser.add_argument(
-        "--prove", action="store_true", help="run the generated C++ on FIFOs of these depths (needs g++)"
-    )
-    parser.add_argument("--write", action="store_true", help="write the sized depths into the project")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("design", help="a recipe, a .keras or .h5 file, or a project directory that hls4ml wrote")
+    parser.add_argument("--prove", action="store_true", help="run the generated C++ on these FIFOs (needs g++)")
+    parser.add_argument("--write", action="store_true", help="write the sized depths into the project directory")
+    model = parser.add_argument_group("conversion of a model file")
+    model.add_argument("--backend", choices=("vivado", "vitis"), default="vivado")
+    model.add_argument("--strategy", choices=("latency", "resource"), default="latency")
+    model.add_argument("--reuse-factor", type=int, default=1, metavar="N")
+    common.add_workspace(parser)
+    common.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print rows and totals; exit status 1 if a proof fails."""
+    with tempfile.TemporaryDirectory(prefix="nonresnet-fifos-") as scratch:
+        return _run(args, Path(scratch))
+
+
+def _run(args: argparse.Namespace, scratch: Path) -> int:
     from nonresnet_hls import dataflow
 
-    project = Path(args.design)
+    started = time.monotonic()
+    project, sized = _project(args, scratch / "project")
+    converted = time.monotonic()
     flow = dataflow.analyse_project(project)
+    if sized:
+        flow = dataflow.whole_tensors(flow)
     depths = dataflow.size_fifos(flow)
     report = dataflow.fifo_report(flow, depths)
+    seconds = {"conversion": converted - started, "sizing": time.monotonic() - converted}
     proof = None
     if args.prove:
-        with tempfile.TemporaryDirectory(prefix="nonresnet-fifos-") as work:
-            proof = dataflow.prove(project, flow, depths, Path(work))
+        work = scratch / "proof"
+        work.mkdir()
+        proof = dataflow.prove(project, flow, depths, work)
     if args.write:
+        if project != Path(args.design):
+            raise ConversionError(f"{args.design}: --write wants a project directory; use convert --fifos sized")
         dataflow.write_depths(project, flow, depths.sized)
     if args.json:
-        print(json.dumps(asdict(report) | {"proof": None if proof is None else _proof_dict(proof)}, indent=2))
+        figures = asdict(report) | {"seconds": seconds, "proof": None if proof is None else _proof_dict(proof)}
+        common.print_json(figures)
     else:
         _print(report)
         if proof is not None:
             _print_proof(proof)
     return 0 if proof is None or proof.holds else 1
+
+
+def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
+    """The project directory of a design, and whether we sized its FIFOs when it was made."""
+    path = Path(args.design)
+    if path.is_dir():
+        return path, False
+    if path.suffix in (".keras", ".h5"):
+        from nonresnet_hls.hls import plain
+        from nonresnet_hls.networks import saved
+        from nonresnet_hls.recipe import Backend, Hls, Strategy
+
+        if args.reuse_factor < 1:
+            raise ConversionError(f"--reuse-factor: a positive integer wanted, not {args.reuse_factor}")
+        hls = Hls(backend=Backend(args.backend), strategy=Strategy(args.strategy), reuse_factor=args.reuse_factor)
+        plain.write_plain(saved.load(path), hls, scratch)
+        return scratch, False
+    from nonresnet_hls import dataflow
+    from nonresnet_hls.hls import stage
+    from nonresnet_hls.recipe import FifoDepths
+
+    place = common.workspace(args)
+    recipe = place.recipe(args.design)
+    directory = stage.run_convert(recipe, place, dataflow.size_project).directory
+    return directory, recipe.hls.fifo_depths is FifoDepths.SIZED
 
 
 def _proof_dict(proof: "Proof") -> dict[str, object]:

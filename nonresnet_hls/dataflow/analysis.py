@@ -64,6 +64,11 @@ def analyse_project(project: Path) -> Dataflow:
     )
 
 
+def whole_tensors(flow: Dataflow) -> Dataflow:
+    """The same design with the depths that hls4ml gives by itself: as many words as a stream has tokens."""
+    return replace(flow, streams={n: replace(s, depth=s.tokens) for n, s in flow.streams.items()})
+
+
 def read_settings(project: Path) -> dict[str, Any]:
     """The scalar settings of `hls4ml_config.yml`; values that only hls4ml can rebuild are left out.
 

@@ -87,7 +87,9 @@ def throughput_depths(flow: Dataflow) -> dict[str, int]:
             arrivals[stream.name] = token * interval // stream.tokens
     schedule = network.earliest(arrivals=arrivals)
     schedule = _shift_burdens(network, schedule)
-    return _depths_of(network, schedule)
+    depths = _depths_of(network, schedule)
+    # The tools' own default, as cheap as one word: with one, a token can pass in every second cycle only.
+    return {name: max(depth, min(2, flow.streams[name].tokens)) for name, depth in depths.items()}
 
 
 def _size_block(part: Dataflow, semantics: Semantics) -> dict[str, int]:

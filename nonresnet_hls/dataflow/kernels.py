@@ -78,7 +78,7 @@ def build_program(
     mult = resolve(config.types.get("mult_config", ""), configs)
     kernel = Kernel(call, config, mult, toolchain, reads, writes, overheads_of(toolchain))
     phases = builder(kernel)
-    return None if phases is None else _program(phases, kernel)
+    return None if phases is None else _program(phases)
 
 
 def resolve(name: str, configs: dict[str, Config]) -> Config:
@@ -90,7 +90,7 @@ def resolve(name: str, configs: dict[str, Config]) -> Config:
     return config or Config(name, {}, {})
 
 
-def _program(phases: list[_Phase], kernel: Kernel) -> Program:
+def _program(phases: list[_Phase]) -> Program:
     ports, cycles, start, best, worst = [], [], 0, 0, 0
     for phase in phases:
         starts = np.cumsum(phase.cost_cycles) - phase.cost_cycles + start
@@ -102,12 +102,11 @@ def _program(phases: list[_Phase], kernel: Kernel) -> Program:
         start += length + phase.tail_cycles
         best += (length if phase.best_cycles is None else count * phase.best_cycles) + phase.tail_cycles
         worst += (length if phase.worst_cycles is None else count * phase.worst_cycles) + phase.tail_cycles
-    fixed = kernel.overheads.function_cycles
     return Program(
         ports=np.concatenate(ports).astype(np.int64),
         cycles=np.concatenate(cycles).astype(np.int64),
-        interval_cycles=max(start + fixed, 1),
-        latency_cycles=(best + fixed, worst + fixed),
+        interval_cycles=max(start, 1),
+        latency_cycles=(best, worst),
     )
 
 
@@ -221,7 +220,8 @@ def _zeropad(kernel: Kernel) -> list[_Phase]:
     present[top : top + rows, left : left + columns, 0] = True
     loops = (top > 0) + 1 + (bottom > 0)
     phase = _loop(kernel, present.shape[0] * width, (0, 1), latency=1, present=present.reshape(-1, 2))
-    return [_with_tail(phase, kernel.overheads.padding_cycles * loops)]
+    overheads = kernel.overheads
+    return [_with_tail(phase, overheads.padding_loop_cycles * loops + overheads.padding_cycles)]
 
 
 def _cropping(kernel: Kernel) -> list[_Phase]:
@@ -243,12 +243,13 @@ def _resize(kernel: Kernel) -> list[_Phase]:
     height, width = c("height", 1), c("width")
     tall, wide = c("new_height", height), c("new_width")
     copies = (tall // height) * (wide // width) * width
+    first = kernel.overheads.resize_cycles
     row = _Phase(
         ports=(0,) * width + (1,) * copies,
         present=np.ones((height, width + copies), dtype=bool),
         cost_cycles=np.full(height, max(width, copies), dtype=np.int64),
-        offsets=np.concatenate([np.arange(width), width + np.arange(copies)])[None, :].astype(np.int64),
-        tail_cycles=width + 1,
+        offsets=np.concatenate([np.arange(width), first + np.arange(copies)])[None, :].astype(np.int64),
+        tail_cycles=first,
     )
     return [row]
 
@@ -302,10 +303,14 @@ def _multiplying_loop(kernel: Kernel, outputs: BoolArray) -> _Phase:
         return _loop(kernel, len(outputs), (0, 1), reuse, latency, present)
     multiply = reuse + (overheads.window_multiply_cycles if windowed else overheads.pointwise_multiply_cycles)
     skip = overheads.window_skip_cycles if windowed else overheads.pointwise_skip_cycles
+    if windowed and "1d" in kernel.call.function:
+        # In one dimension the window is shifted pixel by pixel, in a loop of its own.
+        skip = kernel.config.integer("filt_width") + overheads.shift_cycles
+        multiply = reuse + skip + overheads.shift_cycles
     cost = np.where(outputs, multiply, skip).astype(np.int64)
     offsets = np.zeros((len(outputs), 2), dtype=np.int64)
     offsets[:, 1] = multiply - 1
-    return _Phase((0, 1), present, cost, offsets, 0, skip, multiply)
+    return _Phase((0, 1), present, cost, offsets, overheads.sequential_cycles, skip, multiply)
 
 
 def _pooling(kernel: Kernel) -> list[_Phase] | None:
@@ -321,8 +326,9 @@ def _pooling(kernel: Kernel) -> list[_Phase] | None:
     outputs = (rows[:, None] & columns).ravel()
     present = np.ones((len(outputs), 2), dtype=bool)
     present[:, 1] = outputs
-    interval, latency = kernel.overheads.pooling_interval_cycles, kernel.overheads.pooling_cycles
-    return [_loop(kernel, len(outputs), (0, 1), interval, latency, present)]
+    # An average takes the tools two cycles a pixel: the window is added up and divided.
+    interval = 2 if kernel.config.symbol("pool_op", "Max") == "Average" else 1
+    return [_loop(kernel, len(outputs), (0, 1), interval, kernel.overheads.pooling_cycles, present)]
 
 
 def _global_pooling(kernel: Kernel) -> list[_Phase]:

@@ -16,7 +16,16 @@ from nonresnet_hls import __version__
 from nonresnet_hls.errors import NonResNetError
 
 # In the order in which the data flows.
-COMMANDS: tuple[str, ...] = ("models", "train", "distill", "quantize", "convert", "csim", "report")
+COMMANDS: tuple[str, ...] = (
+    "models",
+    "train",
+    "distill",
+    "quantize",
+    "convert",
+    "csim",
+    "fifos",
+    "report",
+)
 
 
 def _parser() -> argparse.ArgumentParser:

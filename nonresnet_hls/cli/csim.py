@@ -16,11 +16,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and print how many values were equal."""
+    from nonresnet_hls import dataflow
     from nonresnet_hls.hls import stage
 
     place, results = common.workspace(args), []
     for recipe in common.recipes(args):
-        figures = stage.run_csim(recipe, place).figures
+        figures = stage.run_csim(recipe, place, dataflow.size_project).figures
         results.append({"name": recipe.name, **figures})
         if not args.json:
             _show(recipe.name, figures)

@@ -1,7 +1,7 @@
 """The stages `convert` (quantized model -> HLS project) and `csim` (project -> comparison with Keras)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from nonresnet_hls import progress, stages
 from nonresnet_hls.hls import convert, csim, reuse
 from nonresnet_hls.quantization import reference
 from nonresnet_hls.quantization import stage as quantization
-from nonresnet_hls.recipe import Csim, Hls, Recipe
+from nonresnet_hls.recipe import Csim, FifoDepths, Hls, Recipe
 from nonresnet_hls.workspace import Workspace
 
 CONVERT = "convert"
@@ -20,8 +20,17 @@ CSIM = "csim"
 _BENCH_SAMPLES = 10
 
 
-def run_convert(recipe: Recipe, workspace: Workspace) -> stages.Artefact:
+Sizer = Callable[[Path], Mapping[str, Any]]
+"""Sets the FIFO depths of a written project and says what came of it: `dataflow.size_project`."""
+
+
+def run_convert(recipe: Recipe, workspace: Workspace, size: Sizer | None = None) -> stages.Artefact:
     """Bring the HLS project of a recipe up to date, the quantized model before it.
+
+    Args:
+        recipe: with `hls.fifo_depths = "sized"` its FIFOs are sized.
+        workspace: where everything is.
+        size: does that; the rooms after this one know how.
 
     Raises:
         ConversionError: hls4ml cannot take a layer, or a reuse factor does not fit; names the layer.
@@ -38,10 +47,16 @@ def run_convert(recipe: Recipe, workspace: Workspace) -> stages.Artefact:
         samples = quantized.samples[:_BENCH_SAMPLES]
         expected = reference.evaluate(quantized.model, quantized.arithmetic, samples)
         convert.write(graph, samples, expected.outputs, directory.resolve())
+        sized = {}
+        if recipe.hls.fifo_depths is FifoDepths.SIZED:
+            if size is None:
+                raise ValueError(f"recipe {recipe.name} wants sized FIFOs, but nothing that sizes them was given")
+            sized = {"fifos": size(folder)}
         return {
             "reuse_factors": [asdict(factor) for factor in factors.values()],
             "types": {name: str(layer.output) for name, layer in quantized.arithmetic.layers.items()},
             **convert.figures(graph, quantized.arithmetic),
+            **sized,
         }
 
     return stages.run(directory, CONVERT, recipe.hls, {"model": before.content}, produce)
@@ -53,7 +68,7 @@ class _CsimConfig:
     hls: Hls
 
 
-def run_csim(recipe: Recipe, workspace: Workspace) -> stages.Artefact:
+def run_csim(recipe: Recipe, workspace: Workspace, size: Sizer | None = None) -> stages.Artefact:
     """Bring the comparison of the C simulation with Keras up to date, the project before it.
 
     The figures are those of `csim.Result`; they are kept whether the two are equal or not.
@@ -63,7 +78,7 @@ def run_csim(recipe: Recipe, workspace: Workspace) -> stages.Artefact:
         NonResNetError: as `run_convert`.
     """
     before = quantization.run(recipe, workspace)
-    project = run_convert(recipe, workspace)
+    project = run_convert(recipe, workspace, size)
 
     def produce(folder: Path) -> Mapping[str, Any]:
         progress.say(f"C simulation of {recipe.name}: compiling")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import progress, stages
+from nonresnet_hls import dataflow, progress, stages
 from nonresnet_hls.hls import stage as hls
 from nonresnet_hls.recipe import Hls, Recipe
 from nonresnet_hls.synthesis import vendor
@@ -28,7 +28,7 @@ def run_vendor(recipe: Recipe, workspace: Workspace, steps: vendor.Steps) -> sta
         NonResNetError: as `hls.stage.run_convert`.
     """
     vendor.require(recipe.hls.backend)  # before hours of training
-    project = hls.run_convert(recipe, workspace)
+    project = hls.run_convert(recipe, workspace, dataflow.size_project)
 
     def produce(folder: Path) -> dict[str, Any]:
         progress.say(f"synthesising {recipe.name} with {vendor.require(recipe.hls.backend)}")

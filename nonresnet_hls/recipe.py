@@ -449,6 +449,9 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
         wanted = "lower-case letters and digits, parts joined by '-' or '_'"
         raise RecipeError(f"{path}: name: {wanted} wanted, not {table['name']!r}")
     recipe: Recipe = _from_table(Recipe, table, str(path), "")
+    if recipe.architecture.family is Family.KERAS and "training" not in table:
+        # A model of the user's own keeps its weights unless the recipe says how to train it.
+        recipe = dataclasses.replace(recipe, training=Training(epochs=0))
     return recipe
 
 

@@ -24,7 +24,10 @@ COMMANDS: tuple[str, ...] = (
     "convert",
     "csim",
     "fifos",
+    "synth",
     "report",
+    "table1",
+    "table2",
 )
 
 

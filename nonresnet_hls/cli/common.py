@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from nonresnet_hls.errors import RecipeError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nonresnet_hls.recipe import Recipe
+    from nonresnet_hls.reports.render import Table
     from nonresnet_hls.workspace import Workspace
 
 
@@ -60,3 +63,34 @@ def print_json(value: Any) -> None:
     """Figures as JSON on stdout."""
     json.dump(value, sys.stdout, indent=2)
     print()
+
+
+def show_table(frame: "pd.DataFrame", text: "Table", path: Path, as_json: bool) -> None:
+    """Print a table and save it as `path`.txt, .csv and .md."""
+    from nonresnet_hls import stages
+    from nonresnet_hls.reports.render import Format, render
+
+    plain = render(text, (), Format.TABLE)
+    stages.write_text(path.with_suffix(".txt"), plain)
+    stages.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN))
+    stages.write_text(path.with_suffix(".csv"), frame.to_csv(index=False))
+    if as_json:
+        print(frame.to_json(orient="records", indent=2))
+    else:
+        print(plain, end="")
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """A figure with so many digits behind the point; nothing where there is none."""
+    return "" if _missing(value) else f"{value:.{digits}f}"
+
+
+def whole(value: int | None) -> str:
+    """A count; nothing where there is none."""
+    return "" if _missing(value) else f"{value:d}"
+
+
+def _missing(value: Any) -> bool:
+    import pandas as pd
+
+    return value is None or bool(pd.isna(value))

@@ -51,44 +51,36 @@ class Quantized:
 def run(recipe: Recipe, workspace: Workspace) -> stages.Artefact:
     """Bring the quantized model of a recipe up to date, its float network before it.
 
-    A network that is not trained (see `training.load_network`) is quantized as it is and not fine-tuned; the
+    A network that is not trained (see `training.network`) is quantized as it is and not fine-tuned; the
     figures say `"weights": "untrained"`. A user's QKeras model is taken as it is.
 
     Raises:
         RecipeError: the recipe's block is not one of its network.
         ModelError: a layer cannot be quantized.
-        NonResNetError: as `training.load_network`.
+        NonResNetError: as `training.network`.
     """
-    architecture = recipe.architecture
-    source = recipe
-    if architecture.family is Family.BLOCK and architecture.network is not None:
-        source = workspace.recipe(architecture.network)
-        if source.architecture.skips is not architecture.skips:
-            wanted = f"{source.architecture.skips} as its network {source.name} has"
-            raise RecipeError(f"recipe {recipe.name}: architecture.skips: {wanted} wanted, not {architecture.skips}")
-        if source.dataset != recipe.dataset:
-            raise RecipeError(f"recipe {recipe.name}: dataset: that of its network {source.name} wanted")
-    network = training.load_network(source, workspace)
+    source = _source(recipe, workspace)
+    network = training.network(source, workspace)
 
     def produce(folder: Path) -> dict[str, Any]:
-        only_block = architecture.family is Family.BLOCK
+        only_block = recipe.architecture.family is Family.BLOCK
+        model = network.load()
         data, where = _data(source)
         spec = datasets.spec(source.dataset)
         figures: dict[str, Any] = {"weights": str(network.how), "samples": where}
         trained = network.how is training.How.TRAINED
         if trained:
-            figures["top1_float"] = fit.top1(network.model, data.x_test, data.y_test)
+            figures["top1_float"] = fit.top1(model, data.x_test, data.y_test)
         progress.say(f"quantizing {recipe.name}: {_bits(recipe.quantization)}")
-        if is_quantized(network.model):
-            model = network.model
-        else:
+        if not is_quantized(model):
             only = block.belongs if only_block else (lambda _: True)
-            model = quantize(network.model, recipe.quantization, data.x_train[:_CALIBRATION_SAMPLES], only)
+            model = quantize(model, recipe.quantization, data.x_train[:_CALIBRATION_SAMPLES], only)
             if trained and recipe.quantization.epochs:
                 checkpoint = workspace.models / recipe.name / "checkpoints" / "quantize.npz"
                 fit.fit(model, data, _fine_tuning(recipe.quantization), checkpoint, label=f"fine-tuning {recipe.name}")
                 checkpoint.unlink(missing_ok=True)
-        samples, input_type = data.x_test, spec.input_type
+        samples: Any = data.x_test
+        input_type = spec.input_type
         if only_block:
             feed = block.feed(model)
             samples = feed.predict(_first(samples, feed.output_shape[1:]), batch_size=64, verbose=0)
@@ -115,8 +107,37 @@ def run(recipe: Recipe, workspace: Workspace) -> stages.Artefact:
         }
         return figures
 
-    config = Config(recipe.quantization, architecture)
-    return stages.run(workspace.artefact(recipe.name, STAGE), STAGE, config, {"network": network.digest}, produce)
+    return stages.run(workspace.artefact(recipe.name, STAGE), *_identity(recipe, network), produce)
+
+
+def existing(recipe: Recipe, workspace: Workspace) -> stages.Artefact | None:
+    """The up-to-date quantized model of a recipe; None if there is none.
+
+    Raises:
+        NonResNetError: as `run`, without running anything.
+    """
+    network = training.network(_source(recipe, workspace), workspace, may_train=False)
+    found = stages.load(workspace.artefact(recipe.name, STAGE))
+    wanted = stages.digest_of(*_identity(recipe, network))
+    return found if found is not None and found.digest == wanted else None
+
+
+def _identity(recipe: Recipe, network: training.Network) -> tuple[str, Config, dict[str, str]]:
+    return STAGE, Config(recipe.quantization, recipe.architecture), {"network": network.digest}
+
+
+def _source(recipe: Recipe, workspace: Workspace) -> Recipe:
+    """The recipe of the network that is quantized: a block's network, or the recipe itself."""
+    architecture = recipe.architecture
+    if architecture.family is not Family.BLOCK or architecture.network is None:
+        return recipe
+    source = workspace.recipe(architecture.network)
+    if source.architecture.skips is not architecture.skips:
+        wanted = f"{source.architecture.skips} as its network {source.name} has"
+        raise RecipeError(f"recipe {recipe.name}: architecture.skips: {wanted} wanted, not {architecture.skips}")
+    if source.dataset != recipe.dataset:
+        raise RecipeError(f"recipe {recipe.name}: dataset: that of its network {source.name} wanted")
+    return source
 
 
 def load(artefact: stages.Artefact) -> Quantized:

@@ -34,15 +34,26 @@ class How(StrEnum):
     UNTRAINED = "untrained"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Network:
-    """A float network, ready to be used."""
+    """A float network that is ready to be loaded."""
 
-    model: Any
-    """`keras.Model`, uncompiled."""
+    recipe: Recipe
     how: How
     digest: str
     """Of the weights; the stages that follow depend on it."""
+    artefact: stages.Artefact | None
+    """Where the trained weights are."""
+
+    def load(self) -> Any:
+        """The network as uncompiled `keras.Model`; takes seconds, since Keras does."""
+        if self.artefact is not None:
+            return saved.load(self.artefact.directory / MODEL)
+        progress.say(
+            f"{self.recipe.trained_as} is not trained: seeded random weights stand in "
+            f"(train it with: nonresnet-hls train {self.recipe.trained_as})"
+        )
+        return build(self.recipe)
 
 
 @dataclass(frozen=True)
@@ -145,26 +156,27 @@ def existing(wanted: Recipe, workspace: Workspace) -> stages.Artefact | None:
     return None
 
 
-def load_network(wanted: Recipe, workspace: Workspace) -> Network:
+def network(wanted: Recipe, workspace: Workspace, may_train: bool = True) -> Network:
     """The float network of a recipe: trained if it is, or if the recipe lets it be trained now; else untrained.
 
     For a block, the network whose block it is.
+
+    Args:
+        wanted: the recipe.
+        workspace: where the artefact is, or is to be.
+        may_train: whether a training may be started at all.
 
     Raises:
         RecipeError: the recipe's network cannot be built.
         NonResNetError: as `train`.
     """
     wanted = _network_recipe(wanted, workspace)
-    found = train(wanted, workspace) if wanted.training.on_demand else existing(wanted, workspace)
+    start_now = may_train and wanted.training.on_demand
+    found = train(wanted, workspace) if start_now else existing(wanted, workspace)
     if found is not None:
-        return Network(saved.load(found.directory / MODEL), How.TRAINED, found.content)
-    progress.say(
-        f"{wanted.trained_as} is not trained: seeded random weights stand in "
-        f"(train it with: nonresnet-hls train {wanted.trained_as})"
-    )
+        return Network(wanted, How.TRAINED, found.content, found)
     config = Config.of(wanted)
-    digest = stages.digest_of("untrained", config.stated(), _files(config))
-    return Network(build(wanted), How.UNTRAINED, digest)
+    return Network(wanted, How.UNTRAINED, stages.digest_of("untrained", config.stated(), _files(config)), None)
 
 
 def build(wanted: Recipe) -> Any:

@@ -20,8 +20,8 @@ def run(args: argparse.Namespace) -> int:
     from nonresnet_hls.hls import stage
 
     place, results = common.workspace(args), []
-    for recipe in common.recipes(args):
-        figures = stage.run_csim(recipe, place, dataflow.size_project).figures
+    for recipe, artefact in stage.run_csim(common.recipes(args), place, dataflow.size_project):
+        figures = artefact.figures
         results.append({"name": recipe.name, **figures})
         if not args.json:
             _show(recipe.name, figures)

@@ -5,17 +5,17 @@ over the whole range), through hls4ml's compiled library and through the project
 """
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import progress
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.hls import convert, reuse
 from nonresnet_hls.hls.simulate import Simulation
 from nonresnet_hls.quantization import exact, reference
 from nonresnet_hls.quantization.stage import Quantized
-from nonresnet_hls.recipe import Recipe
+from nonresnet_hls.recipe import Csim, Hls
 
 _RANDOM_SAMPLES = 8
 _SHOWN = 5
@@ -80,17 +80,25 @@ def adversarial(input_type: Any, shape: tuple[int, ...], seed: int) -> dict[str,
     return {name: np.ldexp(values.astype(np.float64), -input_type.fraction_bits) for name, values in sets.items()}
 
 
-def compare(quantized: Quantized, project: Path, recipe: Recipe, samples_name: str) -> Result:
-    """Compile the project, run it both ways and compare.
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Inputs and the outputs that the C simulation must give for them."""
+
+    sets: dict[str, Any]
+    """(samples, *input shape) float64 by kind."""
+    expected: reference.Reference
+    """Of all sets, one after the other."""
+
+
+def question(quantized: Quantized, config: Csim, samples_name: str) -> Question:
+    """Test data and adversarial inputs of a model, and what it must answer.
 
     Args:
-        quantized: the model that the project was made from, and its test data.
-        project: the HLS project.
-        recipe: how many samples; how to convert again where an unequal layer must be found.
+        quantized: the model and its test data.
+        config: how many samples of them, and the seed of the random ones.
         samples_name: what the test data is called in the result.
 
     Raises:
-        ToolError: there is no C++ compiler, or it or the test bench fails.
         ModelError: the model has several inputs or outputs.
     """
     import numpy as np
@@ -101,19 +109,33 @@ def compare(quantized: Quantized, project: Path, recipe: Recipe, samples_name: s
             f"model {model.name}: one input and one output wanted for csim,"
             f" not {len(model.inputs)} and {len(model.outputs)}"
         )
-    shape = tuple(model.inputs[0].shape[1:])
-    sets = {samples_name: quantized.samples[: recipe.csim.samples]}
-    sets |= adversarial(quantized.input_type, shape, recipe.csim.seed)
+    sets = {samples_name: quantized.samples[: config.samples]}
+    sets |= adversarial(quantized.input_type, tuple(model.inputs[0].shape[1:]), config.seed)
     inputs = np.concatenate(list(sets.values()))
-    names = [name for name, values in sets.items() for _ in range(len(values))]
-    starts = {name: names.index(name) for name in sets}
-    with Simulation(project) as simulation:
-        expected = reference.evaluate(model, quantized.arithmetic, inputs)
-        progress.say(f"C simulation of {recipe.name}: {len(inputs)} samples, as library and as test bench")
-        library = simulation.library(inputs, expected.outputs.shape[1:])
-        bench = simulation.bench(inputs, expected.outputs)
+    return Question(sets, reference.evaluate(model, quantized.arithmetic, inputs))
+
+
+def compare(simulation: Simulation, asked: Question, find_layer: Callable[[Any], str | None]) -> Result:
+    """Run a compiled project both ways on all inputs and compare every output.
+
+    Args:
+        simulation: the compiled project.
+        asked: inputs and expected outputs.
+        find_layer: names the first layer that differs on inputs (samples, *shape); asked only if outputs differ.
+
+    Raises:
+        ToolError: the test bench fails.
+    """
+    import numpy as np
+
+    expected = asked.expected
+    inputs = np.concatenate(list(asked.sets.values()))
+    names = [name for name, values in asked.sets.items() for _ in range(len(values))]
+    starts = {name: names.index(name) for name in asked.sets}
+    library = simulation.library(inputs, expected.outputs.shape[1:])
+    bench = simulation.bench(inputs, expected.outputs)
     input_sets = []
-    for name, values in sets.items():
+    for name, values in asked.sets.items():
         part = slice(starts[name], starts[name] + len(values))
         wanted = expected.outputs[part]
         input_sets.append(
@@ -139,7 +161,7 @@ def compare(quantized: Quantized, project: Path, recipe: Recipe, samples_name: s
     first_layer = None
     if different:
         worst = inputs[sorted({int(i) for got in (library, bench) for i in np.argwhere(got != expected.outputs)[:, 0]})]
-        first_layer = first_different_layer(quantized, recipe, worst[:_SHOWN])
+        first_layer = find_layer(worst[:_SHOWN])
     return Result(
         equal=different == 0,
         values=2 * expected.outputs.size,
@@ -152,7 +174,7 @@ def compare(quantized: Quantized, project: Path, recipe: Recipe, samples_name: s
     )
 
 
-def first_different_layer(quantized: Quantized, recipe: Recipe, inputs: Any) -> str | None:
+def first_different_layer(quantized: Quantized, hls: Hls, inputs: Any) -> str | None:
     """Name of the first layer whose C simulation differs from the exact evaluation; None if none does.
 
     Converts and compiles the model once more, with hls4ml's recording of all layers.
@@ -160,10 +182,10 @@ def first_different_layer(quantized: Quantized, recipe: Recipe, inputs: Any) -> 
     import numpy as np
 
     layers = quantized.arithmetic.layers
-    factors = reuse.resolve(quantized.arithmetic, recipe.hls)
+    factors = reuse.resolve(quantized.arithmetic, hls)
     with tempfile.TemporaryDirectory(prefix="nonresnet-trace-") as folder:
         graph = convert.to_model_graph(
-            quantized.model, quantized.arithmetic, factors, recipe.hls, Path(folder) / "project", trace=True
+            quantized.model, quantized.arithmetic, factors, hls, Path(folder) / "project", trace=True
         )
         traced = convert.trace(graph, np.ascontiguousarray(inputs, dtype=np.float64))
     wanted = exact.evaluate(quantized.arithmetic, inputs, [name for name in layers if name in traced])

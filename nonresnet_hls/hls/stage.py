@@ -1,16 +1,20 @@
 """The stages `convert` (quantized model -> HLS project) and `csim` (project -> comparison with Keras)."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import progress, stages
 from nonresnet_hls.hls import convert, csim, reuse
+from nonresnet_hls.hls.simulate import Simulation
 from nonresnet_hls.quantization import reference
 from nonresnet_hls.quantization import stage as quantization
-from nonresnet_hls.recipe import Csim, FifoDepths, Hls, Recipe
+from nonresnet_hls.recipe import FifoDepths, Recipe
 from nonresnet_hls.workspace import Workspace
 
 CONVERT = "convert"
@@ -62,32 +66,65 @@ def run_convert(recipe: Recipe, workspace: Workspace, size: Sizer | None = None)
     return stages.run(directory, CONVERT, recipe.hls, {"model": before.content}, produce)
 
 
-@dataclass(frozen=True)
-class _CsimConfig:
-    csim: Csim
-    hls: Hls
+def run_csim(
+    wanted: Sequence[Recipe], workspace: Workspace, size: Sizer | None = None
+) -> Iterator[tuple[Recipe, stages.Artefact]]:
+    """Bring the comparisons of C simulations with Keras up to date, the projects before them.
 
+    Compilers and simulations of one recipe run beside Keras' work for the next, one recipe a core. The figures are
+    those of `csim.Result`; they are kept whether the two are equal or not.
 
-def run_csim(recipe: Recipe, workspace: Workspace, size: Sizer | None = None) -> stages.Artefact:
-    """Bring the comparison of the C simulation with Keras up to date, the project before it.
-
-    The figures are those of `csim.Result`; they are kept whether the two are equal or not.
+    Yields:
+        Each recipe and its artefact, in the order of `wanted`.
 
     Raises:
         ToolError: there is no C++ compiler, or it fails.
         NonResNetError: as `run_convert`.
     """
-    before = quantization.run(recipe, workspace)
-    project = run_convert(recipe, workspace, size)
+    # Keras is not made for several threads: whoever uses it holds this.
+    keras = threading.Lock()
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        running: list[tuple[Recipe, Future[stages.Artefact]]] = []
+        try:
+            for recipe in wanted:
+                with keras:
+                    before = quantization.run(recipe, workspace)
+                    project = run_convert(recipe, workspace, size)
+                running.append((recipe, pool.submit(_csim, recipe, workspace, before, project, keras)))
+                while running and running[0][1].done():
+                    recipe, done = running.pop(0)
+                    yield recipe, done.result()
+            for recipe, done in running:
+                yield recipe, done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
+
+def _csim(
+    recipe: Recipe,
+    workspace: Workspace,
+    before: stages.Artefact,
+    project: stages.Artefact,
+    keras: threading.Lock,
+) -> stages.Artefact:
     def produce(folder: Path) -> Mapping[str, Any]:
         progress.say(f"C simulation of {recipe.name}: compiling")
-        quantized = quantization.load(before)
-        result = csim.compare(quantized, project.directory, recipe, str(before.figures["samples"]))
+        with Simulation(project.directory) as simulation:
+            with keras:
+                quantized = quantization.load(before)
+                asked = csim.question(quantized, recipe.csim, str(before.figures["samples"]))
+            samples = sum(len(values) for values in asked.sets.values())
+            progress.say(f"C simulation of {recipe.name}: {samples} samples, as library and as test bench")
+
+            def find_layer(inputs: Any) -> str | None:
+                with keras:
+                    return csim.first_different_layer(quantized, recipe.hls, inputs)
+
+            result = csim.compare(simulation, asked, find_layer)
         figures = {"weights": before.figures["weights"], **asdict(result)}
         (folder / "result.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         return figures
 
-    config = _CsimConfig(recipe.csim, recipe.hls)
     inputs = {"model": before.content, "project": project.content}
-    return stages.run(workspace.artefact(recipe.name, CSIM), CSIM, config, inputs, produce)
+    return stages.run(workspace.artefact(recipe.name, CSIM), CSIM, recipe.csim, inputs, produce)

@@ -24,6 +24,7 @@ from nonresnet_hls.reports.xmltree import Element
 _KEY = re.compile(r"([A-Za-z][A-Za-z -]{0,40}?)\s*:\s*(.*)")
 _RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM", "uram": "URAM", "srl": "SRL"}
 _NEEDED = ("lut", "ff", "dsp", "bram_18k", "srl")
+_LONGEST_KEY = 1000
 _VERDICTS = {"timing met", "timing not met", "no sequential path"}
 IMPLEMENTED = "after place and route"
 SYNTHESIZED = "after synthesis"
@@ -39,7 +40,7 @@ def read_export_text(source: Source) -> Report:
     usage = None
     verdict = False
     for number, text in enumerate(line.strip() for line in source.lines):
-        match = _KEY.fullmatch(text)
+        match = _KEY.fullmatch(text[:_LONGEST_KEY])
         if text.startswith("#==="):
             if "resource usage" in text.lower():
                 usage = text.lower()

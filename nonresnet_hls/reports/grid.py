@@ -117,6 +117,7 @@ def read_grid(source: Source, start: int, *, headed: bool = True) -> Grid:
         cells = lines[number].strip().split("|")
         if len(cells) != len(marks) + 1 or cells[0] or cells[-1]:
             raise source.error(number, f"wanted {len(marks) - 1} cells, got {max(0, len(cells) - 2)}")
+        source.count_cells(number, len(cells))
         rows.append(Row(number, tuple(cell.rstrip() for cell in cells[1:-1])))
     return Grid(start, end, labels, tuple(rows))
 

@@ -1,9 +1,10 @@
 """One row per design and stage, from all the reports that speak of it.
 
 A design is a top in a solution (`layout`). Where reports of the same run disagree, the first in `_BELIEVED`
-that gives a figure is believed and the row's `choices` say so. The XML of a C synthesis comes before its text,
-because it is not rounded, and because for a top that is not pipelined Vivado HLS 2019.2 and 2020.1 print
-interval = latency in the text, where the next start is one cycle after the end (latency + 1, as the XML has it).
+that gives a figure is believed and the row's `choices` say so. The XML of a C synthesis comes before its
+text, because it is not rounded, and because for a top that is not pipelined Vivado HLS 2019.2 and 2020.1
+print interval = latency in the text, where the next start is one cycle after the end (latency + 1, as the
+XML has it).
 """
 
 import os

@@ -41,7 +41,9 @@ _XML_REPORT = re.compile(
 _YOSYS_STAT = re.compile(rb"\A\s*(?:[0-9.]{1,20} Printing statistics\.\s|=== [^\n]{1,300} ===\s)")
 _YOSYS_LOG = re.compile(rb"\A\s*/-{20,}\\\s*\n\s*\|[^\n]*(?:\n\s*\|[^\n]*)?Yosys Open SYnthesis Suite")
 _YOSYS_CELLS = re.compile(
-    rb"^\s*(?:Number of cells:\s*[0-9]|[0-9]+(?:\s+[0-9.e+-]+)*\s+cells\s*$)", re.MULTILINE
+    rb"^[ \t]{0,60}(?:Number of cells:[ \t]{1,60}[0-9]|"
+    rb"[0-9]{1,15}(?:[ \t]{1,60}[0-9.e+-]{1,20}){0,4}[ \t]{1,60}cells[ \t\r]{0,60}$)",
+    re.MULTILINE,
 )
 _JSON_REPORT = re.compile(
     rb'"creator"\s*:\s*"Yosys|"BRAM_18K"\s*:|"critical_path_cycles"\s*:|_[0-9]{1,6}"\s*:\s*[0-9]'

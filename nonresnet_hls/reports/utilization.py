@@ -121,7 +121,7 @@ def _flat(source: Source, header: Header, grids: list[Grid]) -> Report:
         kind=Kind.UTILIZATION,
         **_common(source, header),
         **used,
-        **{f"available_{field}": available.get(field) for field in RESOURCES},
+        **_available(available),
     )
 
 
@@ -158,7 +158,7 @@ def _per_slr(source: Source, header: Header, grids: list[Grid]) -> Report:
     _check_complete(source, grids[0], used)
     return Report(
         kind=Kind.UTILIZATION_SLR,
-        note="sum over the SLRs",
+        note="the sum over the SLRs",
         **_common(source, header),
         **used,
     )
@@ -233,3 +233,7 @@ def _common(source: Source, header: Header) -> dict[str, Any]:
         "part": header.device,
         "top": header.design,
     }
+
+
+def _available(figures: dict[str, Any]) -> dict[str, Any]:
+    return {f"available_{field}": figures.get(field) for field in RESOURCES}

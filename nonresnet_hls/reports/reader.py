@@ -41,9 +41,8 @@ _XML_REPORT = re.compile(
 _YOSYS_STAT = re.compile(rb"\A\s*(?:[0-9.]{1,20} Printing statistics\.\s|=== [^\n]{1,300} ===\s)")
 _YOSYS_LOG = re.compile(rb"\A\s*/-{20,}\\\s*\n\s*\|[^\n]*(?:\n\s*\|[^\n]*)?Yosys Open SYnthesis Suite")
 _YOSYS_CELLS = re.compile(
-    rb"^[ \t]{0,60}(?:Number of cells:[ \t]{1,60}[0-9]|"
-    rb"[0-9]{1,15}(?:[ \t]{1,60}[0-9.e+-]{1,20}){0,4}[ \t]{1,60}cells[ \t\r]{0,60}$)",
-    re.MULTILINE,
+    r"[ \t]{0,60}(?:Number of cells:[ \t]{1,60}[0-9]|"
+    r"[0-9]{1,15}(?:[ \t]{1,60}[0-9.e+-]{1,20}){0,4}[ \t]{1,60}cells[ \t]{0,60}$)"
 )
 _JSON_REPORT = re.compile(
     rb'"creator"\s*:\s*"Yosys|"BRAM_18K"\s*:|"critical_path_cycles"\s*:|_[0-9]{1,6}"\s*:\s*[0-9]'
@@ -126,7 +125,7 @@ def _printed(source: Source) -> Report | None:
 
 
 def _yosys_log(source: Source) -> Report | None:
-    if not _YOSYS_CELLS.search(source.data):
+    if not any(_YOSYS_CELLS.match(line) for line in source.lines):
         return None
     return yosys.read_yosys_text(source)
 

@@ -43,7 +43,8 @@ def scan(path: str | os.PathLike[str]) -> Scan:
     reports: list[Report] = []
     errors: list[ReportError] = []
     for file in _files(base):
-        relative = file.relative_to(base).as_posix()
+        # A name that is no UTF-8 is shown with its bytes escaped.
+        relative = os.fsencode(file.relative_to(base).as_posix()).decode("utf-8", "backslashreplace")
         try:
             report = read_file(file, relative)
         except ReportError as error:
@@ -51,7 +52,7 @@ def scan(path: str | os.PathLike[str]) -> Scan:
             continue
         if report is not None:
             reports.append(annotate(report.at(relative, argument), file))
-    return Scan(tuple(reports), tuple(errors))
+    return Scan(tuple(sorted(reports, key=lambda report: report.path)), tuple(errors))
 
 
 def read(path: str | os.PathLike[str]) -> list[Report]:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nonresnet_hls.reports import quantities as q
+from nonresnet_hls.reports.csynth_text import check_device
 from nonresnet_hls.reports.grid import Grid, Row, end_of_table, read_grid
 from nonresnet_hls.reports.source import Source
 from nonresnet_hls.reports.values import RESOURCES, Kind, Module, Report
@@ -117,6 +118,7 @@ def _flat(source: Source, header: Header, grids: list[Grid]) -> Report:
             if share is not None:
                 _check_share(source, row, field, used[field], available[field], row.cells[share])
     _check_complete(source, grids[0], used)
+    check_device(source, grids[0].line, available)
     return Report(
         kind=Kind.UTILIZATION,
         **_common(source, header),

@@ -341,7 +341,7 @@ EXPECTED: dict[str, dict[str, object]] = {
         "clock_target_ns": 10.0,
         "throughput_fps": 2712.673611111111,
     },
-    # The same netlist in four forms; RAM32M takes 4 LUTs, INV and SRL16E one each, RAMB36E1 two 18 Kbit blocks.
+    # The same netlist in four forms; RAM32M takes 4 LUTs, INV and SRL16E one each, RAMB36E1 two blocks.
     "yosys/stat_old.txt": {"kind": Kind.YOSYS_TEXT, "tool": "Yosys", "top": "top", **YOSYS},
     "yosys/stat_new.txt": {"kind": Kind.YOSYS_TEXT, "tool": "Yosys", "top": "top", **YOSYS},
     "yosys/stat_modules_only.txt": {"kind": Kind.YOSYS_TEXT, "tool": "Yosys", "top": "top", **YOSYS},

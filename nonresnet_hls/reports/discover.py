@@ -10,7 +10,8 @@ from nonresnet_hls.reports.hls4ml_project import annotate
 from nonresnet_hls.reports.reader import read_file
 from nonresnet_hls.reports.values import Report
 
-_NO_REPORTS_IN = frozenset({".git", ".hg", ".svn", "__pycache__", "node_modules"})
+# `.autopilot` is the working memory of the HLS tools: thousands of files, the reports among them are copies.
+_NO_REPORTS_IN = frozenset({".autopilot", ".git", ".hg", ".svn", "__pycache__", "node_modules"})
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from nonresnet_hls.reports import (
     yosys,
 )
 from nonresnet_hls.reports.csynth_xml import is_csynth, read_csynth_xml, read_design_size_xml
+from nonresnet_hls.reports.export_results import read_export_results
 from nonresnet_hls.reports.source import Source, head_of, load
 from nonresnet_hls.reports.utilization import read_utilization
 from nonresnet_hls.reports.values import Report
@@ -32,6 +33,7 @@ _SUMMARY_TITLE = re.compile(rb"\A\s*(?:[^\n]{0,200}\n)??== Synthesis Summary Rep
 _DESIGN_SIZE_TITLE = re.compile(rb"\A\s*(?:[^\n]{0,200}\n)??== Design Size Report")
 _VIVADO = re.compile(rb"\A\s*(?:[^\n]{0,2000}\n){0,5}?\| Tool Version\s*:")
 _COMMAND = re.compile(rb"^\| Command\s*:\s*(?:::)?([a-z_]{1,60})", re.MULTILINE)
+_EXPORT_RESULTS = re.compile(rb"\A\s*(?:[^\n]{0,200}\n)??== Vivado (?:RTL Synthesis|Place & Route) Results")
 _EXPORT = re.compile(rb"\A\s*Implementation tool:")
 _COSIM = re.compile(rb"\A\s*Report time\s*:")
 _LATENCY = re.compile(rb"\A\s*\$(?:MAX|MIN|AVER)_LATENCY\b")
@@ -117,6 +119,14 @@ def _json(source: Source) -> Report | None:
     return finn.read_finn(source, cast("dict[str, object]", document), kind) if kind else None
 
 
+def _hls_text(source: Source) -> Report | None:
+    # `.autopilot/db/<module>.verbose.rpt` repeats the report before the tool's notes on its schedule and
+    # binding, `.verbose.sched.rpt` and `.verbose.bind.rpt` a part of it.
+    if any(line.startswith("+ Verbose Summary") for line in source.lines):
+        return None
+    return csynth_text.read_csynth_text(source)
+
+
 def _printed(source: Source) -> Report | None:
     # `hls4ml report` without a synthesis report in it says nothing of the hardware.
     if not any(csynth_text.TITLE.match(line) for line in source.lines):
@@ -131,11 +141,12 @@ def _yosys_log(source: Source) -> Report | None:
 
 
 _SIGNATURES: tuple[tuple[re.Pattern[bytes], Reader], ...] = (
-    (_HLS_TITLE, csynth_text.read_csynth_text),
+    (_HLS_TITLE, _hls_text),
     (_HLS4ML_PRINT, _printed),
     (_SUMMARY_TITLE, csynth_summary.read_csynth_summary),
     (_DESIGN_SIZE_TITLE, csynth_summary.read_design_size),
     (_EXPORT, export.read_export_text),
+    (_EXPORT_RESULTS, read_export_results),
     (_COSIM, cosim.read_cosim),
     (_LATENCY, cosim.read_latencies),
     (cosim.TRANSACTION_HEADING, cosim.read_transactions),

@@ -196,7 +196,7 @@ def _hierarchical(source: Source, header: Header, grids: list[Grid]) -> Report:
         }
         name = row.cells[instance].strip()
         if not whole:
-            if name != header.design:
+            if name != header.design and "-cells" not in header.command:
                 raise source.error(row.line, f"the first instance is {q.quote(name)}, not the design")
             whole = figures
         if name.startswith("("):

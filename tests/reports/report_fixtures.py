@@ -199,6 +199,18 @@ EXPECTED: dict[str, dict[str, object]] = {
         **cycles(1900, 2700, 470, 1435),
         "total_cycles": 9410,
     },
+    f"{VITIS}/impl/report/verilog/export_syn.rpt": {
+        "kind": Kind.EXPORT_TEXT,
+        "stage": Stage.EXPORT,
+        "tool": "Vivado",
+        "tool_version": "2024.1",
+        "part": "xczu7ev-ffvc1156-2-e",
+        "product_family": "zynquplus",
+        "clock_target_ns": 10.0,
+        "clock_estimate_ns": 7.1,
+        **{"bram_18k": 731, "dsp": 1, "ff": 4150, "lut": 5000, "uram": 0, "srl": 12},
+        "note": "after synthesis",
+    },
     f"{VITIS}/impl/report/verilog/export_impl.rpt": {
         "kind": Kind.EXPORT_TEXT,
         "stage": Stage.EXPORT,

@@ -12,6 +12,9 @@ NO_REPORTS = (
     "vivado_hls_2019/hls4ml_config.yml",
     "vivado/board.runs/impl_1/board_clock_utilization_routed.rpt",
     "finn/other.json",
+    # The HLS tools' own notes, which begin like a report.
+    "vitis_hls_2024/copied/tiny.verbose.rpt",
+    "vitis_hls_2024/copied/tiny.verbose.sched.rpt",
 )
 
 
@@ -97,6 +100,11 @@ def test_instances_of_a_hierarchical_utilization(own):
         ("board", 3100, 7),
         ("tiny_0", 3000, 7),
     ]
+
+
+def test_the_working_memory_of_the_hls_tools_is_left_alone(own):
+    assert (own / VITIS / ".autopilot/db/tiny_csynth.rpt").is_file()
+    assert not [report for report in reports.read(own) if ".autopilot" in report.path]
 
 
 def test_layers_of_finn(own):

@@ -33,11 +33,9 @@ def seeds_of_mutants() -> list[Path]:
 def show(capsys, outcomes: Counter[str]) -> None:
     unknown = outcomes["no longer known as a report"]
     with capsys.disabled():
-        print(
-            f"\n{sum(outcomes.values())} mutants: {outcomes['read']} read, {outcomes['refused'] + unknown} refused "
-            f"({unknown} as no report), {outcomes['other']} other ",
-            end="",
-        )
+        print(f"\n{sum(outcomes.values())} mutants: {outcomes['read']} read", end="")
+        print(f", {outcomes['refused'] + unknown} refused ({unknown} of them as no report)", end="")
+        print(f", {outcomes['other']} other ", end="")
 
 
 def test_500_mutants(capsys):

@@ -99,14 +99,16 @@ def _outline(source: Source) -> _Outline:
     What precedes the title is not looked at: `hls4ml report` prints the C simulation's output before it.
     """
     lines = source.lines
-    titled = [number for number, line in enumerate(lines) if line.startswith("==") and TITLE.match(line)]
+    titled = [
+        (number, title)
+        for number, line in enumerate(lines)
+        if line.startswith("==") and (title := TITLE.match(line)) is not None
+    ]
     if not titled:
         raise source.error(0, "no heading '== ... HLS Report for ...'")
     if len(titled) > 1:
-        raise source.error(titled[1], "a second report starts here; one file holds one report")
-    start = titled[0]
-    title = TITLE.match(lines[start])
-    assert title is not None  # just matched
+        raise source.error(titled[1][0], "a second report starts here; one file holds one report")
+    start, title = titled[0]
     printed = any(line.strip() == "SYNTHESIS REPORT:" for line in lines[max(0, start - 5) : start])
     header: dict[str, tuple[int, str]] = {}
     tables: dict[TableKey, int] = {}

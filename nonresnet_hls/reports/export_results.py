@@ -1,5 +1,6 @@
-"""What `export_design -flow syn` or `-flow impl` of Vitis HLS writes beside the short report (`export.py`):
-`export_syn.rpt` and `export_impl.rpt`. What follows the summaries depends on the level of detail asked for, and is not read.
+"""`export_syn.rpt` and `export_impl.rpt`, which `export_design` of Vitis HLS writes beside the short report.
+
+What follows the summaries depends on the level of detail asked for, and is not read.
 
     == Vivado Place & Route Results                     or Vivado RTL Synthesis Results
     + General Information:

@@ -75,7 +75,7 @@ def merge(reports: Iterable[Report]) -> list[Report]:
 
 
 def _merged(argument: str, group: Sequence[Report]) -> list[Report]:
-    base = Path(argument).absolute()
+    base = Path(os.path.abspath(argument))  # noqa: PTH100 (links stay as they are)
     file = base.is_file()
     places = {report.path: place_of(base if file else base / report.path) for report in group}
     solutions: dict[Path, set[Path]] = defaultdict(set)

@@ -46,8 +46,12 @@ _YOSYS_CELLS = re.compile(
     r"[ \t]{0,60}(?:Number of cells:[ \t]{1,60}[0-9]|"
     r"[0-9]{1,15}(?:[ \t]{1,60}[0-9.e+-]{1,20}){0,4}[ \t]{1,60}cells[ \t]{0,60}$)"
 )
-_JSON_REPORT = re.compile(
-    rb'"creator"\s*:\s*"Yosys|"BRAM_18K"\s*:|"critical_path_cycles"\s*:|_[0-9]{1,6}"\s*:\s*[0-9]'
+# Yosys names itself; FINN's estimates are told by what their first entries look like.
+_YOSYS_JSON = re.compile(rb'"creator"\s*:\s*"Yosys')
+_FINN_JSON = re.compile(
+    rb'\A\{\s*"[^"]{1,200}"\s*:\s*\{[^{}]{0,2000}"BRAM_18K"\s*:'
+    rb'|\A\{[^{}]{0,2000}"critical_path_cycles"\s*:'
+    rb'|\A\{\s*"' + finn.NODE.pattern.encode() + rb'"\s*:\s*[0-9]'
 )
 _LOG_WITHIN = 4096
 
@@ -71,7 +75,7 @@ def reader_for(head: bytes) -> Reader | None:
     if start == b"<":
         return _xml if _XML_REPORT.search(head) or b"<design_size" in head else None
     if start == b"{":
-        return _json if _JSON_REPORT.search(head) else None
+        return _json if _YOSYS_JSON.search(head) or _FINN_JSON.match(head.lstrip()) else None
     if _VIVADO.match(head):
         command = _COMMAND.search(head)
         return _VIVADO_READERS.get(command[1]) if command else None
@@ -134,7 +138,7 @@ def _printed(source: Source) -> Report | None:
     return csynth_text.read_csynth_text(source)
 
 
-def _yosys_log(source: Source) -> Report | None:
+def _yosys_text(source: Source) -> Report | None:
     if not any(_YOSYS_CELLS.match(line) for line in source.lines):
         return None
     return yosys.read_yosys_text(source)
@@ -150,6 +154,6 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], Reader], ...] = (
     (_COSIM, cosim.read_cosim),
     (_LATENCY, cosim.read_latencies),
     (cosim.TRANSACTION_HEADING, cosim.read_transactions),
-    (_YOSYS_STAT, yosys.read_yosys_text),
-    (_YOSYS_LOG, _yosys_log),
+    (_YOSYS_STAT, _yosys_text),
+    (_YOSYS_LOG, _yosys_text),
 )

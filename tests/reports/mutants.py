@@ -77,24 +77,9 @@ def _figures(rng: random.Random, data: bytearray) -> bytes:
     end = start
     while end < len(text) and text[end : end + 1].isdigit():
         end += 1
-    other = rng.choice(
-        [
-            b"9" * 10,
-            b"9" * 400,
-            b"9" * 5000,
-            b"-1",
-            b"1e999",
-            b"NaN",
-            b"inf",
-            b"0x10",
-            b"",
-            b"?",
-            b"-",
-            b"1,5",
-            b"1_0",
-        ]
-        + ["\u0661\u0662".encode(), b"\xb2", b"1.2.3", b"00000000000000000000000000000007"]
-    )
+    huge = [b"9" * 10, b"9" * 400, b"9" * 5000, b"1e999", b"00000000000000000000000000000007"]
+    odd = [b"-1", b"NaN", b"inf", b"0x10", b"", b"?", b"-", b"1,5", b"1_0", b"\xb2", b"1.2.3"]
+    other = rng.choice([*huge, *odd, "\u0661\u0662".encode()])
     return text[:start] + other + text[end:]
 
 

@@ -65,7 +65,7 @@ def accumulated(data: bytes) -> list[int]:
 
 @pytest.mark.parametrize("pair", [("FF", "LUT"), ("BRAM_18K", "LUT"), ("BRAM_18K", "DSP48E")])
 def test_swapped_headings_are_refused(own, pair):
-    """No device has more LUTs than registers, and the summary's rows are the totals of the detailed tables."""
+    """No device has more LUTs than registers, and the summary's rows are totals of the detailed tables."""
     path = own / "vivado_hls_2019/tiny_prj/solution1/syn/report/tiny_csynth.rpt"
     lines = path.read_text().splitlines()
     number = next(n for n, line in enumerate(lines) if line.strip("| ").startswith("Name "))

@@ -209,3 +209,20 @@ def test_the_real_designs_each_have_one_row_per_stage(shared):
         1229,
         42,
     )
+
+
+def test_the_log_of_a_solution_belongs_to_it(own, tmp_path):
+    shutil.copytree(own / "vitis_hls_2024/tiny_prj", tmp_path / "tiny_prj")
+    shutil.copy(own / "vitis_hls_2024/vitis_hls.log", tmp_path / "tiny_prj/solution1/solution1.log")
+    rows = rows_of(tmp_path)
+    assert {design for design, _ in rows} == {tmp_path.name}
+    assert rows[tmp_path.name, Stage.CSYNTH].finished is False
+
+
+def test_the_folder_where_one_stands_has_its_name(own, tmp_path, monkeypatch):
+    shutil.copytree(own / "vivado_hls_2016", tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    assert {design for design, _ in rows_of(".")} == {"here"}
+    (tmp_path / "here/below").mkdir()
+    monkeypatch.chdir(tmp_path / "here/below")
+    assert {design for design, _ in rows_of("..")} == {"here"}

@@ -6,21 +6,35 @@ Each module of this package is one subcommand: `NAME`, `HELP`, `configure(parser
 
 import argparse
 import importlib
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from nonresnet_hls import __version__
 from nonresnet_hls.errors import NonResNetError
 
 # In the order in which the data flows.
-COMMANDS: tuple[str, ...] = ("report",)
+COMMANDS: tuple[str, ...] = (
+    "models",
+    "train",
+    "distill",
+    "quantize",
+    "convert",
+    "csim",
+    "fifos",
+    "synth",
+    "report",
+    "table1",
+    "table2",
+)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nonresnet-hls",
-        description="Remove the skips of residual Keras networks; turn them into bit-exact hls4ml projects.",
+        description="Remove the skips of a residual Keras network and turn it into a bit-exact hls4ml project.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -35,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (2: the user's input is wrong; 1: a check failed)."""
     args = _parser().parse_args(argv)
+    # TensorFlow says that it traced a function anew, Keras that QKeras' constraints are none of its own.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")
     try:
         status: int = args.run(args)
         sys.stdout.flush()

@@ -31,9 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--format", choices=FORMATS, default="table", help="default: %(default)s")
-    form.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="short for --format json"
-    )
+    form.add_argument("--json", action="store_const", const="json", dest="format", help="short for --format json")
 
 
 def run(args: argparse.Namespace) -> int:

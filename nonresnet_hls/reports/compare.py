@@ -38,9 +38,7 @@ class Comparison:
         (0.0, -25.0)
         """
         base = self.values[0]
-        return tuple(
-            None if value is None or not base else 100 * (value - base) / abs(base) for value in self.values
-        )
+        return tuple(None if value is None or not base else 100 * (value - base) / abs(base) for value in self.values)
 
 
 def compare(reports: Iterable[Report]) -> list[Comparison]:
@@ -56,9 +54,7 @@ def compare(reports: Iterable[Report]) -> list[Comparison]:
     rows = given if all(report.kind is Kind.MERGED for report in given) else merge(given)
     designs = tuple(dict.fromkeys(row.design or "" for row in rows))
     if len(designs) < 2:
-        raise ReportError(
-            f"comparing wants two designs, got {len(designs)} ({', '.join(designs) or 'no reports'})"
-        )
+        raise ReportError(f"comparing wants two designs, got {len(designs)} ({', '.join(designs) or 'no reports'})")
     found = []
     for stage in Stage:
         there = {row.design or "": row for row in rows if row.stage is stage}

@@ -90,9 +90,7 @@ def read_csynth_summary(source: Source) -> Report:
     whole = modules[0]
     depths = [len(text) - len(text.lstrip(" |")) for text in (source.lines[row.line] for row in grid.rows)]
     if whole.name != top or depths.count(depths[0]) > 1:
-        raise source.error(
-            grid.rows[0].line, f"wanted one row {q.quote(top)} with the others below it; mixed up"
-        )
+        raise source.error(grid.rows[0].line, f"wanted one row {q.quote(top)} with the others below it; mixed up")
     return Report(
         path=source.name,
         kind=Kind.CSYNTH_SUMMARY,

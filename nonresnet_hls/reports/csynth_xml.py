@@ -57,9 +57,7 @@ def read_csynth_xml(source: Source, root: Element) -> Report:
     used = resources_of(source, _needed(source, root, "AreaEstimates/Resources"))
     available = resources_of(source, _needed(source, root, "AreaEstimates/AvailableResources"))
     if (used["uram"] is None) != (available["uram"] is None):
-        raise source.error(
-            root.line, "<URAM> among the used or the available resources only; truncated or mixed up"
-        )
+        raise source.error(root.line, "<URAM> among the used or the available resources only; truncated or mixed up")
     check_device(source, root.line, available)
     modules = root.find("ModuleInformation")
     return Report(
@@ -163,9 +161,7 @@ def resources_of(source: Source, parent: Element) -> dict[str, Any]:
             continue
         found[field] = _count(source, present[0])
         if found[field] is None:
-            raise source.error(
-                present[0].line, f"<{present[0].tag}>: wanted a count, got {present[0].text!r}"
-            )
+            raise source.error(present[0].line, f"<{present[0].tag}>: wanted a count, got {present[0].text!r}")
     return found
 
 

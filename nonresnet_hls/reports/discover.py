@@ -37,9 +37,7 @@ def scan(path: str | os.PathLike[str]) -> Scan:
     if not base.is_dir():
         report = read_file(base, argument)
         if report is None:
-            raise ReportError(
-                f"{argument}: not a report of Vivado HLS, Vitis HLS, Vivado, FINN or Yosys that is known"
-            )
+            raise ReportError(f"{argument}: not a report of Vivado HLS, Vitis HLS, Vivado, FINN or Yosys that is known")
         return Scan((annotate(report.at(base.name, argument), base),), ())
     reports: list[Report] = []
     errors: list[ReportError] = []

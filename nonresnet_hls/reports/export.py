@@ -82,9 +82,7 @@ def read_export_text(source: Source) -> Report:
         tool="Vivado",
         tool_version=version,
         part=device,
-        clock_target_ns=source.required(
-            values["cp required"][0], "CP required", q.decimal, values["cp required"][1]
-        ),
+        clock_target_ns=source.required(values["cp required"][0], "CP required", q.decimal, values["cp required"][1]),
         clock_estimate_ns=source.figure(values[achieved][0], achieved, q.decimal, values[achieved][1]),
         note=IMPLEMENTED if routed else SYNTHESIZED,
         **used,
@@ -126,9 +124,7 @@ def read_export_xml(source: Source, root: Element) -> Report:
             raise source.error(used.line, f"<Resources> has no <{tags[0]}>; truncated or mixed up")
     target, achieved = timing.find("TargetClockPeriod"), timing.find("AchievedClockPeriod")
     if target is None or achieved is None:
-        raise source.error(
-            timing.line, "<TimingReport> has no <TargetClockPeriod> or no <AchievedClockPeriod>"
-        )
+        raise source.error(timing.line, "<TimingReport> has no <TargetClockPeriod> or no <AchievedClockPeriod>")
     slack = timing.find("WNS_FINAL")
     version, run = root.find("RunData/VIVADO_VERSION"), root.find("RunData/RUN_TYPE")
     return Report(
@@ -140,8 +136,6 @@ def read_export_xml(source: Source, root: Element) -> Report:
         clock_target_ns=source.required(target.line, target.tag, q.decimal, target.text),
         clock_estimate_ns=source.figure(achieved.line, achieved.tag, q.decimal, achieved.text),
         wns_ns=source.figure(slack.line, slack.tag, q.decimal, slack.text) if slack else None,
-        note={"impl": IMPLEMENTED, "synth": SYNTHESIZED, "syn": SYNTHESIZED}.get(run.text.lower())
-        if run
-        else None,
+        note={"impl": IMPLEMENTED, "synth": SYNTHESIZED, "syn": SYNTHESIZED}.get(run.text.lower()) if run else None,
         **figures,
     )

@@ -71,20 +71,14 @@ def read_finn(source: Source, document: dict[str, Any], kind: Kind) -> Report:
     layers = {name: value for name, value in document.items() if name != "total"}
     modules = []
     for name, figures in layers.items():
-        found: dict[str, Any] = {
-            field: _resource(source, name, figures, key) for field, key in _RESOURCES.items()
-        }
+        found: dict[str, Any] = {field: _resource(source, name, figures, key) for field, key in _RESOURCES.items()}
         modules.append(Module(name=name, **found))
     total: dict[str, Any] = dict.fromkeys(_RESOURCES)
     if "total" in document:
         for field, key in _RESOURCES.items():
             total[field] = _resource(source, "total", document["total"], key)
             layered = [getattr(module, field) for module in modules]
-            if (
-                total[field] is not None
-                and None not in layered
-                and abs(sum(layered) - total[field]) > len(layered)
-            ):
+            if total[field] is not None and None not in layered and abs(sum(layered) - total[field]) > len(layered):
                 raise source.error(0, f"total {key} is {total[field]}, the layers add up to {sum(layered)}")
     return Report(
         path=source.name,
@@ -114,9 +108,7 @@ def _performance(source: Source, document: dict[str, Any]) -> Report:
         interval_min_cycles=interval,
         interval_max_cycles=interval,
         clock_target_ns=clock,
-        throughput_fps=None
-        if throughput is None
-        else _number(source, "estimated_throughput_fps", throughput),
+        throughput_fps=None if throughput is None else _number(source, "estimated_throughput_fps", throughput),
     )
 
 

@@ -21,13 +21,7 @@ def _dtypes(kind: type) -> dict[str, str]:
     for name, hint in get_type_hints(kind).items():
         text = str(hint)
         types[name] = (
-            "boolean"
-            if "bool" in text
-            else "Int64"
-            if "int" in text
-            else "Float64"
-            if "float" in text
-            else "string"
+            "boolean" if "bool" in text else "Int64" if "int" in text else "Float64" if "float" in text else "string"
         )
     return types
 
@@ -74,9 +68,7 @@ def comparison_frame(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     for number, design in enumerate(designs):
         table[design] = [comparison.values[number] for comparison in comparisons]
         if number:
-            table[f"{design} change_percent"] = [
-                comparison.changes_percent[number] for comparison in comparisons
-            ]
+            table[f"{design} change_percent"] = [comparison.changes_percent[number] for comparison in comparisons]
     dtypes = {name: "string" if name in {"stage", "metric"} else "Float64" for name in table}
     rows = [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
     return _frame(rows, dtypes)

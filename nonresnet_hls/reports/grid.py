@@ -106,10 +106,7 @@ def read_grid(source: Source, start: int, *, headed: bool = True) -> Grid:
     marks = sorted(drawn)
     if not is_rule(lines[start]) or not 2 <= len(marks) <= _MOST_COLUMNS:
         raise source.error(start, "not the rule of a table")
-    if headed:
-        labels = _labels(source, marks, range(start + 1, body))
-    else:
-        labels = tuple(str(i) for i in range(len(marks) - 1))
+    labels = _labels(source, marks, range(start + 1, body)) if headed else tuple(str(i) for i in range(len(marks) - 1))
     rows = []
     for number in range(body, end):
         if is_rule(lines[number]):
@@ -129,9 +126,7 @@ def _labels(source: Source, marks: list[int], heading: range) -> tuple[str, ...]
         line = source.lines[heading[0]].strip()
         cells = line.split("|")
         if len(cells) != columns + 2:
-            raise source.error(
-                heading[0], f"wanted a heading of {columns} cells, got {max(0, len(cells) - 2)}"
-            )
+            raise source.error(heading[0], f"wanted a heading of {columns} cells, got {max(0, len(cells) - 2)}")
         return tuple(" ".join(cell.split()).lower() for cell in cells[1:-1])
     parts: list[list[str]] = [[] for _ in range(columns)]
     for number in heading:

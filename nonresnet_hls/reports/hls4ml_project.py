@@ -17,9 +17,7 @@ from pathlib import Path
 from nonresnet_hls.reports.layout import project_root
 from nonresnet_hls.reports.values import Fifo, Report
 
-_CALL = re.compile(
-    r"\s*nnet::(\w{1,100})\s*<[^;]{1,2000}>\s*\(([^();]{1,4000})\)\s*;\s*(?://\s*(\S{1,200}))?"
-)
+_CALL = re.compile(r"\s*nnet::(\w{1,100})\s*<[^;]{1,2000}>\s*\(([^();]{1,4000})\)\s*;\s*(?://\s*(\S{1,200}))?")
 _STREAM = re.compile(r"hls::stream<\s*[\w:]{1,100}\s*>\s*&?\s*(\w{1,200})")
 _ALIAS = re.compile(r"\bauto\s*&\s*(\w{1,200})\s*=\s*(\w{1,200})\s*;")
 _COMMENT = re.compile(r"\s*//\s*(\w{1,200})\s*$")
@@ -119,11 +117,7 @@ def _calls(text: str, declared: set[str]) -> list[_Call]:
 def _is_read_first(call: _Call, stream: str, before: list[_Call]) -> bool:
     """Whether `stream` is an input of the design: its first mention, and not among the call's outputs."""
     position = call.streams.index(stream)
-    inputs = (
-        2
-        if call.function in _JOINS or call.function.startswith(("concatenate", "multiply", "subtract"))
-        else 1
-    )
+    inputs = 2 if call.function in _JOINS or call.function.startswith(("concatenate", "multiply", "subtract")) else 1
     seen = {name for earlier in before for name in earlier.streams}
     return position < inputs and stream not in seen
 

@@ -62,9 +62,7 @@ def read_hls_log(source: Source) -> Report:
             top = name[1] if name else top
             if period:
                 clock = source.figure(number, "clock period", q.period_ns, period[1].rstrip("."))
-            ended = (
-                ended or "Exiting v" in text or "Total elapsed time" in text or "Total CPU user time" in text
-            )
+            ended = ended or "Exiting v" in text or "Total elapsed time" in text or "Total CPU user time" in text
         elif text.startswith("***** "):
             step = _STEP.fullmatch(text)
             if step:
@@ -82,10 +80,7 @@ def read_hls_log(source: Source) -> Report:
         top=top,
         clock_target_ns=clock,
         # An error that no step survived is the end of the run.
-        finished=ended
-        and not aborted
-        and started - _ENDS_SILENTLY <= completed
-        and bool(completed or not errors),
+        finished=ended and not aborted and started - _ENDS_SILENTLY <= completed and bool(completed or not errors),
         error_count=errors,
         first_error=first_error,
     )
@@ -95,9 +90,7 @@ def _tool(text: str, tool: str | None, version: str | None) -> tuple[str | None,
     """Tool and version by the banner (2016 on several lines), or by the program that ran."""
     running = _RUNNING.search(text)
     if running:
-        return tool or ("Vivado HLS" if running[2] == "vivado" else "Vitis HLS"), version or q.version(
-            running[1]
-        )
+        return tool or ("Vivado HLS" if running[2] == "vivado" else "Vitis HLS"), version or q.version(running[1])
     if "High-Level Synthesis from" in text:
         tool = "Vitis HLS" if "Vitis" in text else "Vivado HLS"
         return tool, version or q.version(text)

@@ -137,9 +137,7 @@ def _tops(place: Place, members: Sequence[Report]) -> list[str]:
     if place.solution is not None:
         # csynth.xml and csynth.rpt are called after no module: they are the solution's.
         whole = [
-            r.top
-            for r in csynth
-            if re.search(r"(?:^|/)(?:csynth\.(?:xml|rpt)|hls_compile\.rpt)$", r.path) and r.top
+            r.top for r in csynth if re.search(r"(?:^|/)(?:csynth\.(?:xml|rpt)|hls_compile\.rpt)$", r.path) and r.top
         ]
         told = _top_in_app(place.solution)
         if whole:
@@ -179,9 +177,7 @@ def _top_of(report: Report, tops: Sequence[str], main: str | None) -> str | None
     return next((top for top in longest_first if stem.startswith((f"{top}_", f"{top}."))), main)
 
 
-def _runs(
-    place: Place, stage: Stage, top: str | None, group: Sequence[Report]
-) -> list[tuple[str, list[Report]]]:
+def _runs(place: Place, stage: Stage, top: str | None, group: Sequence[Report]) -> list[tuple[str, list[Report]]]:
     """Reports of several runs that lie side by side, told apart by the rest of their names.
 
     `a_util.rpt`, `a_timing.rpt`, `b_util.rpt` of the same top at the same stage are two runs. Within a
@@ -215,9 +211,7 @@ def _figures_key(report: Report) -> tuple[object, ...]:
     return tuple(getattr(report, name) for name in COLUMNS if name not in _OWN)
 
 
-def _row(
-    name: str, stage: Stage, top: str | None, group: Sequence[Report], modules: Sequence[Report]
-) -> Report:
+def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modules: Sequence[Report]) -> Report:
     ordered = sorted(group, key=_belief)
     first = ordered[0]
     figures: dict[str, Any] = {}
@@ -232,12 +226,8 @@ def _row(
         figures[column] = value
         other = next((r for r, v in given[1:] if v != value and r.kind is not Kind.HLS_LOG), None)
         if other is not None and column not in _OWN:
-            choices.append(
-                f"{column}: {value} of {source.path}, not {getattr(other, column)} of {other.path}"
-            )
-    figures.setdefault(
-        "tool", _tool_by_version(figures.get("tool_version")) if stage is Stage.CSYNTH else None
-    )
+            choices.append(f"{column}: {value} of {source.path}, not {getattr(other, column)} of {other.path}")
+    figures.setdefault("tool", _tool_by_version(figures.get("tool_version")) if stage is Stage.CSYNTH else None)
     notes = dict.fromkeys(report.note for report in ordered if report.note)
     return Report(
         path=first.path,
@@ -307,8 +297,6 @@ def _told_apart(rows: list[Report]) -> list[Report]:
     return [
         row
         if len(arguments[row.design]) == 1
-        else replace(
-            row, design=row.argument if len(designs[row.argument]) == 1 else f"{row.argument}:{row.design}"
-        )
+        else replace(row, design=row.argument if len(designs[row.argument]) == 1 else f"{row.argument}:{row.design}")
         for row in rows
     ]

@@ -9,9 +9,7 @@ import re
 from decimal import Decimal
 
 # The tools' ways to say nothing.
-SAYS_NOTHING = frozenset(
-    {"", "-", "--", "---", "_", "?", "x", "na", "n/a", "undef", "undefined", "inf", "none"}
-)
+SAYS_NOTHING = frozenset({"", "-", "--", "---", "_", "?", "x", "na", "n/a", "undef", "undefined", "inf", "none"})
 # No device has so many of anything, and no simulation runs so long; a larger figure is a corrupted one.
 LARGEST = 2**53
 

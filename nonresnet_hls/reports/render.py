@@ -56,8 +56,7 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
         writer.writerow(rows[0].keys())
     for row in rows:
         writer.writerow(
-            "" if value is None else "; ".join(value) if isinstance(value, tuple) else value
-            for value in row.values()
+            "" if value is None else "; ".join(value) if isinstance(value, tuple) else value for value in row.values()
         )
     return out.getvalue()
 
@@ -198,9 +197,7 @@ def span(low: int | None, high: int | None) -> str:
     >>> span(90146, 90195), span(40, 40), span(None, 7), span(None, None)
     ('90146-90195', '40', '7', '')
     """
-    return (
-        figure(high if high is not None else low) if low is None or high in (None, low) else f"{low}-{high}"
-    )
+    return figure(high if high is not None else low) if low is None or high in (None, low) else f"{low}-{high}"
 
 
 def figure(value: object) -> str:

@@ -39,7 +39,5 @@ def comparison_rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
             "change_percent": change,
         }
         for comparison in comparisons
-        for design, value, change in zip(
-            comparison.designs, comparison.values, comparison.changes_percent, strict=True
-        )
+        for design, value, change in zip(comparison.designs, comparison.values, comparison.changes_percent, strict=True)
     ]

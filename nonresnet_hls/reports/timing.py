@@ -31,9 +31,7 @@ def read_timing_summary(source: Source) -> Report:
     """
     header = read_header(source)
     lines = source.lines
-    titles = {
-        line.strip("| \t").lower(): number for number, line in enumerate(lines) if line.startswith("| ")
-    }
+    titles = {line.strip("| \t").lower(): number for number, line in enumerate(lines) if line.startswith("| ")}
     start = titles.get("design timing summary")
     if start is None:
         raise source.truncated("the 'Design Timing Summary'")
@@ -57,17 +55,11 @@ def read_timing_summary(source: Source) -> Report:
     for title in ("clock summary", "intra clock table"):
         if title not in titles:
             raise source.truncated(f"the {title.title()!r}")
-    verdict = next(
-        (line.strip().lower() for line in lines[labels_line + 3 : labels_line + 8] if line.strip()), ""
-    )
+    verdict = next((line.strip().lower() for line in lines[labels_line + 3 : labels_line + 8] if line.strip()), "")
     worst = min((value for name, value in figures.items() if value is not None), default=0.0)
     if verdict.startswith(_MET) and worst < 0:
         raise source.error(labels_line + 2, f"a slack of {worst} ns, yet the constraints are said to be met")
-    if (
-        not _paths(source)[1]
-        and figures.get("wns_ns") is not None
-        and "-no_detailed_paths" not in header.command
-    ):
+    if not _paths(source)[1] and figures.get("wns_ns") is not None and "-no_detailed_paths" not in header.command:
         raise source.truncated("the first path of the 'Timing Details'")
     return Report(
         path=source.name,

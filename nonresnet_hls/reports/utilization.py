@@ -135,9 +135,7 @@ def _check_complete(source: Source, grid: Grid, used: dict[str, int | None]) -> 
         raise source.error(grid.line, "a row for one size of block RAM only; truncated or mixed up")
 
 
-def _check_share(
-    source: Source, row: Row, field: str, used: int | None, available: int | None, text: str
-) -> None:
+def _check_share(source: Source, row: Row, field: str, used: int | None, available: int | None, text: str) -> None:
     text = text.strip().removeprefix("<")  # "<0.01"
     share = source.figure(row.line, f"{field} Util%", q.decimal, text)
     if share is None or used is None or not available:

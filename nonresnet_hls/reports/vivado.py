@@ -57,9 +57,7 @@ def read_header(source: Source) -> Header:
         raise source.error(line, f"Tool Version: wanted Vivado and its version, got {q.quote(tool)}")
     for needed in ("command", "design", "device"):
         if not fields.get(needed, (0, ""))[1]:
-            raise source.error(
-                starts[0], f"the header has no {needed.capitalize()!r}; truncated or corrupted"
-            )
+            raise source.error(starts[0], f"the header has no {needed.capitalize()!r}; truncated or corrupted")
     return Header(
         tool_version=version,
         command=fields["command"][1],
@@ -133,7 +131,5 @@ def sections(source: Source, start: int) -> dict[str, int]:
         raise source.truncated("the table of contents")
     for line, title in promised:
         if title not in found:
-            raise source.error(
-                line, f"the contents promise {q.quote(title)}, which does not follow; truncated"
-            )
+            raise source.error(line, f"the contents promise {q.quote(title)}, which does not follow; truncated")
     return found

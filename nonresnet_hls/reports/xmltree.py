@@ -82,9 +82,7 @@ class _Builder(ContentHandler):
             return
         self.elements += 1
         if self.elements > _MOST_ELEMENTS:
-            raise self.source.error(
-                self._line(), f"more than {_MOST_ELEMENTS} elements; no report has so many"
-            )
+            raise self.source.error(self._line(), f"more than {_MOST_ELEMENTS} elements; no report has so many")
         element = Element(name, self._line())
         if self.open:
             self.open[-1].children.append(element)
@@ -120,14 +118,10 @@ def read_tree(source: Source) -> Element:
     except ReportError:
         raise
     except DefusedXmlException as error:
-        raise source.error(
-            0, f"a document type, entity or external reference is refused ({error!r})"
-        ) from None
+        raise source.error(0, f"a document type, entity or external reference is refused ({error!r})") from None
     except SAXParseException as error:
         line = max(0, (error.getLineNumber() or 1) - 1)
-        raise source.error(
-            line, f"not well-formed XML: {error.getMessage()}; truncated or corrupted"
-        ) from None
+        raise source.error(line, f"not well-formed XML: {error.getMessage()}; truncated or corrupted") from None
     except (SAXException, ValueError, LookupError) as error:
         # LookupError: an encoding that Python does not know; ValueError: one that fits no byte stream.
         raise source.error(0, f"not readable as XML: {error}") from None

@@ -53,9 +53,7 @@ _BRAM = {
     **dict.fromkeys(["RAMB18E1", "RAMB18E2", "FIFO18E1", "FIFO18E2", "DP16KD", "PDPW16KD"], 1),
     **dict.fromkeys(["RAMB36E1", "RAMB36E2", "FIFO36E1", "FIFO36E2"], 2),
 }
-_DSP = dict.fromkeys(
-    ["DSP48", "DSP48A1", "DSP48E", "DSP48E1", "DSP48E2", "DSP58", "MULT18X18D", "MULT9X9D"], 1
-)
+_DSP = dict.fromkeys(["DSP48", "DSP48A1", "DSP48E", "DSP48E1", "DSP48E2", "DSP58", "MULT18X18D", "MULT9X9D"], 1)
 _URAM = {"URAM288": 1, "URAM288_BASE": 1}
 _COSTS: dict[str, Mapping[str, int]] = {"lut": _LUT, "ff": _FF, "bram_18k": _BRAM, "dsp": _DSP, "uram": _URAM}
 _FREE = frozenset(
@@ -230,9 +228,7 @@ def _report(
         if len(tops) == 1:
             top = tops[0]
         elif design is None:
-            raise source.error(
-                0, f"{len(tops)} modules that no other one holds; run 'hierarchy -top' before 'stat'"
-            )
+            raise source.error(0, f"{len(tops)} modules that no other one holds; run 'hierarchy -top' before 'stat'")
     if design is None:
         design = _Counts(0, None, _flattened(source, top or "", modules, {}))
     else:
@@ -247,9 +243,7 @@ def _report(
         top=top,
         note=note,
         modules=tuple(
-            Module(
-                name=name, **{f: v for f, v in _resources(counts.by_type, modules)[0].items() if f != "srl"}
-            )
+            Module(name=name, **{f: v for f, v in _resources(counts.by_type, modules)[0].items() if f != "srl"})
             for name, counts in modules.items()
         ),
         **resources,
@@ -283,9 +277,7 @@ def _flattened(
     return total
 
 
-def _resources(
-    by_type: Mapping[str, int], modules: Mapping[str, _Counts]
-) -> tuple[dict[str, Any], str | None]:
+def _resources(by_type: Mapping[str, int], modules: Mapping[str, _Counts]) -> tuple[dict[str, Any], str | None]:
     found: dict[str, int | None] = dict.fromkeys([*_COSTS, "srl"], 0)
     unknown = []
     for cell, number in by_type.items():
@@ -309,9 +301,7 @@ def load_json(source: Source) -> object:
         ReportError: it is none, or it is nested too deep.
     """
     if len(source.data) > _LARGEST_JSON:
-        raise source.error(
-            0, f"{len(source.data)} bytes; JSON reports above {_LARGEST_JSON} bytes are not read"
-        )
+        raise source.error(0, f"{len(source.data)} bytes; JSON reports above {_LARGEST_JSON} bytes are not read")
     try:
         return json.loads("\n".join(source.lines))
     except json.JSONDecodeError as error:

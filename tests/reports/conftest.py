@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-OWN = Path(__file__).parents[1] / "data" / "reports"
-SHARED = Path(__file__).parents[3] / "shared" / "reports"
+from tests.reports.report_fixtures import OWN, SHARED
 
 
 @pytest.fixture
@@ -18,7 +17,5 @@ def own() -> Path:
 def shared() -> Path:
     """The real reports, where they are."""
     if not (SHARED / "INDEX.csv").is_file():
-        pytest.skip(
-            "the real reports are no part of the repository; they are looked for in ../shared/reports"
-        )
+        pytest.skip("the real reports are no part of the repository; they are looked for in ../shared/reports")
     return SHARED

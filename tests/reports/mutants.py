@@ -68,9 +68,7 @@ def _columns(rng: random.Random, data: bytearray) -> bytes:
 def _figures(rng: random.Random, data: bytearray) -> bytes:
     """A figure becomes huge, negative, no figure at all, or another one of the file."""
     text = bytes(data)
-    places = [
-        n for n in range(len(text)) if text[n : n + 1].isdigit() and not text[max(0, n - 1) : n].isdigit()
-    ]
+    places = [n for n in range(len(text)) if text[n : n + 1].isdigit() and not text[max(0, n - 1) : n].isdigit()]
     if not places:
         return _bytes(rng, data)
     start = rng.choice(places)

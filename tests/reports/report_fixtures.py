@@ -1,6 +1,11 @@
 """What our own small reports in tests/data/reports say, one per kind and oddity."""
 
+from pathlib import Path
+
 from nonresnet_hls.reports import Kind, Stage
+
+OWN = Path(__file__).parents[1] / "data" / "reports"
+SHARED = Path(__file__).parents[3] / "shared" / "reports"
 
 HLS_2019 = "vivado_hls_2019/tiny_prj/solution1"
 VITIS = "vitis_hls_2024/tiny_prj/solution1"

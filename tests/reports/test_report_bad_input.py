@@ -6,10 +6,8 @@ import sys
 from dataclasses import replace
 
 import pytest
-from conftest import OWN
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_fixtures import EXPECTED
 
 from nonresnet_hls import reports
 from nonresnet_hls.errors import ReportError
@@ -17,15 +15,14 @@ from nonresnet_hls.reports import Kind
 from nonresnet_hls.reports.grid import read_grid
 from nonresnet_hls.reports.reader import read_bytes
 from nonresnet_hls.reports.source import LARGEST_FILE, Source
+from tests.reports.report_fixtures import EXPECTED, OWN
 
 # Nothing marks their end: a log may be cut anywhere, `stat` after any module, `lat.rb` before its last line.
 ENDLESS = {
     *("yosys/stat_modules_only.txt", "yosys/stat_old.txt", "yosys/stat_new.txt", "yosys/run.log"),
     "vitis_hls_2024/tiny_prj/solution1/sim/verilog/tiny.result.lat.rb",
 }
-CLOSED = [
-    path for path, figures in EXPECTED.items() if figures["kind"] is not Kind.HLS_LOG and path not in ENDLESS
-]
+CLOSED = [path for path, figures in EXPECTED.items() if figures["kind"] is not Kind.HLS_LOG and path not in ENDLESS]
 
 
 def outcome(data: bytes) -> reports.Report | ReportError | None:
@@ -178,8 +175,7 @@ HUGE = {
     "json": 'b\'{"creator": "Yosys 0.70", "invocation": "", "a": \' + b\'[\' * n',
     "json list": 'b\'{"creator": "Yosys 0.70", "invocation": "", "a": [\' + b\'{},\' * (n // 3)',
     "log": "b'****** Vitis HLS - High-Level Synthesis from C, v2024.1\\n' + b'ERROR: [HLS] a\\n' * (n // 15)",
-    "transactions": "b' latency interval\\n'"
-    " + b''.join(b'transaction %d: 1 1\\n' % i for i in range(n // 22))",
+    "transactions": "b' latency interval\\n' + b''.join(b'transaction %d: 1 1\\n' % i for i in range(n // 22))",
     "timing": "b'| Tool Version : Vivado v.2020.1\\n| Command : report_timing\\n'"
     " + b'| Design : a\\n| Device : a\\n\\n' + b'Slack (MET) : 1.0ns\\n' * (n // 20)",
 }
@@ -242,24 +238,17 @@ def test_modules_that_hold_each_other_end(own):
     assert "below 2^53" in str(got)
 
 
-CELL = st.text(
-    st.characters(codec="ascii", exclude_characters="|+\n\r\t\x0b\x0c\x1c\x1d\x1e\x1f\x00"), max_size=12
-)
+CELL = st.text(st.characters(codec="ascii", exclude_characters="|+\n\r\t\x0b\x0c\x1c\x1d\x1e\x1f\x00"), max_size=12)
 
 
 @settings(derandomize=True, deadline=None)
-@given(
-    st.integers(1, 5).flatmap(
-        lambda n: st.lists(st.lists(CELL, min_size=n, max_size=n), min_size=1, max_size=6)
-    )
-)
+@given(st.integers(1, 5).flatmap(lambda n: st.lists(st.lists(CELL, min_size=n, max_size=n), min_size=1, max_size=6)))
 def test_a_drawn_table_reads_back(rows):
     """Law: drawing a table and reading it gives its cells (without the blanks at their ends)."""
     widths = [max(len(row[i]) for row in rows) + 2 for i in range(len(rows[0]))]
     rule = "+" + "+".join("-" * width for width in widths) + "+"
     lines = [
-        "|" + "|".join((" " + cell).ljust(width) for cell, width in zip(row, widths, strict=True)) + "|"
-        for row in rows
+        "|" + "|".join((" " + cell).ljust(width) for cell, width in zip(row, widths, strict=True)) + "|" for row in rows
     ]
     text = "\n".join([rule, lines[0], rule, *lines[1:], rule])
     grid = read_grid(Source("a", text.encode()), 0)

@@ -72,9 +72,7 @@ def test_the_same_columns_in_every_format(own, capsys):
 
 def test_the_table_names_choices_below(own, capsys):
     _, out, _ = run(capsys, own / "vivado_hls_2019")
-    assert (
-        "vivado_hls_2019, csynth: interval_max_cycles: 641 of tiny_prj/solution1/syn/report/csynth.xml" in out
-    )
+    assert "vivado_hls_2019, csynth: interval_max_cycles: 641 of tiny_prj/solution1/syn/report/csynth.xml" in out
 
 
 def test_modules_and_fifos(own, capsys):

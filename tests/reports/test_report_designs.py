@@ -36,10 +36,7 @@ def test_where_text_and_xml_disagree_the_row_names_the_choice(own):
     row = rows_of(own / "vivado_hls_2019")["vivado_hls_2019", Stage.CSYNTH]
     assert (row.interval_min_cycles, row.interval_max_cycles) == (613, 641)
     folder = "tiny_prj/solution1/syn/report"
-    assert (
-        row.choices[0]
-        == f"interval_min_cycles: 613 of {folder}/csynth.xml, not 612 of {folder}/tiny_csynth.rpt"
-    )
+    assert row.choices[0] == f"interval_min_cycles: 613 of {folder}/csynth.xml, not 612 of {folder}/tiny_csynth.rpt"
     assert [choice.partition(":")[0] for choice in row.choices] == [
         "interval_min_cycles",
         "interval_max_cycles",
@@ -176,9 +173,7 @@ def test_the_columns_of_the_tables_are_typed(own):
     frame = reports.frame(rows)
     assert list(frame.columns) == list(reports.COLUMNS)
     assert {str(frame[name].dtype) for name in ("lut", "bram_18k", "latency_max_cycles")} == {"Int64"}
-    assert {str(frame[name].dtype) for name in ("clock_estimate_ns", "wns_ns", "power_total_w")} == {
-        "Float64"
-    }
+    assert {str(frame[name].dtype) for name in ("clock_estimate_ns", "wns_ns", "power_total_w")} == {"Float64"}
     assert str(frame["finished"].dtype) == "boolean"
     assert str(frame["design"].dtype) == "string"
     for column in reports.COLUMNS:

@@ -34,8 +34,7 @@ COUNTS |= {f"avail_SLR_{n}": f"slr_available_{n.lower()}" for n in ("BRAM_18K", 
 TILES = {"BRAM_tiles": "bram_18k", "avail_BRAM_tiles": "available_bram_18k"}
 PERIODS = {"clk_target_ns": "clock_target_ns", "clk_est_ns": "clock_estimate_ns", "WNS_ns": "wns_ns"}
 TEXTS = {
-    name: name
-    for name in ("tool", "tool_version", "part", "product_family", "top", "pipeline_type", "cosim_status")
+    name: name for name in ("tool", "tool_version", "part", "product_family", "top", "pipeline_type", "cosim_status")
 }
 # About the folder rather than the report: the number of reports beside it, whether an XML agrees, free text.
 NOT_IN_THE_REPORT = {

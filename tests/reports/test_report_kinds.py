@@ -1,11 +1,11 @@
 """Each kind of report and each oddity, by our own small files: what is read, and what stays open."""
 
 import pytest
-from report_fixtures import EXPECTED, HLS_2019, VITIS, cycles
 
 from nonresnet_hls import reports
 from nonresnet_hls.errors import ReportError
 from nonresnet_hls.reports import Kind
+from tests.reports.report_fixtures import EXPECTED, HLS_2019, VITIS, cycles
 
 NO_REPORTS = (
     "vivado_hls_2019/README.md",  # quotes one

@@ -4,11 +4,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import OWN, SHARED
-from mutants import try_mutants
 
 from nonresnet_hls.errors import ReportError
 from nonresnet_hls.reports.reader import read_bytes
+from tests.reports.mutants import try_mutants
+from tests.reports.report_fixtures import OWN, SHARED
 
 LARGEST_SEED = 300_000
 

@@ -1,0 +1,60 @@
+# make            everything: environment, then the main job on the embedded digits
+# make help       what else there is
+
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+VENV := .venv
+RUN := $(VENV)/bin/nonresnet-hls
+RECIPES := $(basename $(notdir $(wildcard models/*.toml)))
+NETWORKS := resnet8 shortresnet8 nonresnet8
+STYLES := resblock shortblock nonresblock
+BLOCKS := $(foreach style,$(STYLES),$(style) $(style)-w8a8 $(style)-w16a16)
+
+.DEFAULT_GOAL := all
+.PHONY: all setup table1 table2 test test-nightly lint format clean distclean help $(RECIPES)
+
+all: setup ## environment, then: train, quantize, convert, C-simulate, Tables I and II
+	$(RUN) table1 $(NETWORKS)
+	$(RUN) csim $(NETWORKS) $(BLOCKS)
+	$(RUN) table2 $(NETWORKS) $(BLOCKS)
+
+setup: $(VENV)/installed ## the virtual environment with pinned dependencies
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 wanted, not " + sys.version.split()[0] + "; set PYTHON")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(RECIPES): setup ## one model, e.g. `make resblock`: all stages up to the C simulation, its row of Table II
+	$(RUN) csim $@
+	$(RUN) table2 $@
+
+table1: setup ## accuracy of all trained networks
+	$(RUN) table1
+
+table2: setup ## hardware of all converted designs
+	$(RUN) table2
+
+lint: setup ## style and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: setup ## rewrite in the project's style
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+test: setup ## the test suite
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m 'not nightly'
+
+test-nightly: setup ## the tests that take minutes, too
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
+
+clean: ## remove what the stages made (not what git keeps)
+	git clean -fdXq models hls_projects tables
+
+distclean: clean ## the environment, too
+	rm -rf $(VENV)
+
+help: ## this list
+	@grep -hE '^[a-z$$()0-9A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/^\$$\(RECIPES\)/MODEL/' | awk -F '\t' '{printf "make %-14s %s\n", $$1, $$2}'

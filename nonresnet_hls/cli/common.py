@@ -1,0 +1,96 @@
+"""What the subcommands that work on recipes share."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nonresnet_hls.errors import RecipeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nonresnet_hls.recipe import Recipe
+    from nonresnet_hls.reports.render import Table
+    from nonresnet_hls.workspace import Workspace
+
+
+def add_recipes(parser: argparse.ArgumentParser, every: bool = False) -> None:
+    """RECIPE..., --workspace and --json; with `every` also --all."""
+    count = "*" if every else "+"
+    parser.add_argument("recipes", nargs=count, metavar="RECIPE", help="name of a recipe, or path of a .toml file")
+    if every:
+        parser.add_argument("--all", action="store_true", help="every recipe, built in and in models/")
+    add_workspace(parser)
+    add_json(parser)
+
+
+def add_workspace(parser: argparse.ArgumentParser) -> None:
+    """--workspace."""
+    where = "folder of models/, hls_projects/ and tables/ (default: the current one)"
+    parser.add_argument("--workspace", type=Path, default=Path(), metavar="DIR", help=where)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def workspace(args: argparse.Namespace) -> "Workspace":
+    """The workspace that the arguments name."""
+    from nonresnet_hls.workspace import Workspace
+
+    return Workspace(args.workspace)
+
+
+def recipes(args: argparse.Namespace) -> "list[Recipe]":
+    """The recipes that the arguments name.
+
+    Raises:
+        RecipeError: one cannot be read, or none is named.
+    """
+    from nonresnet_hls import recipe
+
+    place = workspace(args)
+    names = recipe.names(place.models) if getattr(args, "all", False) else args.recipes
+    if not names:
+        raise RecipeError("no recipe named; a name, the path of a .toml file or --all wanted")
+    return [place.recipe(name) for name in names]
+
+
+def print_json(value: Any) -> None:
+    """Figures as JSON on stdout."""
+    json.dump(value, sys.stdout, indent=2)
+    print()
+
+
+def show_table(frame: "pd.DataFrame", text: "Table", path: Path, as_json: bool) -> None:
+    """Print a table and save it as `path`.txt, .csv and .md."""
+    from nonresnet_hls import stages
+    from nonresnet_hls.reports.render import Format, render
+
+    plain = render(text, (), Format.TABLE)
+    stages.write_text(path.with_suffix(".txt"), plain)
+    stages.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN))
+    stages.write_text(path.with_suffix(".csv"), frame.to_csv(index=False))
+    if as_json:
+        print(frame.to_json(orient="records", indent=2))
+    else:
+        print(plain, end="")
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """A figure with so many digits behind the point; nothing where there is none."""
+    return "" if _missing(value) else f"{value:.{digits}f}"
+
+
+def whole(value: int | None) -> str:
+    """A count; nothing where there is none."""
+    return "" if _missing(value) else f"{value:d}"
+
+
+def _missing(value: Any) -> bool:
+    import pandas as pd
+
+    return value is None or bool(pd.isna(value))

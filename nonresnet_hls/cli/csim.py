@@ -1,0 +1,43 @@
+"""Run the C simulation of a recipe's project and compare every output with Keras; exit status 1 if one differs."""
+
+import argparse
+from typing import Any
+
+from nonresnet_hls.cli import common
+
+NAME = "csim"
+HELP = "C-simulate a recipe's project and compare with Keras bit for bit"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    common.add_recipes(parser, every=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, and print how many values were equal."""
+    from nonresnet_hls import dataflow
+    from nonresnet_hls.hls import stage
+
+    place, results = common.workspace(args), []
+    for recipe in common.recipes(args):
+        figures = stage.run_csim(recipe, place, dataflow.size_project).figures
+        results.append({"name": recipe.name, **figures})
+        if not args.json:
+            _show(recipe.name, figures)
+    if args.json:
+        common.print_json(results)
+    return 0 if all(result["equal"] for result in results) else 1
+
+
+def _show(name: str, figures: Any) -> None:
+    samples = " + ".join(f"{part['samples']} {part['inputs']}" for part in figures["input_sets"])
+    verdict = "equal" if figures["equal"] else "DIFFERENT"
+    print(f"{name}: {verdict}, {figures['values']} values ({samples}); {figures['weights']} weights")
+    print(f"  compared with: {figures['reference']}")
+    if figures["equal"]:
+        return
+    print(f"  {figures['different']} values differ; first layer that does: {figures['first_layer']}")
+    for one in figures["mismatches"]:
+        where = f"{one['inputs']} sample {one['sample']} output {one['index']}"
+        print(f"  {where}: {one['expected']!r} wanted, {one['got']!r} got; input starts {one['input_values']}")

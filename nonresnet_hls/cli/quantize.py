@@ -1,0 +1,33 @@
+"""Quantize the network of a recipe with QKeras and fine-tune it, its training before it where that is missing."""
+
+import argparse
+
+from nonresnet_hls.cli import common
+
+NAME = "quantize"
+HELP = "quantize a recipe's network with QKeras"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    common.add_recipes(parser, every=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Quantize, and print top-1 before and after."""
+    from nonresnet_hls.quantization import stage
+
+    place, results = common.workspace(args), []
+    for recipe in common.recipes(args):
+        artefact = stage.run(recipe, place)
+        figures = artefact.figures
+        results.append({"name": recipe.name, "artefact": str(artefact.directory), **figures})
+        if not args.json:
+            bits = f"W{recipe.quantization.weight_bits}A{recipe.quantization.activation_bits}"
+            accuracy = f"{figures['weights']} weights"
+            if "top1_float" in figures:
+                accuracy = f"top-1 {figures['top1_float']:.2%} float, {figures['top1_quantized']:.2%} quantized"
+            print(f"{recipe.name}: {bits}, {accuracy}, widest sum {figures['widest_sum_bits']} bits")
+    if args.json:
+        common.print_json(results)
+    return 0

@@ -1,0 +1,57 @@
+"""Table II: what the designs cost and how fast they are, by engine; printed and saved under tables/."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from nonresnet_hls.cli import common
+
+if TYPE_CHECKING:
+    from nonresnet_hls.reports.render import Table
+
+NAME = "table2"
+HELP = "hardware of the designs (Table II)"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help="default: all that have a project")
+    common.add_workspace(parser)
+    common.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print and save the table."""
+    from nonresnet_hls import tables
+
+    place = common.workspace(args)
+    frame = tables.table2(place, args.recipes)
+    common.show_table(frame, _text(frame), place.tables / "table2", args.json)
+    unmeasured = [str(design) for design in frame.loc[frame["engine"].isna(), "design"]]
+    if unmeasured:
+        print(
+            f"No engine has measured {', '.join(unmeasured)}: with Vivado HLS, or for the vitis backend Vitis HLS, on"
+            " PATH run 'nonresnet-hls synth'. FIFO BRAM18 is modelled, by the rule of the tools' own reports.",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _text(frame: Any) -> "Table":
+    from nonresnet_hls.reports.render import Table
+
+    headings = ["design", "W/A", "engine", "stage", "kHz", "latency", "interval", "clock ns"]
+    headings += ["FF", "FF %", "LUT", "LUT %", "DSP", "DSP %", "BRAM18", "BRAM18 %"]
+    headings += ["streams", "FIFO bits", "FIFO BRAM18", "weight bits", "mult/image"]
+    rows = []
+    row: Any
+    for row in frame.itertuples():
+        cells = [row.design, f"{row.weights}/{row.activations}"]
+        cells += [" ".join(str(part) for part in (row.engine, row.version) if part), row.stage or ""]
+        cells += [common.fixed(row.throughput_khz, 3), common.whole(row.latency_cycles)]
+        cells += [common.whole(row.interval_cycles), common.fixed(row.clock_ns, 2)]
+        for name in ("ff", "lut", "dsp", "bram_18k"):
+            cells += [common.whole(getattr(row, name)), common.fixed(getattr(row, f"{name}_percent"), 2)]
+        project = (row.streams, row.fifo_bits, row.fifo_bram_18k, row.weight_bits, row.multiplications_per_image)
+        rows.append((*cells, *(common.whole(value) for value in project)))
+    return Table(tuple(headings), tuple(rows), (False, False, False, False) + (True,) * 17)

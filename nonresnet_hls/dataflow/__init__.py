@@ -1,0 +1,28 @@
+"""Streams of an hls4ml io_stream design: when their tokens move, how deep they must be, what they cost."""
+
+from nonresnet_hls.dataflow.analysis import analyse, analyse_project, whole_tensors
+from nonresnet_hls.dataflow.graph import Dataflow, Process, Stream, Toolchain
+from nonresnet_hls.dataflow.proof import Proof, prove
+from nonresnet_hls.dataflow.report import FifoReport, fifo_report
+from nonresnet_hls.dataflow.sizing import FifoDepths, size_fifos
+from nonresnet_hls.dataflow.stage import size_project
+from nonresnet_hls.dataflow.writing import set_depths, write_depths
+
+__all__ = [
+    "Dataflow",
+    "FifoDepths",
+    "FifoReport",
+    "Process",
+    "Proof",
+    "Stream",
+    "Toolchain",
+    "analyse",
+    "analyse_project",
+    "fifo_report",
+    "prove",
+    "set_depths",
+    "size_fifos",
+    "size_project",
+    "whole_tensors",
+    "write_depths",
+]

@@ -1,0 +1,310 @@
+"""Reads the C++ that hls4ml generates for an io_stream design: its streams, layer calls and layer constants.
+
+The generated text is the one source that every hls4ml 1.x leaves behind, from a `ModelGraph` as well as in a
+project directory, and it is exactly what will be synthesized. Three files hold all of it:
+
+    firmware/<top>.cpp      streams with their depth pragmas, one function call per layer
+    firmware/defines.h      the token type of every stream
+    firmware/parameters.h   one struct of compile-time constants per layer
+"""
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nonresnet_hls.errors import ConversionError
+
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+# hls::stream<layer4_t> layer4_out("layer4_out");
+_STREAM = re.compile(r'hls::stream\s*<\s*(?P<type>[^>]+?)\s*>\s+(?P<name>\w+)\s*(?:\("[^"]*"\))?\s*;')
+# hls::stream<input_t> &input_1
+_PORT = re.compile(r"hls::stream\s*<\s*(?P<type>[^>]+?)\s*>\s*&\s*(?P<name>\w+)")
+# #pragma HLS STREAM variable=layer4_out depth=1024
+_DEPTH = re.compile(r"#pragma\s+HLS\s+STREAM\s+variable\s*=\s*(?P<name>\w+)\s+depth\s*=\s*(?P<depth>\d+)", re.I)
+# auto& layer20_out = layer29_cpy2;
+_ALIAS = re.compile(r"auto\s*&\s*(?P<alias>\w+)\s*=\s*(?P<name>\w+)\s*;")
+# nnet::relu<layer2_t, layer4_t, relu_config4>(layer2_out, layer4_out); // q_activation
+_CALL = re.compile(
+    r"nnet::(?P<function>\w+)\s*<(?P<types>[^;()]*)>\s*\((?P<arguments>[^;()]*)\)\s*;"
+    r"[ \t]*(?://[ \t]*(?P<layer>\S+))?"
+)
+# typedef nnet::array<ap_fixed<16,6>, 3*1> input_t;
+_TYPEDEF = re.compile(r"typedef\s+(?P<type>[^;]+?)\s+(?P<name>\w+)\s*;")
+_ARRAY = re.compile(r"nnet::array\s*<\s*(?P<element>.+)\s*,\s*(?P<size>[\d\s*]+)>$", re.DOTALL)
+_ELEMENT = re.compile(r"(?:ap_|ac_|hls::)?(?P<kind>u?fixed|u?int|fixed_point)\s*<\s*(?P<width>\d+)\s*[,>]")
+_NATIVE_BITS = {"float": 32, "double": 64, "half": 16, "bool": 1, "char": 8, "short": 16, "int": 32}
+# struct config2 : nnet::conv2d_config { ... };
+_STRUCT = re.compile(r"struct\s+(?P<name>\w+)\s*(?::\s*(?P<base>[\w:]+)\s*)?\{(?P<body>.*?)\n\};", re.DOTALL)
+# static const unsigned in_height = 34;
+_CONSTANT = re.compile(r"static\s+(?:const|constexpr)\s+[\w:]+\s+(?P<name>\w+)\s*=\s*(?P<value>[^;]+);")
+# typedef config2_mult mult_config;
+_MEMBER_TYPE = re.compile(r"typedef\s+(?P<type>[\w:<>,\s]+?)\s+(?P<name>\w+)\s*;")
+# using kernel = nnet::DenseResource_rf_leq_nin<data_T, res_T, CONFIG_T>;
+_KERNEL = re.compile(r"using\s+(?P<name>kernel)\s*=\s*nnet::(?P<type>\w+)")
+
+_OPERATORS: Mapping[type, Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_MACROS: Mapping[str, Callable[..., int]] = {"DIV_ROUNDUP": lambda n, d: -(-n // d), "MIN": min, "MAX": max}
+
+
+@dataclass(frozen=True)
+class TokenType:
+    """What one token of a stream carries: `elements` values of `element_bits` bits each."""
+
+    elements: int
+    element_bits: int
+
+    @property
+    def bits(self) -> int:
+        """Bits of one token when its values are packed side by side."""
+        return self.elements * self.element_bits
+
+
+@dataclass(frozen=True)
+class StreamDeclaration:
+    """One `hls::stream` of the top function; `depth` is None where no pragma sets one (tool default 2)."""
+
+    name: str
+    type_name: str
+    depth: int | None
+
+
+@dataclass(frozen=True)
+class LayerCall:
+    """One `nnet::` call of the top function.
+
+    `layer` is the layer's name as hls4ml comments it; `types` and `arguments` are the C++ template arguments
+    and arguments in order.
+    """
+
+    layer: str
+    function: str
+    types: tuple[str, ...]
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A call as it stands at `start:end` of the C++ text, and the processes it makes (one, or two)."""
+
+    start: int
+    end: int
+    calls: tuple[LayerCall, ...]
+
+
+@dataclass(frozen=True)
+class Config:
+    """The compile-time constants of one layer: `static const` members as text, nested types by name."""
+
+    name: str
+    constants: Mapping[str, str]
+    types: Mapping[str, str]
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """The value of constant `key`.
+
+        Raises:
+            ConversionError: the constant is missing (and there is no default) or not an integer expression.
+        """
+        if key not in self.constants:
+            if default is None:
+                raise ConversionError(f"struct {self.name} in parameters.h: constant {key!r} wanted, none found")
+            return default
+        text = self.constants[key]
+        try:
+            return self._evaluate(ast.parse(" ".join(text.split()), mode="eval").body)
+        except (SyntaxError, KeyError, ZeroDivisionError, ValueError):
+            raise ConversionError(
+                f"struct {self.name} in parameters.h: {key} should be an integer expression, not {text!r}"
+            ) from None
+
+    def symbol(self, key: str, default: str = "") -> str:
+        """The last name of an enumerator, as `latency` of `nnet::latency`."""
+        return self.constants.get(key, default).rsplit("::", 1)[-1].strip()
+
+    def _evaluate(self, node: ast.expr) -> int:
+        if isinstance(node, ast.Constant) and isinstance(node.value, int):
+            return int(node.value)
+        if isinstance(node, ast.Name):
+            return {"true": 1, "false": 0}[node.id] if node.id in ("true", "false") else self.integer(node.id)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -self._evaluate(node.operand)
+        if isinstance(node, ast.BinOp):
+            return _OPERATORS[type(node.op)](self._evaluate(node.left), self._evaluate(node.right))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            return _MACROS[node.func.id](*map(self._evaluate, node.args))
+        raise ValueError(ast.dump(node))
+
+
+@dataclass(frozen=True)
+class CppSource:
+    """The streams, calls and constants of one generated design.
+
+    Attributes:
+        top: name of the top function.
+        ports: its stream arguments.
+        streams: the streams that it declares.
+        inner_streams: streams inside a layer function that is a dataflow region of its own.
+        statements: its layer calls, in order.
+        token_types: type name of a stream -> what a token carries.
+        type_texts: type name -> its C++.
+        configs: struct name -> constants.
+        text: of the file of the top function.
+    """
+
+    top: str
+    ports: tuple[StreamDeclaration, ...]
+    streams: tuple[StreamDeclaration, ...]
+    inner_streams: tuple[StreamDeclaration, ...]
+    statements: tuple[Statement, ...]
+    token_types: Mapping[str, TokenType]
+    type_texts: Mapping[str, str]
+    configs: Mapping[str, Config]
+    text: str = field(repr=False)
+
+    @property
+    def calls(self) -> tuple[LayerCall, ...]:
+        """All layer calls, a separable convolution as two."""
+        return tuple(call for statement in self.statements for call in statement.calls)
+
+    @property
+    def declarations(self) -> dict[str, StreamDeclaration]:
+        """Every stream by name."""
+        return {stream.name: stream for stream in (*self.ports, *self.streams, *self.inner_streams)}
+
+    def bits_of(self, type_name: str) -> int:
+        """Bits of a scalar type named in defines.h, such as a `weight2_t`."""
+        return scalar_bits(self.type_texts.get(type_name, type_name))
+
+
+def read_firmware(firmware: Path, top: str) -> CppSource:
+    """Read `firmware/{top}.cpp`, `defines.h` and `parameters.h`.
+
+    Raises:
+        ConversionError: a file is missing or unreadable, or the design is not one of io_stream.
+    """
+    texts = []
+    for name in (f"{top}.cpp", "defines.h", "parameters.h"):
+        path = firmware / name
+        try:
+            texts.append(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise ConversionError(f"{path}: generated C++ of hls4ml wanted, cannot be read ({reason})") from None
+    return parse_source(top, *texts)
+
+
+def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource:
+    """Parse the three generated texts; see `read_firmware`."""
+    code = _COMMENT.sub("", cpp)
+    body_start = code.find("{")
+    ports = tuple(StreamDeclaration(m["name"], m["type"], None) for m in _PORT.finditer(code[:body_start]))
+    if not ports:
+        raise ConversionError(f"{top}.cpp: hls::stream arguments wanted (io_stream), none found")
+    depths = {m["name"]: int(m["depth"]) for m in _DEPTH.finditer(code)}
+    streams = tuple(StreamDeclaration(m["name"], m["type"], depths.get(m["name"])) for m in _STREAM.finditer(code))
+    type_texts = {m["name"]: " ".join(m["type"].split()) for m in _TYPEDEF.finditer(_COMMENT.sub("", defines))}
+    needed = {port.type_name for port in ports} | {stream.type_name for stream in streams}
+    token_types = {name: _token_type(name, type_texts) for name in sorted(needed)}
+    names = {declaration.name for declaration in (*ports, *streams)}
+    aliases: dict[str, str] = {}
+    for m in _ALIAS.finditer(code):
+        aliases[m["alias"]] = aliases.get(m["name"], m["name"])
+    statements = tuple(
+        Statement(m.start(), m.end(), _split(call))
+        for m in _CALL.finditer(cpp)
+        # Tracing reads a stream and fills it again, which is no process of the design.
+        if names & set((call := _layer_call(m, aliases)).arguments) and call.function != "save_layer_output"
+    )
+    inner = [c for statement in statements if len(statement.calls) > 1 for c in statement.calls[:1]]
+    token_types.update({call.types[1]: _token_type(call.types[1], type_texts) for call in inner})
+    return CppSource(
+        top=top,
+        ports=ports,
+        streams=streams,
+        inner_streams=tuple(StreamDeclaration(call.arguments[1], call.types[1], None) for call in inner),
+        statements=statements,
+        token_types=token_types,
+        type_texts=type_texts,
+        configs=_configs(_COMMENT.sub("", parameters)),
+        text=cpp,
+    )
+
+
+def scalar_bits(text: str) -> int:
+    """Width in bits of a C++ scalar type.
+
+    >>> scalar_bits("ap_ufixed<8,2,AP_RND_CONV,AP_SAT,0>")
+    8
+
+    Raises:
+        ConversionError: the type is not one that hls4ml writes.
+    """
+    if text in _NATIVE_BITS:
+        return _NATIVE_BITS[text]
+    found = _ELEMENT.match(text)
+    if found is None:
+        raise ConversionError(f"defines.h: ap_fixed, ap_int or a native type wanted, not {text!r}")
+    return int(found["width"])
+
+
+def _token_type(name: str, type_texts: Mapping[str, str]) -> TokenType:
+    text = type_texts.get(name, name)
+    array = _ARRAY.match(text)
+    if array is None:
+        return TokenType(1, scalar_bits(text))
+    size = 1
+    for factor in array["size"].split("*"):
+        size *= int(factor)
+    return TokenType(size, scalar_bits(array["element"].strip()))
+
+
+def _layer_call(match: re.Match[str], aliases: Mapping[str, str]) -> LayerCall:
+    def parts(text: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+
+    arguments = tuple(aliases.get(name, name) for name in parts(match["arguments"]))
+    return LayerCall(match["layer"] or match["function"], match["function"], parts(match["types"]), arguments)
+
+
+def _split(call: LayerCall) -> tuple[LayerCall, ...]:
+    """A separable convolution is a dataflow region of its own: two processes with a stream between them."""
+    found = re.fullmatch(r"separable_conv_(?P<dims>[12])d_cl", call.function)
+    if found is None:
+        return (call,)
+    source, sink, depthwise, pointwise, depthwise_bias, pointwise_bias = call.arguments
+    data, middle, result, config = call.types
+    inner = f"{call.layer}_depthwise_res"
+    return (
+        LayerCall(
+            f"{call.layer}.depthwise",
+            f"depthwise_conv_{found['dims']}d_cl",
+            (data, middle, f"{config}::depthwise_config"),
+            (source, inner, depthwise, depthwise_bias),
+        ),
+        LayerCall(
+            f"{call.layer}.pointwise",
+            f"pointwise_conv_{found['dims']}d_cl",
+            (middle, result, f"{config}::pointwise_config"),
+            (inner, sink, pointwise, pointwise_bias),
+        ),
+    )
+
+
+def _configs(parameters: str) -> dict[str, Config]:
+    configs = {}
+    for struct in _STRUCT.finditer(parameters):
+        body = struct["body"]
+        types = {m["name"]: " ".join(m["type"].split()) for m in _MEMBER_TYPE.finditer(body)}
+        types.update({m["name"]: m["type"] for m in _KERNEL.finditer(body)})
+        constants = {m["name"]: m["value"].strip() for m in _CONSTANT.finditer(body)}
+        configs[struct["name"]] = Config(struct["name"], constants, types)
+    return configs

@@ -1,0 +1,228 @@
+"""A quantized Keras model as hls4ml `ModelGraph` and as HLS project on disk.
+
+hls4ml is told the type of everything. What it would choose itself is wrong in places (global pooling, the rounding
+of `quantized_relu`, sums before an `Add`), and its `bit_exact` mode does not return on residual QKeras models.
+"""
+
+import contextlib
+import io
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.fixed_point import FixedPointType, Overflow
+from nonresnet_hls.hls.reuse import ReuseFactor
+from nonresnet_hls.quantization.arithmetic import LayerArithmetic, ModelArithmetic
+from nonresnet_hls.recipe import Backend, Hls
+
+PROJECT = "myproject"
+"""Name of the top function and of the files: hls4ml's own default, which its users know."""
+
+_BACKENDS = {Backend.VIVADO: "Vivado", Backend.VITIS: "Vitis"}
+# hls4ml names variables after layers; these are its own or C++'s.
+_RESERVED = ("input",)
+_C_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def to_model_graph(
+    model: Any,
+    arithmetic: ModelArithmetic,
+    reuse: dict[str, ReuseFactor],
+    hls: Hls,
+    directory: Path,
+    trace: bool = False,
+    backend: str | None = None,
+) -> Any:
+    """The hls4ml `ModelGraph` (io_stream) of a quantized model, every type set.
+
+    Args:
+        model: QKeras model, as `quantization.finish` leaves it.
+        arithmetic: its types, from `quantization.infer`.
+        reuse: the reuse factor of each layer with weights.
+        hls: part, clock, strategy, backend.
+        directory: where the project will be written.
+        trace: whether the project can record the output of every layer.
+        backend: another registered hls4ml backend than the recipe's.
+
+    Raises:
+        ConversionError: hls4ml cannot take a layer, or would compute with another type than ours; names it.
+    """
+    import hls4ml
+
+    for name in arithmetic.layers:
+        if name in _RESERVED or not _C_NAME.fullmatch(name):
+            wanted = "a C++ identifier that is not reserved by hls4ml"
+            raise ConversionError(f"layer {name!r}: {wanted} wanted as its name; rename the layer")
+    model_config = {
+        # A type of which one would see at once that it was not ours.
+        "Precision": {"default": "fixed<63,31>"},
+        "ReuseFactor": 1,
+        "Strategy": str(hls.strategy).capitalize(),
+        "TraceOutput": trace,
+    }
+    layer_config: dict[str, Any] = {}
+    for name, layer in arithmetic.layers.items():
+        layer_config |= _layer_config(layer, reuse.get(name), hls, trace)
+    with _quiet():
+        try:
+            graph = hls4ml.converters.convert_from_keras_model(
+                model,
+                hls_config={"Model": model_config, "LayerName": layer_config},
+                output_dir=str(directory),
+                project_name=PROJECT,
+                backend=backend or _BACKENDS[hls.backend],
+                part=hls.part,
+                clock_period=hls.clock_ns,
+                io_type="io_stream",
+                bit_exact=False,
+            )
+        # hls4ml raises bare Exceptions; its own words are all there is to say.
+        except Exception as error:
+            raise ConversionError(f"model {model.name}: hls4ml cannot take it: {error}") from error
+    _check_types(graph, arithmetic)
+    return graph
+
+
+def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
+    """Write the project with its test bench data.
+
+    Args:
+        graph: from `to_model_graph`.
+        inputs: (samples, *shape) values fed to the test bench.
+        outputs: (samples, classes) values that Keras gives for them.
+        final: where the project will be moved to; the path that its own configuration names.
+    """
+    directory = Path(graph.config.get_output_dir())
+    with _quiet():
+        graph.write()
+    data = directory / "tb_data"
+    data.mkdir(exist_ok=True)
+    write_rows(data / "tb_input_features.dat", inputs)
+    write_rows(data / "tb_output_predictions.dat", outputs)
+    _print_all_digits(directory / f"{PROJECT}_test.cpp")
+    config = directory / "hls4ml_config.yml"
+    config.write_text(config.read_text(encoding="utf-8").replace(str(directory), str(final)), encoding="utf-8")
+
+
+def write_rows(path: Path, values: Any) -> None:
+    """Write (samples, ...) values as the test bench reads them: a line per sample, all digits."""
+    rows = values.reshape(len(values), -1).tolist()
+    path.write_text("".join(" ".join(f"{value:.17g}" for value in row) + "\n" for row in rows), encoding="ascii")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A FIFO between two layers of a project, as hls4ml declares it."""
+
+    name: str
+    depth: int
+    """In pixels."""
+    channels: int
+    """Elements of a pixel, side by side."""
+    bits: int
+    """Of one element."""
+
+
+def streams(graph: Any) -> list[Stream]:
+    """The streams between the layers, without the top function's own inputs and outputs."""
+    ports = {variable.name for variable in (*graph.get_input_variables(), *graph.get_output_variables())}
+    found: dict[str, Stream] = {}
+    for variable in graph.output_vars.values():
+        if variable.name not in ports and variable.name not in found:
+            kind = variable.type
+            found[variable.name] = Stream(
+                variable.name, int(variable.pragma[1]), int(kind.n_elem), kind.precision.width
+            )
+    return list(found.values())
+
+
+def figures(graph: Any, arithmetic: ModelArithmetic) -> dict[str, Any]:
+    """What the project itself tells of its hardware: streams, weight bits, multiplications per image."""
+    weight_bits = multiplications = 0
+    for layer in arithmetic.layers.values():
+        if layer.kernel is None:
+            continue
+        constants = [layer.kernel] if layer.bias is None else [layer.kernel, layer.bias]
+        # hls4ml keeps -1 and +1 as one bit.
+        binary = layer.node.kind != "BatchNormalization" and set(layer.kernel.mantissas.ravel().tolist()) == {-1, 1}
+        widths = [1 if binary and constant is layer.kernel else constant.type.width for constant in constants]
+        weight_bits += sum(c.mantissas.size * width for c, width in zip(constants, widths, strict=True))
+        pixels = math.prod(layer.node.output_shape[:-1])
+        multiplications += layer.kernel.mantissas.size * pixels
+    return {
+        "streams": [asdict(stream) for stream in streams(graph)],
+        "weight_bits": weight_bits,
+        "multiplications_per_image": multiplications,
+    }
+
+
+def trace(graph: Any, inputs: Any) -> dict[str, Any]:
+    """Compile a graph converted with `trace` and return (samples, ...) outputs of its layers, by layer."""
+    with _quiet():
+        _, outputs = graph.trace(inputs)
+    return dict(outputs)
+
+
+def _print_all_digits(bench: Path) -> None:
+    """hls4ml's bench prints 6 significant digits, too few for outputs of more than about 20 bits."""
+    text = bench.read_text(encoding="utf-8")
+    opened = "std::ofstream fout(RESULTS_LOG);"
+    if opened not in text:
+        raise ConversionError(f"{bench}: line {opened!r} wanted, to set the precision of the results after it")
+    bench.write_text(text.replace(opened, f"{opened}\n    fout.precision(17);"), encoding="utf-8")
+
+
+def _layer_config(layer: LayerArithmetic, reuse: ReuseFactor | None, hls: Hls, trace: bool) -> dict[str, Any]:
+    precision = {"result": str(layer.output)}
+    if layer.accumulator is not None:
+        precision["accum"] = str(layer.accumulator)
+    if layer.kernel is not None:
+        role = "scale" if layer.node.kind == "BatchNormalization" else "weight"
+        if layer.node.kind == "QDepthwiseConv2D":
+            role = "depthwise"
+        precision[role] = str(layer.kernel.type)
+        precision["bias"] = str(layer.bias.type if layer.bias is not None else FixedPointType(1, 1))
+    own: dict[str, Any] = {"Precision": precision, "Trace": trace, "ReuseFactor": 1}
+    if reuse is not None:
+        own |= {"ReuseFactor": reuse.used, "Strategy": str(hls.strategy).capitalize()}
+    result = {layer.name: own}
+    if layer.kernel is not None and layer.node.kind != "BatchNormalization":
+        # hls4ml puts a linear activation behind every layer that has weights; it goes if its type is the same.
+        result[f"{layer.name}_linear"] = {"Precision": {"result": str(layer.output)}, "Trace": False}
+    return result
+
+
+def _check_types(graph: Any, arithmetic: ModelArithmetic) -> None:
+    """That hls4ml's optimizers left every type as we set it."""
+    for node in graph.get_layers():
+        layer = arithmetic.layers.get(node.name)
+        if layer is None:
+            continue
+        found = node.get_output_variable().type.precision
+        if _as_type(found) != layer.output:
+            raise ConversionError(f"layer {node.name}: type {layer.output} wanted, hls4ml made it {found}")
+
+
+def _as_type(precision: Any) -> FixedPointType:
+    """An hls4ml precision as fixed-point type."""
+    modes = {}
+    if getattr(precision, "rounding_mode", None) is not None:
+        modes["rounding"] = str(precision.rounding_mode).rpartition(".")[2]
+    if getattr(precision, "saturation_mode", None) is not None:
+        modes["overflow"] = str(precision.saturation_mode).rpartition(".")[2]
+    sign = "" if precision.signed else "u"
+    text = f"{sign}fixed<{precision.width},{precision.integer},{modes.get('rounding', 'TRN')}"
+    return FixedPointType.parse(f"{text},{modes.get('overflow', Overflow.WRAP)}>")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """hls4ml prints its progress and warns about what we set on purpose."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

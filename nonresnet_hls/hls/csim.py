@@ -1,0 +1,173 @@
+"""The C simulation of a project against Keras: every output of every sample must be equal.
+
+Compared are test data and adversarial inputs (all at the least value, all at the greatest, random extremes, random
+over the whole range), through hls4ml's compiled library and through the project's own test bench.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls import progress
+from nonresnet_hls.errors import ModelError
+from nonresnet_hls.hls import convert, reuse
+from nonresnet_hls.hls.simulate import Simulation
+from nonresnet_hls.quantization import exact, reference
+from nonresnet_hls.quantization.stage import Quantized
+from nonresnet_hls.recipe import Recipe
+
+_RANDOM_SAMPLES = 8
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class InputSet:
+    """The comparison on one kind of input."""
+
+    inputs: str
+    samples: int
+    values: int
+    """Outputs compared, for each of the two simulations."""
+    library_different: int
+    bench_different: int
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One output that differs."""
+
+    inputs: str
+    sample: int
+    index: tuple[int, ...]
+    expected: float
+    got: float
+    input_values: tuple[float, ...]
+    """The first values of the sample, flat."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a comparison found."""
+
+    equal: bool
+    values: int
+    """Outputs compared, both simulations together."""
+    different: int
+    reference: str
+    """What the simulations were compared with."""
+    keras_values_checked: int
+    """Values in which Keras and the exact evaluation agreed, wherever float32 is exact."""
+    input_sets: tuple[InputSet, ...]
+    mismatches: tuple[Mismatch, ...]
+    """The first five."""
+    first_layer: str | None
+    """The first layer whose output differs; None where all are equal."""
+
+
+def adversarial(input_type: Any, shape: tuple[int, ...], seed: int) -> dict[str, Any]:
+    """Inputs (samples, *shape) float64 at the edges of a type and all over it, by name; seeded."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    low, high = input_type.min_mantissa, input_type.max_mantissa
+    sets = {
+        "all minimum": np.full((1, *shape), low),
+        "all maximum": np.full((1, *shape), high),
+        "random extremes": rng.choice([low, high], (_RANDOM_SAMPLES, *shape)),
+        "random": rng.integers(low, high, (_RANDOM_SAMPLES, *shape), endpoint=True),
+    }
+    return {name: np.ldexp(values.astype(np.float64), -input_type.fraction_bits) for name, values in sets.items()}
+
+
+def compare(quantized: Quantized, project: Path, recipe: Recipe, samples_name: str) -> Result:
+    """Compile the project, run it both ways and compare.
+
+    Args:
+        quantized: the model that the project was made from, and its test data.
+        project: the HLS project.
+        recipe: how many samples; how to convert again where an unequal layer must be found.
+        samples_name: what the test data is called in the result.
+
+    Raises:
+        ToolError: there is no C++ compiler, or it or the test bench fails.
+        ModelError: the model has several inputs or outputs.
+    """
+    import numpy as np
+
+    model = quantized.model
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ModelError(
+            f"model {model.name}: one input and one output wanted for csim,"
+            f" not {len(model.inputs)} and {len(model.outputs)}"
+        )
+    shape = tuple(model.inputs[0].shape[1:])
+    sets = {samples_name: quantized.samples[: recipe.csim.samples]}
+    sets |= adversarial(quantized.input_type, shape, recipe.csim.seed)
+    inputs = np.concatenate(list(sets.values()))
+    names = [name for name, values in sets.items() for _ in range(len(values))]
+    starts = {name: names.index(name) for name in sets}
+    with Simulation(project) as simulation:
+        expected = reference.evaluate(model, quantized.arithmetic, inputs)
+        progress.say(f"C simulation of {recipe.name}: {len(inputs)} samples, as library and as test bench")
+        library = simulation.library(inputs, expected.outputs.shape[1:])
+        bench = simulation.bench(inputs, expected.outputs)
+    input_sets = []
+    for name, values in sets.items():
+        part = slice(starts[name], starts[name] + len(values))
+        wanted = expected.outputs[part]
+        input_sets.append(
+            InputSet(
+                name,
+                len(values),
+                wanted.size,
+                int((library[part] != wanted).sum()),
+                int((bench[part] != wanted).sum()),
+            )
+        )
+    different = sum(found.library_different + found.bench_different for found in input_sets)
+    mismatches: list[Mismatch] = []
+    for got in (library, bench):
+        for index in np.argwhere(got != expected.outputs)[:_SHOWN]:
+            sample, *rest = (int(i) for i in index)
+            name = names[sample]
+            at = tuple(index)
+            head = tuple(float(v) for v in inputs[sample].ravel()[:16])
+            mismatches.append(
+                Mismatch(name, sample - starts[name], tuple(rest), float(expected.outputs[at]), float(got[at]), head)
+            )
+    first_layer = None
+    if different:
+        worst = inputs[sorted({int(i) for got in (library, bench) for i in np.argwhere(got != expected.outputs)[:, 0]})]
+        first_layer = first_different_layer(quantized, recipe, worst[:_SHOWN])
+    return Result(
+        equal=different == 0,
+        values=2 * expected.outputs.size,
+        different=different,
+        reference=expected.source,
+        keras_values_checked=expected.checked_values,
+        input_sets=tuple(input_sets),
+        mismatches=tuple(mismatches[:_SHOWN]),
+        first_layer=first_layer,
+    )
+
+
+def first_different_layer(quantized: Quantized, recipe: Recipe, inputs: Any) -> str | None:
+    """Name of the first layer whose C simulation differs from the exact evaluation; None if none does.
+
+    Converts and compiles the model once more, with hls4ml's recording of all layers.
+    """
+    import numpy as np
+
+    layers = quantized.arithmetic.layers
+    factors = reuse.resolve(quantized.arithmetic, recipe.hls)
+    with tempfile.TemporaryDirectory(prefix="nonresnet-trace-") as folder:
+        graph = convert.to_model_graph(
+            quantized.model, quantized.arithmetic, factors, recipe.hls, Path(folder) / "project", trace=True
+        )
+        traced = convert.trace(graph, np.ascontiguousarray(inputs, dtype=np.float64))
+    wanted = exact.evaluate(quantized.arithmetic, inputs, [name for name in layers if name in traced])
+    for name in layers:
+        if name in wanted and (traced[name].reshape(wanted[name].shape) != wanted[name]).any():
+            return name
+    return None

@@ -1,0 +1,97 @@
+"""C simulation of a project: its C++ compiled with g++ and run, in two ways.
+
+As library: through hls4ml's bridge, from Python, in double precision. As test bench: the project's own
+`myproject_test.cpp`, which reads and writes text files, as csim_design of the vendor's tool would run it.
+Both are built outside the project, which stays as it is, from one object file of the firmware.
+"""
+
+import ctypes
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls import tools
+from nonresnet_hls.errors import ArtefactError, ToolError
+from nonresnet_hls.hls.convert import PROJECT, write_rows
+
+# -O2: a fraction of the running time of -O0 for a few seconds more of compiling. C++11 is what Vivado HLS speaks.
+_FLAGS = ("-O2", "-fPIC", "-std=c++11", "-fno-gnu-unique")
+
+
+class Simulation:
+    """A compiled project; a context manager, since it lives in a temporary folder."""
+
+    def __init__(self, project: Path) -> None:
+        """Compile the project in `project`.
+
+        Raises:
+            ToolError: there is no g++, or it fails.
+            ArtefactError: the project lacks a source file.
+        """
+        self._project = project.resolve()
+        self._folder = tempfile.TemporaryDirectory(prefix="nonresnet-csim-")
+        self._scratch = Path(self._folder.name)
+        compiler = tools.require("g++", "the package g++")
+        firmware = self._project / "firmware"
+        sources = [
+            firmware / f"{PROJECT}.cpp",
+            self._project / f"{PROJECT}_bridge.cpp",
+            self._project / f"{PROJECT}_test.cpp",
+        ]
+        for source in sources:
+            if not source.is_file():
+                raise ArtefactError(f"{source}: missing; convert the model again")
+        command = [compiler, *_FLAGS, f"-I{firmware / 'ap_types'}", f'-DWEIGHTS_DIR="{firmware / "weights"}"']
+        try:
+            # Each takes seconds and one core.
+            with ThreadPoolExecutor() as pool:
+                objects = list(pool.map(lambda source: self._compile(command, source), sources))
+            shared = [compiler, "-shared", objects[0].name, objects[1].name, "-o", "library.so"]
+            tools.run(shared, self._scratch)
+            tools.run([compiler, objects[0].name, objects[2].name, "-o", "bench"], self._scratch)
+        except ToolError:
+            self._folder.cleanup()
+            raise
+
+    def _compile(self, command: list[str], source: Path) -> Path:
+        target = self._scratch / f"{source.stem}.o"
+        tools.run([*command, "-c", str(source), "-o", str(target)], self._scratch)
+        return target
+
+    def __enter__(self) -> "Simulation":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def library(self, inputs: Any, output_shape: tuple[int, ...]) -> Any:
+        """Outputs (samples, *output_shape) float64 of the compiled library for (samples, *input shape)."""
+        import numpy as np
+
+        top = getattr(ctypes.CDLL(str(self._scratch / "library.so")), f"{PROJECT}_double")
+        pointer = ctypes.POINTER(ctypes.c_double)
+        results = np.empty((len(inputs), *output_shape), np.float64)
+        samples = np.ascontiguousarray(inputs, dtype=np.float64)
+        for sample, result in zip(samples, results, strict=True):
+            top(sample.ctypes.data_as(pointer), result.ctypes.data_as(pointer))
+        return results
+
+    def bench(self, inputs: Any, expected: Any) -> Any:
+        """Outputs (as `expected`, float64) that the project's test bench writes to `csim_results.log`.
+
+        Raises:
+            ToolError: it ends with another status than 0, or writes another number of values.
+        """
+        import numpy as np
+
+        data = self._scratch / "tb_data"
+        data.mkdir(exist_ok=True)
+        write_rows(data / "tb_input_features.dat", inputs)
+        write_rows(data / "tb_output_predictions.dat", expected)
+        tools.run([str(self._scratch / "bench")], self._scratch)
+        log = data / "csim_results.log"
+        values = np.array(log.read_text(encoding="ascii").split(), dtype=np.float64)
+        if values.size != expected.size:
+            raise ToolError(f"{PROJECT}_test.cpp: {expected.size} values wanted in {log.name}, got {values.size}")
+        return values.reshape(expected.shape)

@@ -1,0 +1,107 @@
+"""Reading and rebuilding Keras functional models whose layers are each used once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nonresnet_hls.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer and the names of the layers that feed it, in order."""
+
+    layer: Any
+    inputs: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return str(self.layer.name)
+
+    @property
+    def kind(self) -> str:
+        """The layer's class name, as the field says it (`Conv2D`, `QActivation`, ...)."""
+        return type(self.layer).__name__
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the layer's output without the batch."""
+        return tuple(self.layer.output.shape[1:])
+
+
+def nodes(model: Any) -> list[Node]:
+    """The layers of a functional or sequential model in topological order, inputs first.
+
+    Raises:
+        ModelError: a layer is shared, has several outputs, is itself a model, or takes what is no layer's output.
+    """
+    result: list[Node] = []
+    names = {layer.name for layer in model.layers}
+    if not hasattr(model, "inputs") or not model.inputs:
+        raise ModelError(
+            f"model {model.name}: a functional Keras model wanted, not {type(model).__name__} without inputs"
+        )
+    sequential_input = model.inputs[0]._keras_history.layer
+    layers = list(model.layers)
+    if sequential_input.name not in names:
+        layers.insert(0, sequential_input)
+        names.add(sequential_input.name)
+    relevant = {id(node) for depth in model._nodes_by_depth.values() for node in depth}
+    for layer in layers:
+        if hasattr(layer, "layers"):
+            raise ModelError(f"layer {layer.name}: a model inside the model; flatten it first")
+        used = [node for node in layer._inbound_nodes if id(node) in relevant]
+        if len(used) > 1:
+            raise ModelError(f"layer {layer.name}: used {len(used)} times; layers used once wanted")
+        tensors = used[0].keras_inputs if used else []
+        result.append(Node(layer, tuple(tensor._keras_history.layer.name for tensor in tensors)))
+        if not used and layer is not sequential_input:
+            raise ModelError(f"layer {layer.name}: not connected to the model's inputs")
+    return result
+
+
+def consumers(graph: list[Node]) -> dict[str, list[Node]]:
+    """For each layer's name, the nodes that take its output."""
+    result: dict[str, list[Node]] = {node.name: [] for node in graph}
+    for node in graph:
+        for name in node.inputs:
+            result[name].append(node)
+    return result
+
+
+def output_names(model: Any) -> list[str]:
+    """Names of the layers whose outputs the model returns."""
+    return [tensor._keras_history.layer.name for tensor in model.outputs]
+
+
+def copy_layer(layer: Any) -> Any:
+    """A new, unbuilt layer of the same class and configuration."""
+    return type(layer).from_config(layer.get_config())
+
+
+def rebuild(model: Any, replace: Callable[[Node, list[Any]], Any], name: str | None = None) -> Any:
+    """A new model made node by node: `replace(node, input tensors)` returns the tensor that stands for the node.
+
+    Weights are not carried over; see `carry_weights`. Input layers are made anew without asking `replace`.
+    """
+    from tensorflow import keras
+
+    tensors: dict[str, Any] = {}
+    for node in nodes(model):
+        if node.inputs:
+            tensors[node.name] = replace(node, [tensors[source] for source in node.inputs])
+        else:
+            tensors[node.name] = keras.Input(node.output_shape, name=node.name)
+    inputs = [tensors[tensor._keras_history.layer.name] for tensor in model.inputs]
+    outputs = [tensors[output] for output in output_names(model)]
+    return keras.Model(inputs, outputs, name=name or model.name)
+
+
+def carry_weights(source: Any, target: Any) -> None:
+    """Set the weights of every layer of `target` that `source` has under the same name and with the same shapes."""
+    have = {layer.name: layer for layer in source.layers}
+    for layer in target.layers:
+        twin = have.get(layer.name)
+        if twin is not None and [w.shape for w in twin.weights] == [w.shape for w in layer.weights]:
+            layer.set_weights(twin.get_weights())

@@ -1,0 +1,112 @@
+"""Keras models in files: written whole or not at all, read without running what the file brings."""
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls import one_keras
+from nonresnet_hls.errors import ModelError
+
+
+def save(model: Any, path: Path) -> None:
+    """Write a model as `.keras`, without the state of its optimizer."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    plain = model
+    if model.optimizer is not None:
+        plain = type(model)(model.inputs, model.outputs, name=model.name)
+    plain.save(beside)
+    beside.replace(path)
+
+
+def load(path: Path, allow: Collection[str] = ()) -> Any:
+    """Read a `.keras` or `.h5` model, uncompiled.
+
+    Refused by name, unless it is in `allow`: Lambda layers (they hold code that would run) and classes that are
+    neither Keras' nor QKeras'.
+
+    Raises:
+        ModelError: there is no such file, it is damaged, or it holds what is refused.
+    """
+    from tensorflow import keras
+
+    config = _config(path)
+    known = quantizers()
+    for kind, name in _classes(config):
+        if kind == "Lambda" and kind not in allow and name not in allow:
+            raise ModelError(f"{path}: layer {name!r} is a Lambda: it holds code; allow it by name to have it run")
+        if not (kind in known or kind in allow or _is_keras(kind)):
+            raise ModelError(f"{path}: {name!r} is of the unknown class {kind!r}; allow it by name if you register it")
+    lambdas = any(kind == "Lambda" for kind, _ in _classes(config))
+    try:
+        with keras.utils.custom_object_scope(known):
+            return keras.models.load_model(path, compile=False, safe_mode=not lambdas)
+    except Exception as error:  # Keras raises whatever the file makes it stumble over
+        raise ModelError(f"{path}: cannot be read as a Keras model: {type(error).__name__}: {_line(error)}") from None
+
+
+def quantizers() -> dict[str, Any]:
+    """QKeras' layers and quantizers by name, as Keras wants to be told them when it restores a model."""
+    from qkeras.utils import _add_supported_quantized_objects
+
+    if not one_keras.is_single():
+        raise ModelError("Keras is there twice: import nonresnet_hls before qkeras and tensorflow_model_optimization")
+    known: dict[str, Any] = {}
+    _add_supported_quantized_objects(known)
+    return known
+
+
+def _config(path: Path) -> Any:
+    """What the file says of the model, before anything of it is built."""
+    import json
+    import zipfile
+
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return json.loads(archive.read("config.json"))
+        import h5py
+
+        with h5py.File(path) as file:
+            return json.loads(file.attrs["model_config"])
+    except (OSError, KeyError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read as .keras or .h5: {_line(error)}") from None
+
+
+def _classes(value: Any) -> Iterator[tuple[str, str]]:
+    """Every class that a configuration names, with the name of what it is used for."""
+    if isinstance(value, dict):
+        kind = value.get("class_name")
+        if isinstance(kind, str):
+            config = value.get("config")
+            named = value.get("name") or (config.get("name") if isinstance(config, dict) else None)
+            yield kind.rpartition(">")[2], str(named or kind)
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _classes(item)
+
+
+def _is_keras(kind: str) -> bool:
+    """Whether Keras itself has a class of this name."""
+    from tensorflow import keras
+
+    if kind in _INSIDE:
+        return True
+    where = (keras, keras.layers, keras.initializers, keras.regularizers, keras.constraints, keras.optimizers,
+             keras.optimizers.legacy, keras.optimizers.schedules, keras.losses, keras.metrics, keras.models,
+             keras.mixed_precision)  # fmt: skip
+    return any(hasattr(place, kind) for place in where)
+
+
+# Names that Keras writes, but does not export.
+_INSIDE = frozenset({"Functional", "TFOpLambda", "SlicingOpLambda", "TensorShape", "TypeSpec", "function"})
+_INSIDE |= {"__tensor__", "__numpy__", "__tuple__"}
+
+
+def _line(error: BaseException) -> str:
+    """The first line of an error's text."""
+    return (str(error).splitlines() or [""])[0]

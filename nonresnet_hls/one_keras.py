@@ -1,0 +1,40 @@
+"""Lets `import tf_keras` mean `keras`, so that there is one Keras in the process.
+
+QKeras imports TensorFlow Model Optimization, and that the second copy of Keras 2.15, `tf_keras`. The copy enters its
+classes into TensorFlow's registry under the names of the first. From then on what Keras restores by name (a saved
+model, a configuration) is made of the copy's layers: `isinstance` fails, and `Model.from_config` never returns.
+"""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+
+class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002  # the import system's signature
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> importlib.machinery.ModuleSpec | None:
+        return importlib.machinery.ModuleSpec(fullname, self) if fullname == "tf_keras" else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        sys.modules[module.__name__] = importlib.import_module("keras")
+
+
+def install() -> None:
+    """Do so from now on; too late for a `tf_keras` that has been imported already."""
+    if not any(isinstance(finder, _Alias) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Alias())
+
+
+def is_single() -> bool:
+    """Whether what Keras restores by name is made of the classes of `tf.keras`."""
+    from tensorflow import keras
+    from tensorflow.python.util import tf_export
+
+    return tf_export.get_symbol_from_name("keras.layers.InputLayer") is keras.layers.InputLayer

@@ -1,0 +1,1 @@
+"""Keras -> QKeras: batch-norm folding, fixed-point types, quantization-aware fine-tuning, exact evaluation."""

@@ -1,0 +1,188 @@
+"""A quantized Keras model evaluated without any rounding but its quantizers': the reference for wide sums.
+
+Keras computes in float32, which rounds sums of more than 24 bits. Here every tensor is integers times a power of
+two: in float64 as long as no sum of a layer needs more than 53 bits, in Python's integers above.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from nonresnet_hls.errors import ModelError
+from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
+from nonresnet_hls.quantization.arithmetic import LayerArithmetic, ModelArithmetic
+
+_FLOAT64_BITS = 53
+_CHUNK = 32  # samples at a time: a convolution's patches take 9 times the room of its input
+
+
+def evaluate(arithmetic: ModelArithmetic, inputs: Any, layers: Iterable[str]) -> dict[str, Any]:
+    """Values of some layers for a batch of inputs.
+
+    Args:
+        arithmetic: of the model, see `infer`.
+        inputs: (samples, *input shape) values of the input's type, or a dict of them by input layer.
+        layers: names of the layers whose outputs are wanted.
+
+    Returns:
+        (samples, *output shape) float64 by layer.
+
+    Raises:
+        ModelError: a wanted value does not fit into float64.
+        FixedPointError: an input value is not one of its type.
+    """
+    import numpy as np
+
+    wanted = list(layers)
+    for name in wanted:
+        if arithmetic.layers[name].output.width > _FLOAT64_BITS:
+            raise ModelError(f"layer {name}: {arithmetic.layers[name].output} does not fit into float64")
+    chunks: dict[str, list[Any]] = {name: [] for name in wanted}
+    for chunk in _chunks(inputs):
+        tensors: dict[str, Any] = {}
+        for name, layer in arithmetic.layers.items():
+            if layer.node.inputs:
+                sources = [arithmetic.layers[source] for source in layer.node.inputs]
+                tensors[name] = _evaluate(layer, sources, [tensors[source] for source in layer.node.inputs])
+            else:
+                values = chunk[name] if isinstance(chunk, dict) else chunk
+                tensors[name] = layer.output.mantissas(values).astype(np.float64)
+        for name in wanted:
+            fraction_bits = arithmetic.layers[name].output.fraction_bits
+            chunks[name].append(np.ldexp(tensors[name].astype(np.float64), -fraction_bits))
+    return {name: np.concatenate(parts) for name, parts in chunks.items()}
+
+
+def _chunks(inputs: Any) -> Iterator[Any]:
+    length = len(next(iter(inputs.values()))) if isinstance(inputs, dict) else len(inputs)
+    for start in range(0, length, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        yield {name: x[part] for name, x in inputs.items()} if isinstance(inputs, dict) else inputs[part]
+
+
+def _evaluate(layer: LayerArithmetic, sources: list[LayerArithmetic], inputs: list[Any]) -> Any:
+    """Integers of one layer's output, in units of its type's last bit."""
+    import numpy as np
+
+    if layer.float_bits > _FLOAT64_BITS:
+        inputs = [_as_integers(x) for x in inputs]
+    shifts = [source.output.fraction_bits for source in sources]
+    own = layer.output.fraction_bits
+    keras = layer.node.layer
+    x = inputs[0]
+    match layer.node.kind:
+        case "QConv2D" | "QDepthwiseConv2D" | "QDense":
+            product = shifts[0] + layer.kernel.type.fraction_bits  # type: ignore[union-attr]
+            sums = _scaled(_products(layer, x), own - product)
+            return sums if layer.bias is None else sums + _bias(layer, own, like=x)
+        case "BatchNormalization":
+            product = shifts[0] + layer.kernel.type.fraction_bits  # type: ignore[union-attr]
+            scale = _like(x, layer.kernel.mantissas)  # type: ignore[union-attr]
+            return _scaled(x * scale, own - product) + _bias(layer, own, like=x)
+        case "QActivation":
+            return requantize(x, shifts[0], layer.output)
+        case "ReLU":
+            return np.maximum(x, 0)
+        case "Activation":
+            return np.maximum(x, 0) if keras.activation.__name__ == "relu" else x
+        case "Add":
+            return sum(_scaled(value, own - shift) for value, shift in zip(inputs, shifts, strict=True))
+        case "Concatenate":
+            parts = [_scaled(value, own - shift) for value, shift in zip(inputs, shifts, strict=True)]
+            return np.concatenate(parts, axis=-1)
+        case "MaxPooling2D":
+            return _windows(x, keras.pool_size, keras.strides).max((-2, -1))
+        case "GlobalMaxPooling2D":
+            return _keepdims(keras, x.max((1, 2)))
+        # The type's last bit is the sum's divided by the number of pixels: the sum is the mean.
+        case "AveragePooling2D":
+            return _windows(x, keras.pool_size, keras.strides).sum((-2, -1))
+        case "GlobalAveragePooling2D":
+            return _keepdims(keras, x.sum((1, 2)))
+        case "ZeroPadding2D":
+            return np.pad(x, ((0, 0), *keras.padding, (0, 0)))
+        case "UpSampling2D":
+            return x.repeat(keras.size[0], 1).repeat(keras.size[1], 2)
+        case "Flatten" | "Reshape":
+            return x.reshape(len(x), *layer.node.output_shape)
+    raise ModelError(f"layer {layer.name}: {layer.node.kind} cannot be evaluated exactly")
+
+
+def requantize(mantissas: Any, fraction_bits: int, target: FixedPointType) -> Any:
+    """Integers with `fraction_bits` behind the point as the integers of another type (round to even, saturate).
+
+    Works on float64 arrays of integers and on object arrays of Python integers.
+    """
+    import numpy as np
+
+    if target.rounding is not Rounding.RND_CONV or target.overflow is not Overflow.SAT:
+        raise ValueError(f"{target}: RND_CONV and SAT wanted")
+    shift = fraction_bits - target.fraction_bits
+    if shift <= 0:
+        rounded = mantissas * 2**-shift
+    elif mantissas.dtype == object:
+        rounded = (mantissas + (2 ** (shift - 1) - 1) + ((mantissas >> shift) & 1)) >> shift
+    else:
+        rounded = np.rint(np.ldexp(mantissas, -shift))
+    clipped = np.clip(rounded, target.min_mantissa, target.max_mantissa)
+    return clipped.astype(np.float64)
+
+
+def _as_integers(x: Any) -> Any:
+    import numpy as np
+
+    return x if x.dtype == object else np.frompyfunc(int, 1, 1)(x)
+
+
+def _scaled(x: Any, shift: int) -> Any:
+    """Times 2**shift; `shift` is never negative, since a result's unit is the finest of what is summed."""
+    return x * 2**shift if x.dtype == object else x * 2.0**shift
+
+
+def _like(x: Any, constants: Any) -> Any:
+    """Constants as float64, or as Python integers (never NumPy's, which overflow) where x is made of these."""
+    import numpy as np
+
+    return _as_integers(constants) if x.dtype == object else constants.astype(np.float64)
+
+
+def _bias(layer: LayerArithmetic, fraction_bits: int, like: Any) -> Any:
+    bias = layer.bias
+    return _scaled(_like(like, bias.mantissas), fraction_bits - bias.type.fraction_bits)  # type: ignore[union-attr]
+
+
+def _products(layer: LayerArithmetic, x: Any) -> Any:
+    import numpy as np
+
+    kernel = _like(x, layer.kernel.mantissas)  # type: ignore[union-attr]
+    if layer.node.kind == "QDense":
+        return x @ kernel
+    keras = layer.node.layer
+    size = kernel.shape[:2]
+    if keras.padding == "same":
+        x = np.pad(x, ((0, 0), *_same_padding(x.shape[1:3], size, keras.strides), (0, 0)))
+    windows = _windows(x, size, keras.strides)  # (samples, rows, columns, channels, height, width)
+    if layer.node.kind == "QDepthwiseConv2D":
+        result = (windows[..., None] * kernel.transpose(2, 0, 1, 3)).sum((-3, -2))
+        return result.reshape(*result.shape[:3], -1)
+    patches = windows.reshape(*windows.shape[:3], -1)
+    return patches @ kernel.transpose(2, 0, 1, 3).reshape(-1, kernel.shape[-1])
+
+
+def _windows(x: Any, size: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+    import numpy as np
+
+    windows: Any = np.lib.stride_tricks.sliding_window_view(x, (size[0], size[1]), axis=(1, 2))  # type: ignore[call-overload]
+    return windows[:, :: strides[0], :: strides[1]]
+
+
+def _same_padding(shape: tuple[int, ...], size: tuple[int, ...], strides: tuple[int, ...]) -> list[tuple[int, int]]:
+    """TensorFlow's: the odd pixel of padding goes below and to the right."""
+    result = []
+    for n, k, s in zip(shape, size, strides, strict=True):
+        total = max((-(-n // s) - 1) * s + k - n, 0)
+        result.append((total // 2, total - total // 2))
+    return result
+
+
+def _keepdims(keras: Any, x: Any) -> Any:
+    return x[:, None, None] if keras.keepdims else x

@@ -1,0 +1,238 @@
+"""A float Keras model as a QKeras model: batch norms folded, weights and activations on fixed-point grids.
+
+With weights of 3 to 16 bits, batch norms are folded into weights and bias first. With 1-bit weights (+1, -1) they
+cannot be: there they stay as batch norms while the model trains, and `finish` turns them into a scale and an offset
+on a grid, as a batch norm with epsilon 0, mean 0 and variance 1.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from nonresnet_hls.errors import ModelError
+from nonresnet_hls.networks import graph
+from nonresnet_hls.quantization import quantizers
+from nonresnet_hls.quantization.fold import fold_batch_norms, scale_and_offset
+from nonresnet_hls.recipe import Quantization
+
+BIAS_BITS = 16
+SCALE_BITS = 8
+"""Of a batch norm that stays: sign included, the largest scale of the layer uses them all."""
+OFFSET_BITS = 12
+
+_WEIGHTED = ("Conv2D", "DepthwiseConv2D", "Dense")
+_DROPPED = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization")
+_TRANSPARENT = ("MaxPooling2D", "GlobalMaxPooling2D", "ZeroPadding2D", "UpSampling2D", "Flatten", "Reshape")
+_AVERAGING = ("AveragePooling2D", "GlobalAveragePooling2D")
+
+
+def is_quantized(model: Any) -> bool:
+    """Whether the model has QKeras layers already."""
+    return any(type(layer).__module__.startswith("qkeras") for layer in model.layers)
+
+
+def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str], bool] = lambda _: True) -> Any:
+    """A QKeras model with the structure of `model`, its weights, and ranges of activations fitted to `samples`.
+
+    Args:
+        model: functional float model of the layers that `_RULES` in `arithmetic` names, and their Keras twins.
+        config: bits.
+        samples: (n, *input shape) float32 inputs, used to choose the integer bits of each activation.
+        only: which layers (by name) are quantized; the others stay as they are.
+
+    A softmax at the end is left out (it does not change the order of the classes), as are dropouts.
+
+    Raises:
+        ModelError: a layer cannot be quantized; names it.
+    """
+    if config.weight_bits > 1:
+        model = fold_batch_norms(model, only)
+    network = graph.nodes(model)
+    ranges = _activation_values(model, network, samples, only)
+    used_by = graph.consumers(network)
+    outputs = graph.output_names(model)
+    layers = {layer.name: layer for layer in model.layers}
+    quantized: dict[str, Any] = {}  # tensors on an activation's grid, by layer
+
+    def activation(name: str, of: str, relu: bool, tensor: Any) -> Any:
+        import qkeras
+
+        bits, signed = config.activation_bits, not relu
+        integer_bits = _integer_bits(ranges[of], bits, signed)
+        make = quantizers.signed if signed else quantizers.unsigned
+        # As text: QActivation cannot restore a quantizer object from a saved model.
+        return qkeras.QActivation(str(make(bits, integer_bits)), name=name)(tensor)
+
+    def on_grid(name: str) -> bool:
+        """Whether the tensor comes straight from an activation (or the input) and need not be quantized again."""
+        return name in quantized
+
+    def replace(node: graph.Node, inputs: list[Any]) -> Any:
+        layer, kind = node.layer, node.kind
+        if not only(node.name):
+            return graph.copy_layer(layer)(inputs[0] if len(inputs) == 1 else inputs)
+        if kind in _DROPPED:
+            if on_grid(node.inputs[0]):
+                quantized[node.name] = None
+            return inputs[0]
+        name = getattr(getattr(layer, "activation", None), "__name__", "linear")
+        if kind == "Softmax" or name == "softmax":
+            if used_by[node.name] or node.name not in outputs:
+                raise ModelError(f"layer {node.name}: softmax wanted at the end only")
+            if kind in ("Softmax", "Activation"):
+                return inputs[0]
+            name = "linear"
+        if kind in _WEIGHTED:
+            tensor = _quantized_twin(layer, layers[node.name], config)(inputs[0])
+            if name == "relu":
+                quantized[node.name] = None
+                return activation(f"{node.name}_relu", node.name, True, tensor)
+            if name != "linear":
+                raise ModelError(f"layer {node.name}: activation relu, linear or a final softmax wanted, not {name}")
+            return _feeding(node, tensor)
+        if kind == "ReLU" or (kind == "Activation" and name == "relu"):
+            if kind == "ReLU" and (layer.negative_slope or layer.threshold):
+                raise ModelError(f"layer {node.name}: a ReLU without slope and threshold wanted")
+            quantized[node.name] = None
+            return activation(node.name, node.name, True, inputs[0])
+        if kind in _TRANSPARENT or (kind == "Activation" and name == "linear"):
+            if on_grid(node.inputs[0]):
+                quantized[node.name] = None
+            return graph.copy_layer(layer)(inputs[0])
+        if kind in _AVERAGING:
+            tensor = graph.copy_layer(layer)(inputs[0])
+            quantized[node.name] = None
+            positive = float(ranges[node.name].min()) >= 0
+            return activation(f"{node.name}_q", node.name, positive, tensor)
+        if kind == "BatchNormalization":
+            if config.weight_bits > 1:
+                raise ModelError(f"layer {node.name}: a batch norm right behind a convolution or dense layer wanted")
+            return _feeding(node, graph.copy_layer(layer)(inputs[0]))
+        if kind in ("Add", "Concatenate"):
+            return _feeding(node, graph.copy_layer(layer)(inputs))
+        raise ModelError(f"layer {node.name}: {kind} cannot be quantized")
+
+    def _feeding(node: graph.Node, tensor: Any) -> Any:
+        """Quantize a linear tensor where a layer with weights reads it: products of wide sums would explode."""
+        feeds_weights = any(_reads_as_activation(user, used_by, only) for user in used_by[node.name])
+        if not feeds_weights:
+            return tensor
+        quantized[node.name] = None
+        return activation(f"{node.name}_q", node.name, False, tensor)
+
+    for node in network:
+        if not node.inputs:
+            quantized[node.name] = None
+    result = graph.rebuild(model, replace)
+    graph.carry_weights(model, result)
+    return result
+
+
+def finish(model: Any) -> Any:
+    """The trained QKeras model as it is deployed: every constant exactly on its grid.
+
+    Weights are replaced by their quantized values (QKeras' straight-through form w + (q(w) - w) is exact then), and
+    batch norms that stayed by a scale and an offset on a grid.
+    """
+    import numpy as np
+    from tensorflow import keras
+
+    from nonresnet_hls.quantization.arithmetic import quantized_constants
+
+    def replace(node: graph.Node, inputs: list[Any]) -> Any:
+        if node.kind == "BatchNormalization":
+            fixed = keras.layers.BatchNormalization(epsilon=0.0, name=node.name)
+            return fixed(inputs[0])
+        return graph.copy_layer(node.layer)(inputs[0] if len(inputs) == 1 else inputs)
+
+    result = graph.rebuild(model, replace)
+    graph.carry_weights(model, result)
+    for node in graph.nodes(model):
+        target = result.get_layer(node.name)
+        if node.kind == "BatchNormalization":
+            scale, offset = scale_and_offset(node.layer)
+            zeros, ones = np.zeros_like(scale), np.ones_like(scale)
+            target.set_weights([_to_grid(scale, SCALE_BITS), _to_grid(offset, OFFSET_BITS), zeros, ones])
+        elif node.layer.weights:
+            target.set_weights(quantized_constants(node))
+    return result
+
+
+def _to_grid(values: Any, bits: int) -> Any:
+    """Nearest values on the finest power-of-two grid on which the largest needs no more than `bits` (signed)."""
+    import numpy as np
+
+    largest = float(np.abs(values).max())
+    exponent = int(np.floor(np.log2(largest))) + 2 - bits if largest > 0 else 0
+    mantissas = np.clip(np.rint(np.ldexp(values, -exponent)), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return np.ldexp(mantissas, exponent)
+
+
+def _reads_as_activation(user: graph.Node, used_by: dict[str, list[graph.Node]], only: Callable[[str], bool]) -> bool:
+    if not only(user.name):
+        return False
+    if user.kind in _WEIGHTED:
+        return True
+    if user.kind in (*_TRANSPARENT, *_DROPPED):
+        return any(_reads_as_activation(next_user, used_by, only) for next_user in used_by[user.name])
+    return False
+
+
+def _quantized_twin(layer: Any, with_weights: Any, config: Quantization) -> Any:
+    import qkeras
+
+    values = with_weights.get_weights()
+    own = layer.get_config()
+    binary = config.weight_bits == 1
+    kernel = quantizers.binary()
+    if not binary:
+        kernel = quantizers.signed(config.weight_bits, _integer_bits(values[0], config.weight_bits, True))
+    role = "depthwise_quantizer" if type(layer).__name__ == "DepthwiseConv2D" else "kernel_quantizer"
+    own |= {"activation": None, role: kernel}
+    own.pop("groups", None)
+    if layer.use_bias:
+        own["bias_quantizer"] = quantizers.signed(BIAS_BITS, _covering_integer_bits(values[1]))
+    twin: Any = getattr(qkeras, f"Q{type(layer).__name__}")
+    return twin(**own)
+
+
+def _covering_integer_bits(values: Any) -> int:
+    import numpy as np
+
+    largest = float(np.abs(values).max())
+    return max(int(np.ceil(np.log2(largest + 1e-12))), 0)
+
+
+def _integer_bits(values: Any, bits: int, signed: bool) -> int:
+    """Integer bits (without sign; QKeras allows none below 0) that quantize `values` with the least squared error."""
+    import numpy as np
+
+    most = _covering_integer_bits(values)
+    if bits == 1 and not signed:
+        return most
+
+    def error(integer_bits: int) -> float:
+        quantizer_bits = bits - signed
+        unit = 2.0 ** (integer_bits - quantizer_bits)
+        low = -(2.0**quantizer_bits) if signed else 0.0
+        mantissas = np.clip(np.rint(values / unit), low, 2.0**quantizer_bits - 1)
+        return float(np.square(mantissas * unit - values).mean())
+
+    # From the top: of equal errors the wider range wins.
+    return min(range(most + 1, max(most - 5, -1), -1), key=error)
+
+
+def _activation_values(
+    model: Any, network: list[graph.Node], samples: Any, only: Callable[[str], bool]
+) -> dict[str, Any]:
+    """What tensors that might be quantized hold when the float model sees `samples`, by layer."""
+    import numpy as np
+    from tensorflow import keras
+
+    wanted = [node for node in network if node.inputs and only(node.name)]
+    if not wanted:
+        raise ModelError(f"model {model.name}: at least one layer to quantize wanted")
+    probe = keras.Model(model.inputs, [node.layer.output for node in wanted])
+    values = probe.predict(samples, verbose=0, batch_size=128)
+    values = values if isinstance(values, list) else [values]
+    # A ReLU's negative part is 0 in any range: only what passes counts.
+    return {node.name: np.asarray(v, np.float64).ravel() for node, v in zip(wanted, values, strict=True)}

@@ -1,0 +1,81 @@
+"""Between QKeras quantizers and fixed-point types."""
+
+from fractions import Fraction
+from typing import Any
+
+from nonresnet_hls.errors import ModelError
+from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
+
+
+def signed(bits: int, integer_bits: int) -> Any:
+    """`quantized_bits` for weights, biases and linear tensors: all of `fixed<bits, integer_bits + 1>`.
+
+    `alpha=1` must be said: without it, QKeras makes the scale of a kernel a trained power of two.
+    """
+    import qkeras
+
+    return qkeras.quantized_bits(bits, integer_bits, symmetric=0, keep_negative=1, alpha=1.0)
+
+
+def unsigned(bits: int, integer_bits: int) -> Any:
+    """`quantized_relu`: ReLU into `ufixed<bits, integer_bits>`."""
+    import qkeras
+
+    return qkeras.quantized_relu(bits, integer_bits)
+
+
+def binary() -> Any:
+    """`binary`: -1 or +1, no scale."""
+    import qkeras
+
+    return qkeras.binary(alpha=1.0)
+
+
+def type_of(quantizer: Any, where: str) -> FixedPointType:
+    """The fixed-point type whose values a QKeras quantizer yields.
+
+    Args:
+        quantizer: `quantized_bits`, `quantized_relu` or `binary` object of QKeras.
+        where: the layer and role, for the message.
+
+    Raises:
+        ModelError: another quantizer, a scale (`alpha`) other than 1, or a setting without a fixed-point twin.
+    """
+    kind = type(quantizer).__name__
+    config = quantizer.get_config() if hasattr(quantizer, "get_config") else {}
+
+    def refuse(wanted: str, got: object) -> ModelError:
+        return ModelError(f"layer {where}: {kind} with {wanted} wanted, not {got!r}")
+
+    if kind not in ("quantized_bits", "quantized_relu", "binary"):
+        raise ModelError(f"layer {where}: quantized_bits, quantized_relu or binary wanted, not {kind}")
+    alpha = config.get("alpha")
+    # A quantizer of an activation without alpha has scale 1; of a kernel QKeras itself sets "auto_po2".
+    if alpha not in (None, 1, 1.0):
+        raise refuse("alpha=1", alpha)
+    if config.get("use_stochastic_rounding"):
+        raise refuse("use_stochastic_rounding=False", True)
+    if float(config.get("qnoise_factor", 1.0)) != 1.0:
+        raise refuse("qnoise_factor=1", config["qnoise_factor"])
+    if kind == "binary":
+        if config.get("use_01"):
+            raise refuse("use_01=False", True)
+        return FixedPointType(2, 2, True, Rounding.RND_CONV, Overflow.SAT)
+    bits, integer = int(config["bits"]), int(config["integer"])
+    modes = (Rounding.RND_CONV, Overflow.SAT)
+    if kind == "quantized_relu":
+        for key in ("negative_slope", "use_sigmoid", "relu_upper_bound"):
+            if config.get(key):
+                raise refuse(f"{key}=0", config[key])
+        return FixedPointType(bits, integer, False, *modes)
+    if not config.get("keep_negative", True):
+        return FixedPointType(bits, integer, False, *modes)
+    return FixedPointType(bits, integer + 1, True, *modes)
+
+
+def least_value(quantizer: Any, of: FixedPointType) -> Fraction:
+    """Smallest value the quantizer yields: `symmetric` leaves out the most negative of the type."""
+    config = quantizer.get_config()
+    if type(quantizer).__name__ == "binary":
+        return Fraction(-1)
+    return of.min + of.lsb if of.signed and config.get("symmetric") else of.min

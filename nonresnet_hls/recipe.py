@@ -1,0 +1,518 @@
+"""Recipes: all that defines one model, as frozen dataclasses; refused at load with the file and key named.
+
+A recipe is a TOML file `models/NAME.toml`. Its tables are the dataclasses below, its keys their fields.
+`extends = "OTHER"` takes over another recipe, key by key; what the file says itself wins.
+"""
+
+import dataclasses
+import re
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls.errors import RecipeError
+from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
+
+_PACKAGED = Path(__file__).parent / "_models"
+BUILT_IN = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "models"
+"""Where the recipes that ship with the package are (the repository's `models/` in a checkout)."""
+
+# Names end up in C++ identifiers, Tcl and folder names.
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class Family(StrEnum):
+    """What kind of model a recipe builds."""
+
+    RESNET = "resnet"
+    """A whole network: stem, resolution groups of blocks, pooling, dense."""
+    BLOCK = "block"
+    """The first block of a network of another recipe, alone."""
+    KERAS = "keras"
+    """A `.keras` file of the user's own."""
+
+
+class SkipStyle(StrEnum):
+    """Where a block's skip leaves and joins (paper, Fig. 1)."""
+
+    RESIDUAL = "residual"
+    """One skip over both convolutions."""
+    SHORT = "short"
+    """One skip, over the first convolution only."""
+    PLAIN = "plain"
+    """No skip."""
+
+
+class DatasetName(StrEnum):
+    """The data sets that we can load."""
+
+    DIGITS = "digits"
+    CIFAR10 = "cifar10"
+    CIFAR100 = "cifar100"
+    SVHN = "svhn"
+    NPZ = "npz"
+    """A file of the user's own."""
+
+
+class Optimizer(StrEnum):
+    """How the weights follow the gradient."""
+
+    SGD = "sgd"
+    ADAM = "adam"
+
+
+class Schedule(StrEnum):
+    """How the learning rate goes over the epochs of a phase."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+    ONE_CYCLE = "one_cycle"
+    """Linear warm-up to the peak, then cosine to zero."""
+    STEPS = "steps"
+    """A tenth after 1/2 and again after 3/4 of the epochs."""
+
+
+class Distribution(StrEnum):
+    """On what a training runs (`tf.distribute`)."""
+
+    NONE = "none"
+    """One device."""
+    MIRRORED = "mirrored"
+    """All GPUs of this machine, or all of its logical CPU devices where it has none."""
+    MULTI_WORKER = "multi_worker"
+    """The machines that the environment variable TF_CONFIG names."""
+
+
+class DistillationLoss(StrEnum):
+    """What a student learns from its teacher besides the labels."""
+
+    NONE = "none"
+    LOGIT_MSE = "logit_mse"
+    """(1 - weight) cross-entropy + weight mean squared error of the logits (Tailor)."""
+    TEMPERATURE_KL = "temperature_kl"
+    """(1 - weight) cross-entropy + weight T^2 KL of the softened outputs (Hinton et al., 2015)."""
+
+
+class Teacher(StrEnum):
+    """Whose logits a phase of Algorithm 1 learns from."""
+
+    PREVIOUS = "previous"
+    """The model that the previous phase ended with."""
+    START = "start"
+    """The network with all skips that Algorithm 1 starts from."""
+
+
+class Order(StrEnum):
+    """Which skips go in which phase of Algorithm 1."""
+
+    GROUPS = "groups"
+    """One resolution group a phase, from the input on, as in the paper."""
+    GROUPS_FROM_TAIL = "groups_from_tail"
+    HEAD = "head"
+    """One skip a phase, from the input on."""
+    TAIL = "tail"
+    ALL = "all"
+    """All at once, in one phase."""
+
+
+class Backend(StrEnum):
+    """The two of hls4ml's backends that write Xilinx HLS projects."""
+
+    VIVADO = "vivado"
+    VITIS = "vitis"
+
+
+class Strategy(StrEnum):
+    """How hls4ml builds the multiplications of a layer."""
+
+    LATENCY = "latency"
+    RESOURCE = "resource"
+
+
+class FifoDepths(StrEnum):
+    """How deep the streams between layers are made."""
+
+    TENSOR = "tensor"
+    """As hls4ml does by itself: each holds its whole tensor."""
+    SIZED = "sized"
+    """The least that neither deadlock nor cost throughput."""
+
+
+def _want(condition: bool, key: str, wanted: str, got: object) -> None:
+    if not condition:
+        raise RecipeError(f"{key}: {wanted} wanted, not {got!r}")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """`[architecture]`: the float network."""
+
+    family: Family
+    skips: SkipStyle | None = None
+    """Of every block; resnet and block only."""
+    filters: tuple[int, ...] = (16, 32, 64)
+    """Channels of each resolution group; resnet only."""
+    blocks_per_group: int = 3
+    """resnet only; 3 groups of 3 blocks are ResNet20, of 1 ResNet8."""
+    network: str | None = None
+    """Recipe of the network whose first block this is; block only."""
+    file: Path | None = None
+    """A saved Keras model; keras only. Relative to the recipe."""
+    remove_skips: bool = False
+    """Whether all skips are taken out of `file`; keras only."""
+
+    def __post_init__(self) -> None:
+        needed = {Family.RESNET: "skips", Family.BLOCK: "network", Family.KERAS: "file"}[self.family]
+        _want(getattr(self, needed) is not None, needed, f"a value (family is {self.family})", None)
+        _want(self.family is not Family.BLOCK or self.skips is not None, "skips", "a value", None)
+        _want(
+            bool(self.filters) and min(self.filters) > 0,
+            "filters",
+            "one or more positive integers",
+            self.filters,
+        )
+        _want(self.blocks_per_group > 0, "blocks_per_group", "a positive integer", self.blocks_per_group)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """`[dataset]`: what the network is trained and compared on."""
+
+    name: DatasetName
+    file: Path | None = None
+    """`.npz` with x_train, y_train, x_test, y_test (or x, y: every fifth is a test sample); npz only."""
+    input_type: FixedPointType | None = None
+    """Fixed-point type of the network's input; npz only (it is known of the others)."""
+
+    def __post_init__(self) -> None:
+        own = self.name is DatasetName.NPZ
+        _want(own == (self.file is not None), "file", "a path for npz and none else", self.file)
+        _want(
+            own == (self.input_type is not None),
+            "input_type",
+            "a type for npz and none else",
+            self.input_type,
+        )
+
+
+@dataclass(frozen=True)
+class Training:
+    """`[training]`: one training phase."""
+
+    epochs: int = 30
+    batch_size: int = 64
+    optimizer: Optimizer = Optimizer.SGD
+    learning_rate: float = 0.1
+    """Peak of the schedule."""
+    schedule: Schedule = Schedule.COSINE
+    momentum: float = 0.9
+    """Nesterov momentum; sgd only."""
+    weight_decay: float = 1e-4
+    """L2 penalty on convolution and dense kernels, taken beside the gradient (decoupled)."""
+    label_smoothing: float = 0.0
+    augment: bool = False
+    """Random horizontal flip and shift by up to an eighth of the image."""
+    flip: bool = True
+    """Whether `augment` flips (digits must not be)."""
+    seed: int = 0
+    test_every: int = 1
+    """Epochs from one measurement on the test samples to the next (the last epoch is always measured)."""
+    distribution: Distribution = Distribution.NONE
+    on_demand: bool = True
+    """Whether other stages may start this training; where not, they take untrained weights and say so."""
+
+    def __post_init__(self) -> None:
+        _want(self.epochs >= 0, "epochs", "0 or more", self.epochs)
+        _want(self.batch_size > 0, "batch_size", "a positive integer", self.batch_size)
+        _want(self.learning_rate > 0, "learning_rate", "a positive number", self.learning_rate)
+        _want(0 <= self.momentum < 1, "momentum", "a number in [0, 1)", self.momentum)
+        _want(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
+        _want(0 <= self.label_smoothing < 1, "label_smoothing", "a number in [0, 1)", self.label_smoothing)
+        _want(self.seed >= 0, "seed", "0 or more", self.seed)
+        _want(self.test_every > 0, "test_every", "a positive integer", self.test_every)
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """`[distillation]`: Algorithm 1; each of its phases trains as `[training]` says."""
+
+    start: str
+    """Recipe of the trained network with skips."""
+    order: Order = Order.GROUPS
+    loss: DistillationLoss = DistillationLoss.LOGIT_MSE
+    weight: float = 0.35
+    """Of the teacher in the loss; the labels have the rest (Tailor: 0.35)."""
+    temperature: float = 4.0
+    """temperature_kl only."""
+    teacher: Teacher = Teacher.START
+
+    def __post_init__(self) -> None:
+        _want(0 <= self.weight <= 1, "weight", "a number in [0, 1]", self.weight)
+        _want(self.temperature > 0, "temperature", "a positive number", self.temperature)
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """`[quantization]`: bits, and the quantization-aware fine-tuning."""
+
+    weight_bits: int = 8
+    """1: binary weights, the batch norm stays as a scale; else the batch norm is folded into the weights."""
+    activation_bits: int = 8
+    epochs: int = 2
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    """Of Adam, falling as a cosine."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _want(
+            self.weight_bits == 1 or 3 <= self.weight_bits <= 16,
+            "weight_bits",
+            "1 or 3..16",
+            self.weight_bits,
+        )
+        _want(1 <= self.activation_bits <= 16, "activation_bits", "1..16", self.activation_bits)
+        _want(self.epochs >= 0, "epochs", "0 or more", self.epochs)
+        _want(self.batch_size > 0, "batch_size", "a positive integer", self.batch_size)
+        _want(self.learning_rate > 0, "learning_rate", "a positive number", self.learning_rate)
+
+
+@dataclass(frozen=True)
+class Hls:
+    """`[hls]`: what the HLS project is made for."""
+
+    backend: Backend = Backend.VIVADO
+    part: str = "xc7z020clg400-1"
+    clock_ns: float = 5.0
+    reuse_factor: int = 1
+    """A target: every layer gets the nearest that it can take."""
+    strategy: Strategy = Strategy.LATENCY
+    fifo_depths: FifoDepths = FifoDepths.TENSOR
+    reuse_factors: dict[str, int] = field(default_factory=dict)
+    """`[hls.reuse_factors]`, by layer: taken as they are, refused where they do not fit."""
+
+    def __post_init__(self) -> None:
+        _want(bool(_PART.fullmatch(self.part)), "part", "letters, digits, '-', '.' and '_'", self.part)
+        _want(0 < self.clock_ns <= 1000, "clock_ns", "a positive number of nanoseconds", self.clock_ns)
+        _want(self.reuse_factor > 0, "reuse_factor", "a positive integer", self.reuse_factor)
+        for layer, factor in self.reuse_factors.items():
+            _want(factor > 0, f"reuse_factors.{layer}", "a positive integer", factor)
+
+
+@dataclass(frozen=True)
+class Csim:
+    """`[csim]`: what the C simulation is compared on."""
+
+    samples: int = 360
+    """Of the test data (for a block: of what it receives within its network), besides the adversarial ones."""
+    seed: int = 0
+    """Of the random adversarial inputs."""
+
+    def __post_init__(self) -> None:
+        _want(self.samples > 0, "samples", "a positive integer", self.samples)
+        _want(self.seed >= 0, "seed", "0 or more", self.seed)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One model, from architecture to HLS project."""
+
+    name: str
+    architecture: Architecture
+    dataset: Dataset
+    training: Training = field(default_factory=Training)
+    distillation: Distillation | None = None
+    quantization: Quantization = field(default_factory=Quantization)
+    hls: Hls = field(default_factory=Hls)
+    csim: Csim = field(default_factory=Csim)
+    description: str = ""
+    title: str = ""
+    """The name as tables print it; `name` where it is empty."""
+    trained_as: str = ""
+    """Name under which the float weights are kept: that of the first recipe in the chain of `extends` that
+    trains the same network in the same way, so that precisions share one training."""
+
+
+def stated(table: Any) -> dict[str, Any] | None:
+    """The keys of a recipe's table that are not at their defaults; None for no table.
+
+    What identifies a training that took hours: a new key must not make it another one. (So a default, once
+    published, stays.)
+    """
+    if table is None:
+        return None
+    values = {f.name: (f, getattr(table, f.name)) for f in dataclasses.fields(table)}
+    return {name: value for name, (f, value) in values.items() if value != f.default}
+
+
+def find(name_or_path: str, models: Path) -> Path:
+    """The file of a recipe: a path ending in `.toml`, or a name looked up in `models`, then among the built-in.
+
+    Raises:
+        RecipeError: there is none; the message offers the nearest names.
+    """
+    if name_or_path.endswith(".toml"):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise RecipeError(f"{path}: no such recipe file")
+        return path
+    for folder in (models, BUILT_IN):
+        path = folder / f"{name_or_path}.toml"
+        if _NAME.fullmatch(name_or_path) and path.is_file():
+            return path
+    import difflib
+
+    close = difflib.get_close_matches(name_or_path, names(models), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else "see 'nonresnet-hls models'"
+    raise RecipeError(f"recipe {name_or_path!r}: no {models / '<name>.toml'} and none built in; {hint}")
+
+
+def names(models: Path) -> list[str]:
+    """The names of all recipes in `models` and built in, sorted."""
+    found = {path.stem for folder in (models, BUILT_IN) for path in folder.glob("*.toml")}
+    return sorted(name for name in found if _NAME.fullmatch(name))
+
+
+def load(name_or_path: str, models: Path | None = None) -> Recipe:
+    """Read a recipe by name or path; `models` (default: `./models`) is looked into before the built-in ones.
+
+    Raises:
+        RecipeError: not found, no TOML, an unknown key, or a value that does not fit; names file and key.
+    """
+    models = Path("models") if models is None else models
+    path = find(name_or_path, models)
+    chain = _chain(path, models)
+    recipe = _build(path, _merged(chain))
+    trained_as = recipe.name
+    for i in range(1, len(chain)):
+        base = _build(chain[i][0], _merged(chain[i:]))
+        same = all(getattr(base, part) == getattr(recipe, part) for part in _TRAINING_PARTS)
+        if not same:
+            break
+        trained_as = base.name
+    return dataclasses.replace(recipe, trained_as=trained_as)
+
+
+_TRAINING_PARTS = ("architecture", "dataset", "training", "distillation")
+
+
+def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The recipe's table and those that it extends, itself first."""
+    chain: list[tuple[Path, dict[str, Any]]] = []
+    while True:
+        if any(path == seen for seen, _ in chain):
+            raise RecipeError(f"{path}: extends itself, over {' -> '.join(p.stem for p, _ in chain)}")
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise RecipeError(f"{path}: cannot be read as TOML: {error}") from None
+        base = table.pop("extends", None)
+        # A relative file name means: beside the recipe that says it.
+        for part in ("architecture", "dataset"):
+            section = table.get(part)
+            if isinstance(section, dict) and isinstance(section.get("file"), str):
+                section["file"] = str(path.parent / section["file"])
+        chain.append((path, table))
+        if base is None:
+            return chain
+        if not isinstance(base, str):
+            raise RecipeError(f"{path}: extends: the name of a recipe wanted, not {base!r}")
+        beside = path.parent / f"{base}.toml"
+        path = beside if beside.is_file() else find(base, models)
+
+
+def _merged(chain: list[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+    def merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+        result = dict(base)
+        for key, value in own.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = merge(result[key], value) if both else value
+        return result
+
+    table: dict[str, Any] = {}
+    for _, own in reversed(chain):
+        # These belong to one recipe and are not taken over.
+        table = merge({k: v for k, v in table.items() if k not in ("name", "description", "title")}, own)
+    return table
+
+
+def _build(path: Path, table: dict[str, Any]) -> Recipe:
+    table = {"name": path.stem, **table}
+    if "trained_as" in table:
+        raise RecipeError(f"{path}: unknown key 'trained_as'")
+    if not (isinstance(table["name"], str) and _NAME.fullmatch(table["name"])):
+        wanted = "lower-case letters and digits, parts joined by '-' or '_'"
+        raise RecipeError(f"{path}: name: {wanted} wanted, not {table['name']!r}")
+    recipe: Recipe = _from_table(Recipe, table, str(path), "")
+    if recipe.architecture.family is Family.KERAS and "training" not in table:
+        # A model of the user's own keeps its weights unless the recipe says how to train it.
+        recipe = dataclasses.replace(recipe, training=Training(epochs=0))
+    return recipe
+
+
+def _from_table(cls: type, table: dict[str, Any], file: str, prefix: str) -> Any:
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for key in table:
+        if key not in fields:
+            import difflib
+
+            close = difflib.get_close_matches(key, fields, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(fields)} wanted"
+            raise RecipeError(f"{file}: unknown key {prefix + key!r}; {hint}")
+    for name, f in fields.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and name not in table:
+            raise RecipeError(f"{file}: key {prefix + name!r} is missing")
+    values = {key: _value(hints[key], value, file, prefix + key) for key, value in table.items()}
+    try:
+        return cls(**values)
+    except RecipeError as error:
+        raise RecipeError(f"{file}: {prefix}{error}") from None
+
+
+def _value(hint: Any, value: Any, file: str, key: str) -> Any:
+    """`value` as TOML gave it, as the type that the dataclass wants."""
+    if isinstance(hint, types.UnionType):
+        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+
+    def refuse(wanted: str) -> RecipeError:
+        return RecipeError(f"{file}: {key}: {wanted} wanted, not {value!r}")
+
+    origin = typing.get_origin(hint)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type) and hint is not FixedPointType:
+        if not isinstance(value, dict):
+            raise refuse("a table")
+        return _from_table(hint, value, file, f"{key}.")
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise refuse("a list")
+        return tuple(_value(typing.get_args(hint)[0], item, file, key) for item in value)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise refuse("a table")
+        return {k: _value(typing.get_args(hint)[1], item, file, f"{key}.{k}") for k, item in value.items()}
+    if hint is FixedPointType:
+        try:
+            return FixedPointType.parse(value if isinstance(value, str) else repr(value))
+        except FixedPointError as error:
+            raise RecipeError(f"{file}: {key}: {error}") from None
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        if not isinstance(value, str) or value not in list(hint):
+            raise refuse(" or ".join(repr(str(member)) for member in hint))
+        return hint(value)
+    if hint is Path:
+        if not isinstance(value, str):
+            raise refuse("a path")
+        return Path(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        names = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
+        raise refuse(names[hint])
+    return value

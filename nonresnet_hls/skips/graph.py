@@ -1,0 +1,161 @@
+"""The graph of a Keras functional model, read from and written as its public configuration.
+
+Surgery on the configuration leaves the old model untouched and needs nothing of Keras' inside: a call of a layer
+refers to tensors as [layer, call, output], optionally followed by keyword arguments that hold further references.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nonresnet_hls.errors import ModelError
+
+Call = tuple[str, int]
+"""A layer's name and which of its calls (0 for all but shared layers)."""
+Tensor = tuple[str, int, int]
+"""A call and which of its outputs."""
+
+ROOT: Call = ("", 0)
+"""Stands before all inputs of the model."""
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Who reads whose outputs; calls stand in an order in which they can be made."""
+
+    model: Any
+    config: dict[str, Any]
+    inputs: dict[Call, tuple[Tensor, ...]]
+    """The tensors that each call reads, in its order."""
+    outputs: tuple[Tensor, ...]
+    dominators: dict[Call, Call]
+    """The last call through which everything goes that reaches this one."""
+
+    @classmethod
+    def of(cls, model: Any) -> "Graph":
+        """Read a functional model.
+
+        Raises:
+            ModelError: the model is of another kind.
+        """
+        config = functional_config(model)
+        names = {layer["name"] for layer in config["layers"]}
+        reads: dict[Call, tuple[Tensor, ...]] = {}
+        for layer in config["layers"]:
+            for number, arguments in enumerate(layer["inbound_nodes"] or [[]]):
+                reads[layer["name"], number] = tuple(_references(arguments, names))
+        outputs = tuple(_references(config["output_layers"], names))
+        ordered = _ordered(reads)
+        return cls(model, config, ordered, outputs, _dominators(ordered))
+
+    def calls(self, layer: str) -> int:
+        """How often a layer is called; a shared one more than once."""
+        return sum(name == layer for name, _ in self.inputs)
+
+    def layer(self, call: Call) -> Any:
+        """The Keras layer that is called."""
+        return self.model.get_layer(call[0])
+
+    def shape(self, tensor: Tensor) -> tuple[int | None, ...]:
+        """Shape of a tensor, the batch first."""
+        layer, call, output = tensor
+        shape = self.model.get_layer(layer).get_output_shape_at(call)
+        return tuple(shape[output] if isinstance(shape, list) else shape)
+
+    def readers(self, tensor: Tensor) -> list[Call]:
+        """The calls that read a tensor."""
+        return [call for call, tensors in self.inputs.items() if tensor in tensors]
+
+    def chain(self, call: Call) -> list[Call]:
+        """All calls through which everything goes that reaches `call`, from the root to itself."""
+        chain = [call]
+        while chain[-1] != ROOT:
+            chain.append(self.dominators[chain[-1]])
+        return chain[::-1]
+
+    def before(self, call: Call, stop: Call) -> set[Call]:
+        """`call` and all calls that it needs and that `stop` does not."""
+        return _needed(self.inputs, [call]) - _needed(self.inputs, [stop])
+
+
+def functional_config(model: Any) -> dict[str, Any]:
+    """A copy of the configuration of a functional model.
+
+    Raises:
+        ModelError: the model is of another kind.
+    """
+    from tensorflow import keras
+
+    # A subclass of Model has no graph; Sequential has no skips, and its graph is the functional one.
+    config = None
+    if isinstance(model, keras.Sequential) and model.built:
+        config = keras.Model(model.inputs, model.outputs, name=model.name).get_config()
+    elif isinstance(model, keras.Model) and getattr(model, "_is_graph_network", False):
+        config = model.get_config()
+    if config is None:
+        raise ModelError(
+            f"model {getattr(model, 'name', model)!r}: a functional model wanted, not {type(model).__name__}"
+        )
+    return copy.deepcopy(config)
+
+
+def redirect(value: Any, names: set[str], change: Callable[[Tensor], Tensor]) -> Any:
+    """A copy of call arguments with every reference changed."""
+    if _is_reference(value, names):
+        rest = [redirect(item, names, change) for item in value[3:]]
+        return [*change((value[0], value[1], value[2])), *rest]
+    if isinstance(value, list | tuple):
+        return [redirect(item, names, change) for item in value]
+    if isinstance(value, dict):
+        return {key: redirect(item, names, change) for key, item in value.items()}
+    return value
+
+
+def _references(value: Any, names: set[str]) -> Iterator[Tensor]:
+    if _is_reference(value, names):
+        yield (value[0], value[1], value[2])
+        value = value[3:]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _references(item, names)
+
+
+def _is_reference(value: Any, names: set[str]) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) in (3, 4)
+        and isinstance(value[0], str)
+        and value[0] in names
+        and all(isinstance(number, int) for number in value[1:3])
+    )
+
+
+def _ordered(reads: dict[Call, tuple[Tensor, ...]]) -> dict[Call, tuple[Tensor, ...]]:
+    import graphlib
+
+    order = graphlib.TopologicalSorter({call: [t[:2] for t in tensors] for call, tensors in reads.items()})
+    return {call: reads[call] for call in order.static_order()}
+
+
+def _dominators(reads: dict[Call, tuple[Tensor, ...]]) -> dict[Call, Call]:
+    import networkx
+
+    graph = networkx.DiGraph()
+    for call, tensors in reads.items():
+        graph.add_edges_from(((tensor[:2], call) for tensor in tensors) if tensors else [(ROOT, call)])
+    found: dict[Call, Call] = dict(networkx.immediate_dominators(graph, ROOT))
+    return found
+
+
+def _needed(reads: dict[Call, tuple[Tensor, ...]], ends: list[Call]) -> set[Call]:
+    seen: set[Call] = set()
+    todo = list(ends)
+    while todo:
+        call = todo.pop()
+        if call not in seen and call != ROOT:
+            seen.add(call)
+            todo += [tensor[:2] for tensor in reads[call]]
+    return seen

@@ -1,0 +1,247 @@
+"""The runner of stages: skips what is unchanged, writes atomically, loses nothing of the user's.
+
+A stage turns input artefacts and its own configuration into one output artefact, a directory. The runner lets the
+stage write beside the target and renames when all is there; `stage.json` in it (format below) goes last, so a
+directory without it is nothing that a rerun trusts.
+
+`stage.json`, format 1:
+
+    format      1
+    stage       name of the stage
+    digest      of stage, config and inputs; the stage is skipped while it is the same
+    config      the stage's configuration
+    inputs      name -> digest of each input artefact
+    outputs     relative path -> SHA-256 of each file that the stage wrote
+    versions    package -> version
+    seconds     how long the stage ran
+    figures     what the stage found out (accuracy, counts, ...), by name
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls import progress
+from nonresnet_hls.errors import ArtefactError
+
+FORMAT = 1
+RECORD = "stage.json"
+
+_PACKAGES = ("nonresnet-hls", "tensorflow", "qkeras", "hls4ml", "numpy")
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """What a stage left: its directory and the record beside the files."""
+
+    directory: Path
+    stage: str
+    digest: str
+    """Of everything that went in."""
+    content: str
+    """Of everything that came out: the stages that follow depend on this one."""
+    inputs: Mapping[str, str]
+    """Digest of each input artefact, by name."""
+    figures: Mapping[str, Any]
+    seconds: float
+    fresh: bool
+    """Whether the stage ran just now, or an earlier run's result stands."""
+
+
+def run(
+    directory: Path,
+    stage: str,
+    config: Any,
+    inputs: Mapping[str, str],
+    produce: Callable[[Path], Mapping[str, Any]],
+) -> Artefact:
+    """Bring `directory` up to date and return it.
+
+    Args:
+        directory: where the artefact is to be.
+        stage: name of the stage; give it a new version ("train/2") when its meaning changes.
+        config: the stage's own configuration: dataclasses, enums, paths, numbers, strings and containers of them.
+        inputs: digest of each input artefact, by name.
+        produce: writes the artefact's files into the (empty) directory it is given and returns its figures.
+
+    Raises:
+        ArtefactError: the artefact is up to date, but one of its files is missing or changed.
+    """
+    plain = _plain(config)
+    digest = digest_of(stage, config, inputs)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(directory):
+        found = load(directory)
+        if found is not None and found.digest == digest:
+            return found
+        for leftover in directory.parent.glob(f".{directory.name}.partial-*"):
+            shutil.rmtree(leftover)  # of a killed run: we hold the lock, so nobody writes there
+        partial = directory.parent / f".{directory.name}.partial-{os.getpid()}"
+        partial.mkdir()
+        try:
+            started = time.monotonic()
+            figures = dict(produce(partial))
+            record = {
+                "format": FORMAT,
+                "stage": stage,
+                "digest": digest,
+                "config": plain,
+                "inputs": dict(inputs),
+                "outputs": _hashes(partial),
+                "versions": _versions(),
+                "seconds": round(time.monotonic() - started, 3),
+                "figures": figures,
+            }
+            write_json(partial / RECORD, record)
+            _replace(directory, partial)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        result = load(directory)
+        if result is None:
+            raise ArtefactError(f"{directory}: vanished while stage {stage} wrote it")
+        return dataclasses.replace(result, fresh=True)
+
+
+def digest_of(stage: str, config: Any, inputs: Mapping[str, str]) -> str:
+    """What `run` would compare: the digest of a stage's name, configuration and inputs."""
+    return _digest({"stage": stage, "config": _plain(config), "inputs": dict(inputs)})
+
+
+def load(directory: Path) -> Artefact | None:
+    """The artefact in `directory`, checked file by file; None where no stage has finished.
+
+    Raises:
+        ArtefactError: its record is unreadable or of another format, or a file is missing or changed.
+    """
+    path = directory / RECORD
+    if not path.is_file():
+        return None
+    redo = f"delete {directory} to have it made anew"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        version = record["format"]
+        outputs: dict[str, str] = dict(record["outputs"])
+        artefact = Artefact(
+            directory=directory,
+            stage=str(record["stage"]),
+            digest=str(record["digest"]),
+            content=_digest(outputs),
+            inputs=dict(record["inputs"]),
+            figures=dict(record["figures"]),
+            seconds=float(record["seconds"]),
+            fresh=False,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{path}: corrupt ({type(error).__name__}: {error}); {redo}") from None
+    if version != FORMAT:
+        raise ArtefactError(f"{path}: format {FORMAT} wanted, not {version!r}; {redo}")
+    for name, wanted in outputs.items():
+        file = directory / name
+        if not file.is_file():
+            raise ArtefactError(f"{file}: missing, though stage {artefact.stage} wrote it; {redo}")
+        if _sha256(file) != wanted:
+            raise ArtefactError(f"{file}: changed since stage {artefact.stage} wrote it; {redo}")
+    return artefact
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON whole or not at all."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file that no stage made (a user's model, a data set), to be used as an input."""
+    return _sha256(path)
+
+
+def _plain(value: Any) -> Any:
+    """`value` in what JSON can say, for digests and records."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _hashes(directory: Path) -> dict[str, str]:
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): _sha256(path) for path in files}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """One writer at a time; the lock goes with its process, however that ends."""
+    with (directory.parent / f".{directory.name}.lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.say(f"waiting for another process that writes {directory}")
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _replace(directory: Path, partial: Path) -> None:
+    """Put `partial` where `directory` is; what a user added or changed there is kept under another name."""
+    if not directory.exists():
+        partial.rename(directory)
+        return
+    number = 1
+    while (aside := directory.parent / f"{directory.name}.kept-{number}").exists():
+        number += 1
+    pristine = _pristine(directory)
+    directory.rename(aside)
+    partial.rename(directory)
+    if pristine:
+        shutil.rmtree(aside)
+    else:
+        progress.say(f"{directory} held files that no stage wrote or that were changed: kept as {aside}")
+
+
+def _pristine(directory: Path) -> bool:
+    try:
+        outputs = json.loads((directory / RECORD).read_text(encoding="utf-8"))["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    present = _hashes(directory)
+    present.pop(RECORD, None)
+    return bool(present == outputs)

@@ -1,0 +1,1 @@
+"""Engines: what turns an HLS project into hardware figures."""

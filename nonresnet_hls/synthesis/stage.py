@@ -1,0 +1,56 @@
+"""The stage `synth`: an engine over an HLS project; the artefact `models/NAME/synth` holds copies of its reports."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls import dataflow, progress, stages
+from nonresnet_hls.hls import stage as hls
+from nonresnet_hls.recipe import Hls, Recipe
+from nonresnet_hls.synthesis import vendor
+from nonresnet_hls.workspace import Workspace
+
+STAGE = "synth"
+
+
+@dataclass(frozen=True)
+class _Config:
+    hls: Hls
+    steps: vendor.Steps
+
+
+def run_vendor(recipe: Recipe, workspace: Workspace, steps: vendor.Steps) -> stages.Artefact:
+    """Synthesise a recipe's project with the vendor's tool, the project before it.
+
+    Raises:
+        ToolError: the tool is missing, of the other backend, or fails.
+        NonResNetError: as `hls.stage.run_convert`.
+    """
+    vendor.require(recipe.hls.backend)  # before hours of training
+    project = hls.run_convert(recipe, workspace, dataflow.size_project)
+
+    def produce(folder: Path) -> dict[str, Any]:
+        progress.say(f"synthesising {recipe.name} with {vendor.require(recipe.hls.backend)}")
+        tool = vendor.run(project.directory, recipe.hls.backend, steps)
+        for report in vendor.reports(project.directory):
+            copy = folder / report.relative_to(project.directory)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(report, copy)
+        return {"engine": str(tool)}
+
+    config = _Config(recipe.hls, steps)
+    return stages.run(workspace.artefact(recipe.name, STAGE), STAGE, config, {"project": project.content}, produce)
+
+
+def existing(recipe: Recipe, workspace: Workspace) -> stages.Artefact | None:
+    """The reports of a recipe's present project; None if it was never synthesised, or has changed since.
+
+    Raises:
+        ArtefactError: a file of the project or of the reports was changed or is missing.
+    """
+    project = stages.load(workspace.projects / recipe.name)
+    found = stages.load(workspace.artefact(recipe.name, STAGE))
+    if project is None or found is None or found.inputs.get("project") != project.content:
+        return None
+    return found

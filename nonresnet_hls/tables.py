@@ -1,0 +1,254 @@
+"""Table I (accuracy) and Table II (hardware) of the paper, for the recipes of a workspace, as pandas tables.
+
+A figure is in a table only if a stage left it there: accuracy by `train` and `quantize`, hardware by an engine. A
+cell is empty where no engine ran. What the project itself tells (streams, memory by rule, multiplications) stands
+in columns of its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nonresnet_hls import recipe as recipes
+from nonresnet_hls import stages
+from nonresnet_hls.errors import RecipeError
+from nonresnet_hls.recipe import DatasetName, Family, Recipe, SkipStyle
+from nonresnet_hls.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Weng, Khodamoradi, Kastner 2021, Table I: top-1 in percent, 32-bit, of the 20-layer networks.
+_PAPER_TOP1 = {
+    DatasetName.CIFAR10: (94.03, 93.29, 93.61),
+    DatasetName.CIFAR100: (70.36, 69.70, 71.63),
+    DatasetName.SVHN: (96.57, 96.67, 96.86),
+}
+_STYLES = (SkipStyle.RESIDUAL, SkipStyle.SHORT, SkipStyle.PLAIN)
+_PAPER_BLOCKS = (3, (16, 32, 64))
+
+TABLE1_COLUMNS = {
+    "dataset": "name of the data set",
+    "network": "title of the recipe",
+    "skips": "residual, short or plain",
+    "top1_percent_32_bit": "of the float network on the test data",
+    "top1_percent_16_bit": "after quantization and fine-tuning with 16-bit weights and activations",
+    "top1_percent_8_bit": "the same with 8 bits",
+    "paper_top1_percent": "of the paper's Table I, 32-bit; 20-layer networks only",
+    "epochs": "of the float training, all phases",
+    "training_hours": "of the float training, all phases",
+    "test_samples": "that top-1 was counted on",
+}
+
+TABLE2_COLUMNS = {
+    "design": "name of the recipe",
+    "weights": "bits",
+    "activations": "bits",
+    "engine": "what measured the row",
+    "version": "of the engine",
+    "stage": "how far the design had come",
+    "part": "the device",
+    "throughput_khz": "images per millisecond: 1e6 / (interval_cycles * clock_ns)",
+    "latency_cycles": "first input to last output",
+    "interval_cycles": "from image to image",
+    "clock_ns": "the greater of target and estimate",
+    "ff": "flip-flops",
+    "ff_percent": "of the part",
+    "lut": "look-up tables",
+    "lut_percent": "of the part",
+    "dsp": "DSP slices",
+    "dsp_percent": "of the part",
+    "bram_18k": "block RAMs of 18 Kbit",
+    "bram_18k_percent": "of the part",
+    "streams": "FIFOs between layers, told by the project",
+    "fifo_bits": "that they hold",
+    "fifo_bram_18k": "by the rule of the tools' reports (modelled)",
+    "weight_bits": "weights, biases and scales of all layers",
+    "multiplications_per_image": "of weights with activations or pixels",
+}
+
+_RESOURCES = ("ff", "lut", "dsp", "bram_18k")
+
+
+@dataclass(frozen=True)
+class _Network:
+    """The recipes of one float network: its own and those that quantize it otherwise."""
+
+    recipe: Recipe
+    precisions: tuple[Recipe, ...]
+
+
+def table1(workspace: Workspace, names: Sequence[str] = ()) -> "pd.DataFrame":
+    """Top-1 of float and quantized networks; columns as in `TABLE1_COLUMNS`.
+
+    Args:
+        workspace: where the artefacts are.
+        names: recipes of float networks. Networks that train on demand are trained and quantized where they are
+            not yet; others stand in the table with what there is. Default: all that are trained.
+
+    Raises:
+        RecipeError: a name is not the recipe of a whole network.
+        NonResNetError: as the stages that have to run.
+    """
+    import pandas as pd
+
+    rows = [_table1_row(network, workspace, bool(names)) for network in _networks(workspace, names)]
+    frame = pd.DataFrame([row for row in rows if row is not None], columns=list(TABLE1_COLUMNS))
+    return frame.astype({"epochs": "Int64", "test_samples": "Int64"})
+
+
+def _networks(workspace: Workspace, names: Sequence[str]) -> list[_Network]:
+    every = [workspace.recipe(name) for name in recipes.names(workspace.models)]
+    own = [workspace.recipe(name) for name in names]
+    for recipe in own:
+        if recipe.architecture.family is Family.BLOCK:
+            raise RecipeError(f"recipe {recipe.name}: a whole network wanted for Table I, not a block")
+    chosen = own or [r for r in every if r.architecture.family is not Family.BLOCK and r.trained_as == r.name]
+    if not own:
+        chosen.sort(key=_paper_order)
+    return [
+        _Network(r, tuple({q.name: q for q in (r, *every) if q.trained_as == r.trained_as}.values())) for r in chosen
+    ]
+
+
+def _paper_order(recipe: Recipe) -> Any:
+    architecture = recipe.architecture
+    style = _STYLES.index(architecture.skips) if architecture.skips else len(_STYLES)
+    return list(DatasetName).index(recipe.dataset.name), architecture.blocks_per_group, style, recipe.name
+
+
+def _table1_row(network: _Network, workspace: Workspace, wanted: bool) -> dict[str, Any] | None:
+    from nonresnet_hls.quantization import stage as quantization
+    from nonresnet_hls.training import stage as training
+
+    recipe = network.recipe
+    trained = training.existing(recipe, workspace)
+    if trained is None and wanted and recipe.training.on_demand:
+        trained = training.train(recipe, workspace)
+    if trained is None:
+        return None
+    metrics = training.read_metrics(trained)
+    row: dict[str, Any] = dict.fromkeys(TABLE1_COLUMNS)
+    row |= {
+        "dataset": str(recipe.dataset.name),
+        "network": recipe.title or recipe.name,
+        "skips": str(recipe.architecture.skips or ""),
+        "top1_percent_32_bit": 100 * metrics["top1"],
+        "epochs": metrics["epochs"],
+        "training_hours": metrics["seconds"] / 3600,
+        "test_samples": metrics["test_samples"],
+    }
+    architecture = recipe.architecture
+    paper = _PAPER_TOP1.get(recipe.dataset.name)
+    algorithm1 = recipe.distillation is not None or architecture.skips is not SkipStyle.PLAIN
+    if paper and algorithm1 and (architecture.blocks_per_group, architecture.filters) == _PAPER_BLOCKS:
+        row["paper_top1_percent"] = paper[_STYLES.index(architecture.skips)]
+    for precision in network.precisions:
+        bits = precision.quantization.weight_bits
+        column = f"top1_percent_{bits}_bit"
+        if column not in row or bits != precision.quantization.activation_bits:
+            continue
+        found = quantization.existing(precision, workspace)
+        if found is None and wanted and precision.name == recipe.name and recipe.training.on_demand:
+            found = quantization.run(precision, workspace)
+        if found is not None and "top1_quantized" in found.figures:
+            row[column] = 100 * found.figures["top1_quantized"]
+    return row
+
+
+def table2(workspace: Workspace, names: Sequence[str] = ()) -> "pd.DataFrame":
+    """Hardware of converted recipes, a row per design, engine and stage; columns as in `TABLE2_COLUMNS`.
+
+    Args:
+        workspace: where the artefacts are.
+        names: recipes; default: all that have a project.
+
+    Raises:
+        RecipeError: a recipe cannot be read, or has no project yet.
+        ArtefactError, ReportError: a project or report is damaged.
+    """
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    for name in names or recipes.names(workspace.models):
+        recipe = workspace.recipe(name)
+        project = stages.load(workspace.projects / recipe.name)
+        if project is None:
+            if names:
+                raise RecipeError(
+                    f"recipe {name}: no project in {workspace.projects}; run 'nonresnet-hls convert {name}'"
+                )
+            continue
+        rows += _table2_rows(recipe, project, workspace)
+    whole = dict.fromkeys(("latency_cycles", "interval_cycles", *_RESOURCES), "Int64")
+    return pd.DataFrame(rows, columns=list(TABLE2_COLUMNS)).astype(whole)
+
+
+def _table2_rows(recipe: Recipe, project: stages.Artefact, workspace: Workspace) -> list[dict[str, Any]]:
+    base: dict[str, Any] = dict.fromkeys(TABLE2_COLUMNS)
+    base |= {
+        "design": recipe.name,
+        "weights": recipe.quantization.weight_bits,
+        "activations": recipe.quantization.activation_bits,
+        "part": recipe.hls.part,
+        **_project_figures(recipe, project),
+    }
+    measured = list(_measurements(recipe, workspace))
+    return [base | one for one in measured] or [base]
+
+
+def _project_figures(recipe: Recipe, project: stages.Artefact) -> dict[str, Any]:
+    from nonresnet_hls.dataflow.memory import fifo_bram18
+    from nonresnet_hls.recipe import Backend
+
+    streams = project.figures["streams"]
+    blocks = 0
+    for stream in streams:
+        # Vivado HLS makes a FIFO of each channel, Vitis HLS one of all.
+        split = recipe.hls.backend is Backend.VIVADO
+        lanes, bits = (stream["channels"], stream["bits"]) if split else (1, stream["channels"] * stream["bits"])
+        blocks += lanes * fifo_bram18(stream["depth"], bits)
+    return {
+        "streams": len(streams),
+        "fifo_bits": sum(s["depth"] * s["channels"] * s["bits"] for s in streams),
+        "fifo_bram_18k": blocks,
+        "weight_bits": project.figures["weight_bits"],
+        "multiplications_per_image": project.figures["multiplications_per_image"],
+    }
+
+
+def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, Any]]:
+    """What engines found for the recipe's present project."""
+    from nonresnet_hls import reports
+    from nonresnet_hls.synthesis import stage as synthesis
+
+    found = synthesis.existing(recipe, workspace)
+    if found is None:
+        return
+    for report in reports.merge(reports.read(found.directory)):
+        clocks = [clock for clock in (report.clock_target_ns, report.clock_estimate_ns) if clock is not None]
+        clock_ns = max(clocks) if clocks else None
+        row = {
+            "engine": report.tool,
+            "version": report.tool_version,
+            "stage": str(report.stage) if report.stage else None,
+            "part": report.part or recipe.hls.part,
+            "latency_cycles": report.latency_max_cycles,
+            "interval_cycles": report.interval_max_cycles,
+            "clock_ns": clock_ns,
+            "throughput_khz": throughput_khz(report.interval_max_cycles, clock_ns),
+        }
+        for name in _RESOURCES:
+            count, available = getattr(report, name), getattr(report, f"available_{name}")
+            row |= {name: count, f"{name}_percent": percent(count, available)}
+        yield row
+
+
+def throughput_khz(interval_cycles: int | None, clock_ns: float | None) -> float | None:
+    """Images per millisecond; None where a figure is missing."""
+    return 1e6 / (interval_cycles * clock_ns) if interval_cycles and clock_ns else None
+
+
+def percent(count: int | None, available: int | None) -> float | None:
+    """Share of what the part has; None where a figure is missing."""
+    return 100 * count / available if count is not None and available else None

@@ -1,0 +1,240 @@
+"""Image data sets as arrays of raw pixels: x is the pixel times the last bit of its fixed-point type, exactly.
+
+No mean is subtracted: it could not be folded past the zero padding of the first convolution.
+
+CIFAR and SVHN are looked for in `$NONRESNET_DATA`, then in Keras' cache (`~/.keras/datasets`), laid out as their
+authors publish them; what is found nowhere is downloaded into the first of the two that is set. The files are not
+trusted: pickles are read without running anything that they name.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nonresnet_hls import recipe
+from nonresnet_hls.errors import DatasetError
+from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
+from nonresnet_hls.recipe import DatasetName
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_DIGIT = FixedPointType(5, 1, signed=False)
+_BYTE = FixedPointType(8, 0, signed=False)
+_DIGITS_TEST = 360
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a network must know of a data set."""
+
+    shape: tuple[int, ...]
+    """Of one sample, channels last."""
+    classes: int
+    input_type: FixedPointType
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A data set in memory: x (samples, *shape) float32 on the grid of `input_type`, y (samples,) int64."""
+
+    x_train: "npt.NDArray[np.float32]"
+    y_train: "npt.NDArray[np.int64]"
+    x_test: "npt.NDArray[np.float32]"
+    y_test: "npt.NDArray[np.int64]"
+    input_type: FixedPointType
+    classes: int
+    source: str
+    """Where it came from, in words."""
+
+
+_SPECS = {
+    DatasetName.DIGITS: Spec((8, 8, 1), 10, _DIGIT),
+    DatasetName.CIFAR10: Spec((32, 32, 3), 10, _BYTE),
+    DatasetName.CIFAR100: Spec((32, 32, 3), 100, _BYTE),
+    DatasetName.SVHN: Spec((32, 32, 3), 10, _BYTE),
+}
+
+
+def spec(dataset: recipe.Dataset) -> Spec:
+    """Shape, classes and input type; reads nothing for our own data sets, the file for npz.
+
+    Raises:
+        DatasetError: the `.npz` file is not what it should be.
+    """
+    if dataset.name is not DatasetName.NPZ:
+        return _SPECS[dataset.name]
+    data = load(dataset)
+    return Spec(tuple(data.x_train.shape[1:]), data.classes, data.input_type)
+
+
+def load(dataset: recipe.Dataset) -> Data:
+    """The whole data set.
+
+    Raises:
+        DatasetError: it cannot be found, downloaded or read, or a value does not lie on the grid of its type.
+    """
+    if dataset.name is DatasetName.NPZ:
+        if dataset.file is None or dataset.input_type is None:
+            raise DatasetError("npz: a file and its input_type wanted, not None")
+        return _npz(dataset.file, dataset.input_type)
+    return _own(dataset.name)
+
+
+# The arrays are shared by all callers in a process; they are marked read-only below.
+@functools.lru_cache(maxsize=2)
+def _own(name: DatasetName) -> Data:
+    if name is DatasetName.DIGITS:
+        return _digits()
+    from nonresnet_hls.training import downloads
+
+    folder = downloads.find(name)
+    if name is DatasetName.SVHN:
+        parts = [_svhn(folder / file) for file in downloads.SOURCES[name].files]
+    elif name is DatasetName.CIFAR10:
+        train = [_cifar(folder / f"data_batch_{i}", "labels", 10) for i in range(1, 6)]
+        parts = [_joined(train), _cifar(folder / "test_batch", "labels", 10)]
+    else:
+        parts = [_cifar(folder / file, "fine_labels", 100) for file in ("train", "test")]
+    (x_train, y_train), (x_test, y_test) = parts
+    found = _SPECS[name]
+    return _data(x_train, y_train, x_test, y_test, found.input_type, found.classes, f"{name} from {folder}")
+
+
+def _joined(parts: "list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]") -> Any:
+    import numpy as np
+
+    return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+
+
+def _data(
+    x_train: Any, y_train: Any, x_test: Any, y_test: Any, input_type: FixedPointType, classes: int, source: str
+) -> Data:
+    """Scale integer pixels to the grid of their type."""
+    import numpy as np
+
+    def scaled(raw: Any) -> Any:
+        # An integer of at most 24 bits times a power of two is exact in float32.
+        x = np.multiply(raw, np.float32(input_type.lsb), dtype=np.float32)
+        x.flags.writeable = False
+        return x
+
+    def labels(raw: Any) -> Any:
+        y = np.array(raw, dtype=np.int64)
+        y.flags.writeable = False
+        return y
+
+    return Data(
+        scaled(x_train), labels(y_train), scaled(x_test), labels(y_test), input_type, classes,
+        f"{source}: {len(x_train)} training and {len(x_test)} test samples",
+    )  # fmt: skip
+
+
+def _digits() -> Data:
+    import sklearn.datasets
+    import sklearn.model_selection
+
+    x, y = sklearn.datasets.load_digits(return_X_y=True)
+    x = x.reshape(-1, 8, 8, 1)
+    x_train, x_test, y_train, y_test = sklearn.model_selection.train_test_split(
+        x, y, test_size=_DIGITS_TEST, stratify=y, random_state=0
+    )
+    return _data(x_train, y_train, x_test, y_test, _DIGIT, 10, "digits of scikit-learn")
+
+
+def _cifar(path: Path, labels_key: str, classes: int) -> Any:
+    import numpy as np
+
+    from nonresnet_hls.training import pickles
+
+    record = pickles.load(path)
+    try:
+        pixels, labels = record["data"], np.asarray(record[labels_key], dtype=np.int64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: 'data' and {labels_key!r} wanted: {type(error).__name__}: {error}") from None
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape != (len(labels), 3072):
+        shape = getattr(pixels, "shape", type(pixels).__name__)
+        raise DatasetError(f"{path}: data: one row of 3072 bytes for each of {len(labels)} labels wanted, not {shape}")
+    _check_labels(path, labels, classes)
+    return pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
+
+
+def _svhn(path: Path) -> Any:
+    import numpy as np
+    import scipy.io
+
+    try:
+        record = scipy.io.loadmat(path, variable_names=("X", "y"))
+        pixels, labels = record["X"], record["y"].ravel().astype(np.int64)
+    except Exception as error:  # scipy raises whatever a broken file makes it stumble over
+        raise DatasetError(f"{path}: cannot be read as SVHN: {type(error).__name__}: {error}") from None
+    if pixels.dtype != np.uint8 or pixels.shape != (32, 32, 3, len(labels)):
+        raise DatasetError(f"{path}: X: 32x32x3x{len(labels)} bytes wanted, not {pixels.dtype} {pixels.shape}")
+    _check_labels(path, labels, 11)
+    # The digit 0 is labelled 10.
+    return pixels.transpose(3, 0, 1, 2), labels % 10
+
+
+def _check_labels(path: Path, labels: "npt.NDArray[np.int64]", classes: int) -> None:
+    bad = (labels < 0) | (labels >= classes)
+    if bad.any():
+        raise DatasetError(f"{path}: labels 0..{classes - 1} wanted, not {int(labels[bad][0])}")
+
+
+def _npz(path: Path, input_type: FixedPointType) -> Data:
+    import numpy as np
+
+    if input_type.width > 24:
+        raise DatasetError(f"{path}: input_type: at most 24 bits (those of float32) wanted, not {input_type}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("no .npz file")
+            arrays = {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise DatasetError(f"{path}: cannot be read as .npz of plain arrays: {error}") from None
+    except Exception as error:  # zipfile, zlib and tokenize errors of a damaged file
+        raise DatasetError(f"{path}: damaged: {type(error).__name__}: {error}") from None
+    split = ("x_train", "y_train", "x_test", "y_test")
+    if all(key in arrays for key in split):
+        x_train, y_train, x_test, y_test = (arrays[key] for key in split)
+        names = split
+    elif "x" in arrays and "y" in arrays:
+        x, y = arrays["x"], arrays["y"]
+        _check_pair(path, "x", x, "y", y)
+        test = np.arange(len(x)) % 5 == 4
+        x_train, y_train, x_test, y_test = x[~test], y[~test], x[test], y[test]
+        names = ("x", "y", "x", "y")
+    else:
+        raise DatasetError(f"{path}: {', '.join(split)} (or x, y) wanted, not {', '.join(sorted(arrays)) or 'nothing'}")
+    _check_pair(path, names[0], x_train, names[1], y_train)
+    _check_pair(path, names[2], x_test, names[3], y_test)
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise DatasetError(f"{path}: x_test: samples of shape {x_train.shape[1:]} wanted, not {x_test.shape[1:]}")
+    mantissas = [_on_grid(path, name, x, input_type) for name, x in ((names[0], x_train), (names[2], x_test))]
+    classes = int(max(y_train.max(), y_test.max())) + 1
+    return _data(mantissas[0], y_train.ravel(), mantissas[1], y_test.ravel(), input_type, classes, str(path))
+
+
+def _check_pair(path: Path, x_name: str, x: Any, y_name: str, y: Any) -> None:
+    if x.dtype.kind not in "fiub" or x.ndim < 2 or len(x) == 0:
+        raise DatasetError(f"{path}: {x_name}: (samples, ...) numbers wanted, not {x.dtype} {x.shape}")
+    if y.dtype.kind not in "iu" or y.size != len(x) or y.shape[0] != len(x):
+        raise DatasetError(f"{path}: {y_name}: {len(x)} integer labels wanted, not {y.dtype} {y.shape}")
+    if int(y.min()) < 0:
+        raise DatasetError(f"{path}: {y_name}: labels from 0 on wanted, not {int(y.min())}")
+
+
+def _on_grid(path: Path, name: str, x: Any, input_type: FixedPointType) -> Any:
+    import numpy as np
+
+    try:
+        return input_type.mantissas(x)
+    except FixedPointError:
+        scaled = np.ldexp(np.asarray(x, dtype=np.float64), input_type.fraction_bits)
+        bad = (scaled != np.rint(scaled)) | (scaled < input_type.min_mantissa) | (scaled > input_type.max_mantissa)
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        wanted = f"multiples of {input_type.lsb} in {input_type.min}..{input_type.max} ({input_type})"
+        raise DatasetError(f"{path}: {name}{list(where)}: {wanted} wanted, not {x[where]}") from None

@@ -1,0 +1,316 @@
+"""The trainer: fits a Keras model to a data set, epoch by epoch, and goes on where it was stopped."""
+
+import contextlib
+import hashlib
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls import progress
+from nonresnet_hls.errors import ArtefactError
+from nonresnet_hls.networks import saved
+from nonresnet_hls.recipe import Distillation, DistillationLoss, Distribution, Optimizer, Schedule, Training, stated
+from nonresnet_hls.training import checkpoints, losses, pipeline
+from nonresnet_hls.training.datasets import Data
+
+_SAY_EVERY_S = 5.0
+_WARM_UP = 0.3
+"""Part of a one-cycle schedule in which the learning rate rises."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a training phase went."""
+
+    curve: tuple[Mapping[str, float], ...]
+    """For each epoch: epoch (from 1), loss, top1, learning_rate, seconds, and test_top1 where it was measured."""
+    seconds: float
+    """Over all sittings."""
+
+
+def fit(
+    model: Any,
+    data: Data,
+    config: Training,
+    checkpoint: Path,
+    *,
+    label: str,
+    teacher: Any = None,
+    distillation: Distillation | None = None,
+    callbacks: Sequence[Any] = (),
+    epochs_to_follow: int = 0,
+) -> Fit:
+    """Train `model` in place as `config` says, from the last epoch that `checkpoint` holds.
+
+    The result is a function of model, data and config alone: killed and called again, it ends with the same
+    weights, bit by bit. The checkpoint stays; it is the caller's to delete.
+
+    Args:
+        model: Keras model with one output (batch, classes), logits or softmax.
+        data: what to train and test on.
+        config: the phase.
+        checkpoint: `.npz` file, written after every epoch.
+        label: what the progress lines call the phase.
+        teacher: Keras model whose outputs `distillation` wants to be followed.
+        distillation: weights of labels and teacher.
+        callbacks: Keras callbacks, called as Keras does.
+        epochs_to_follow: in later phases of the same work; for the time left.
+
+    Raises:
+        ModelError: the model does not tell the classes of `data` apart.
+        ArtefactError: the checkpoint is damaged.
+    """
+    from tensorflow import keras
+
+    deterministic(config.seed)
+    digest = _digest(model, data, config, teacher, distillation)
+    per_epoch = pipeline.steps(len(data.x_train), config)
+    strategy = _strategy(config)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        replica = _clone(model) if strategy else model
+        trained, loss, classes = _with_loss(replica, teacher, data, config, distillation)
+        optimizer = _optimizer(replica, config, per_epoch)
+        accuracy = keras.metrics.MeanMetricWrapper(losses.top1(classes), name="top1")
+        trained.compile(optimizer, loss=loss, metrics=[accuracy])
+        optimizer.build(trained.trainable_variables)
+
+    state = _State(replica, optimizer)
+    found = checkpoints.load(checkpoint)
+    if found is not None and found.digest == digest:
+        state.restore(found, checkpoint)
+        if found.epochs_done < config.epochs:
+            progress.say(f"{label}: goes on after epoch {found.epochs_done} of {config.epochs}")
+    else:
+        found = checkpoints.Checkpoint(digest, 0, 0.0, (), (), (), ())
+    if found.epochs_done < config.epochs:
+        recorder = _recorder(replica, data, config, checkpoint, found, state, label, epochs_to_follow)
+        trained.fit(
+            pipeline.batches(data.x_train, data.y_train, config, found.epochs_done, config.epochs),
+            steps_per_epoch=per_epoch,
+            initial_epoch=found.epochs_done,
+            epochs=config.epochs,
+            callbacks=[recorder, *callbacks],
+            verbose=0,
+        )
+        found = recorder.last
+    if strategy:
+        model.set_weights(replica.get_weights())
+    return Fit(found.curve, found.seconds)
+
+
+def top1(model: Any, x: Any, y: Any, batch_size: int = 500) -> float:
+    """Share of the samples (x, y) whose label is the model's greatest output."""
+    import numpy as np
+
+    outputs = model.predict(x, batch_size=batch_size, verbose=0)
+    return int(np.sum(np.argmax(outputs, axis=-1) == y)) / len(y)
+
+
+def deterministic(seed: int) -> None:
+    """Make TensorFlow give the same bits in every run, and set all its seeds."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+    tf.keras.utils.set_random_seed(seed)
+
+
+def _with_loss(
+    model: Any, teacher: Any, data: Data, config: Training, distillation: Distillation | None
+) -> tuple[Any, losses.Loss, int]:
+    """The model as it is trained (sharing its layers with `model`), its loss and its number of classes."""
+    import tensorflow as tf
+    from tensorflow import keras
+
+    losses.classifier(model, data.classes)
+    classes = int(model.outputs[0].shape[1])
+
+    def logits(which: Any, outputs: Any) -> Any:
+        # Logarithms of probabilities are logits of the same softmax.
+        return tf.math.log(outputs + keras.backend.epsilon()) if losses.ends_in_softmax(which) else outputs
+
+    student = logits(model, model.outputs[0])
+    if teacher is None or distillation is None or distillation.loss is DistillationLoss.NONE:
+        return keras.Model(model.inputs, student), losses.labels(classes, config.label_smoothing), classes
+    losses.classifier(teacher, classes)
+    teacher = _clone(teacher)  # the caller's stays trainable
+    teacher.trainable = False
+    taught = logits(teacher, teacher(model.inputs[0], training=False))
+    both = keras.layers.Concatenate()([student, taught])
+    return keras.Model(model.inputs, both), losses.distilled(classes, config.label_smoothing, distillation), classes
+
+
+def _strategy(config: Training) -> Any:
+    """What `tf.distribute` calls the devices; None for a single one."""
+    import tensorflow as tf
+
+    if config.distribution is Distribution.NONE:
+        return None
+    if config.distribution is Distribution.MULTI_WORKER:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def _clone(model: Any) -> Any:
+    """The same model with variables of its own, where the strategy in scope puts them."""
+    from tensorflow import keras
+
+    with keras.utils.custom_object_scope(saved.quantizers()):
+        clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    return clone
+
+
+def _optimizer(model: Any, config: Training, steps_per_epoch: int) -> Any:
+    from tensorflow import keras
+
+    rate = _schedule(config, steps_per_epoch)
+    if config.optimizer is Optimizer.SGD:
+        # Keras subtracts rate * decay * w beside the momentum; in a penalty's gradient each step would act
+        # 1 / (1 - momentum) times.
+        decay = config.weight_decay / (1.0 - config.momentum)
+        optimizer = keras.optimizers.SGD(rate, config.momentum, nesterov=config.momentum > 0, weight_decay=decay)
+    else:
+        optimizer = keras.optimizers.Adam(rate, weight_decay=config.weight_decay)
+    # Kernels have two axes or more; biases and the parameters of a batch norm one.
+    optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if v.shape.rank < 2])
+    return optimizer
+
+
+def learning_rate(config: Training, progress_share: float) -> float:
+    """The learning rate when this share (0..1) of a phase is done.
+
+    >>> learning_rate(Training(schedule=Schedule.STEPS, learning_rate=1.0), 0.6)
+    0.1
+    """
+    peak, share = config.learning_rate, progress_share
+    if config.schedule is Schedule.CONSTANT:
+        return peak
+    if config.schedule is Schedule.STEPS:
+        return peak * (1.0 if share < 0.5 else 0.1 if share < 0.75 else 0.01)
+    if config.schedule is Schedule.COSINE:
+        return peak * 0.5 * (1.0 + math.cos(math.pi * share))
+    if share < _WARM_UP:
+        return peak * (0.04 + 0.96 * share / _WARM_UP)
+    return peak * 0.5 * (1.0 + math.cos(math.pi * (share - _WARM_UP) / (1.0 - _WARM_UP)))
+
+
+def _schedule(config: Training, steps_per_epoch: int) -> Any:
+    import tensorflow as tf
+    from tensorflow import keras
+
+    total = config.epochs * steps_per_epoch
+    rates = tf.constant([learning_rate(config, step / total) for step in range(total)] + [0.0], tf.float32)
+
+    class Tabled(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # TensorFlow is untyped
+        def __call__(self, step: Any) -> Any:
+            return rates[tf.minimum(tf.cast(step, tf.int32), total)]
+
+    return Tabled()
+
+
+class _State:
+    """All that changes while a model is trained."""
+
+    def __init__(self, model: Any, optimizer: Any) -> None:
+        self.parts = {
+            "weights": list(model.weights),
+            "optimizer": list(optimizer.variables),
+            "random": [
+                layer._random_generator._generator.state
+                for layer in model._flatten_layers()
+                if getattr(getattr(layer, "_random_generator", None), "_generator", None) is not None
+            ],
+        }
+
+    def now(self) -> dict[str, list[Any]]:
+        return {part: [v.numpy() for v in variables] for part, variables in self.parts.items()}
+
+    def restore(self, checkpoint: checkpoints.Checkpoint, path: Path) -> None:
+        for part, variables in self.parts.items():
+            values = getattr(checkpoint, part)
+            if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
+                raise ArtefactError(f"{path}: {part} of another model; delete it to begin this training anew")
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+
+def _recorder(
+    model: Any,
+    data: Data,
+    config: Training,
+    path: Path,
+    start: checkpoints.Checkpoint,
+    state: _State,
+    label: str,
+    epochs_to_follow: int,
+) -> Any:
+    """A Keras callback that measures, saves and says how far the training is after every epoch."""
+    from tensorflow import keras
+
+    class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow is untyped
+        last = start
+        began = 0.0
+        said = 0.0
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002  # Keras' signature
+            self.began = time.monotonic()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            done = epoch + 1
+            row = {"epoch": done, "loss": float(logs["loss"]), "top1": float(logs["top1"])}
+            row["learning_rate"] = learning_rate(config, epoch / config.epochs)
+            if done % config.test_every == 0 or done == config.epochs:
+                row["test_top1"] = logs["test_top1"] = top1(model, data.x_test, data.y_test)
+            row["seconds"] = round(time.monotonic() - self.began, 3)
+            before = self.last
+            self.last = checkpoints.Checkpoint(
+                before.digest, done, before.seconds + row["seconds"], (*before.curve, row), **state.now()
+            )
+            checkpoints.save(path, self.last)
+            now = time.monotonic()
+            if done == config.epochs or now - self.said >= _SAY_EVERY_S:
+                self.said = now
+                tested = f", test {row['test_top1']:.2%}" if "test_top1" in row else ""
+                epoch_s = self.last.seconds / done
+                left = f"{_duration((config.epochs - done) * epoch_s)} left"
+                if epochs_to_follow:
+                    left += f", {_duration((config.epochs - done + epochs_to_follow) * epoch_s)} in all"
+                found = f"loss {row['loss']:.3f}, top-1 {row['top1']:.2%}{tested}"
+                progress.say(f"{label}: epoch {done}/{config.epochs}: {found}; {left}")
+
+    return Recorder()
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a user reads them.
+
+    >>> _duration(41.2), _duration(3700)
+    ('41 s', '1 h 02 min')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _digest(model: Any, data: Data, config: Training, teacher: Any, distillation: Distillation | None) -> str:
+    """Of everything that decides how a phase goes."""
+    digest = hashlib.sha256()
+    described = {
+        "training": repr(stated(config)),
+        "distillation": repr(stated(distillation)),
+        "data": [str(data.input_type), list(data.x_train.shape), list(data.x_test.shape)],
+        "model": [[v.name, list(v.shape)] for v in model.weights],
+    }
+    digest.update(json.dumps(described, sort_keys=True).encode())
+    for weights in (model.get_weights(), teacher.get_weights() if teacher is not None else []):
+        for value in weights:
+            digest.update(value.tobytes())
+    for values in (data.x_train[:: max(1, len(data.x_train) // 64)], data.y_train):
+        digest.update(values.tobytes())
+    return digest.hexdigest()

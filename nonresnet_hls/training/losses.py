@@ -1,0 +1,77 @@
+"""What a model is trained to: the labels, and a teacher's outputs."""
+
+from collections.abc import Callable
+from typing import Any
+
+from nonresnet_hls.errors import ModelError
+from nonresnet_hls.recipe import Distillation, DistillationLoss
+
+Loss = Callable[[Any, Any], Any]
+
+
+def classifier(model: Any, classes: int) -> None:
+    """Refuse a model that does not tell `classes` classes apart.
+
+    Raises:
+        ModelError: it has several inputs or outputs, or its output is not (batch, classes).
+    """
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        counts = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
+        raise ModelError(f"model {model.name}: one input and one output wanted for training, not {counts}")
+    shape = tuple(model.outputs[0].shape)
+    if len(shape) != 2 or shape[1] is None or shape[1] < classes:
+        raise ModelError(f"model {model.name}: output (batch, {classes} or more classes) wanted, not {shape}")
+
+
+def ends_in_softmax(model: Any) -> bool:
+    """Whether the output is probabilities, not logits."""
+    layer = model.outputs[0]._keras_history.layer
+    activation = getattr(layer, "activation", None)
+    return type(layer).__name__ == "Softmax" or getattr(activation, "__name__", "") == "softmax"
+
+
+def labels(classes: int, label_smoothing: float) -> Loss:
+    """Cross-entropy of logits (batch, classes) with integer labels (batch,)."""
+    import tensorflow as tf
+
+    def loss(y: Any, logits: Any) -> Any:
+        wanted = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int32), classes)
+        if label_smoothing:
+            wanted = wanted * (1.0 - label_smoothing) + label_smoothing / classes
+        return tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
+
+    return loss
+
+
+def distilled(classes: int, label_smoothing: float, config: Distillation) -> Loss:
+    """Of logits (batch, 2*classes), the student's and the teacher's side by side, with labels (batch,).
+
+    Logit mean squared error after Tailor (TRETS 2023), softened Kullback-Leibler divergence times T^2 after
+    Hinton, Vinyals and Dean (2015).
+    """
+    import tensorflow as tf
+
+    hard = labels(classes, label_smoothing)
+
+    def loss(y: Any, both: Any) -> Any:
+        student, teacher = both[:, :classes], tf.stop_gradient(both[:, classes:])
+        if config.loss is DistillationLoss.LOGIT_MSE:
+            soft = tf.reduce_mean(tf.square(student - teacher), axis=-1)
+        else:
+            t = config.temperature
+            teacher_log, student_log = tf.nn.log_softmax(teacher / t), tf.nn.log_softmax(student / t)
+            soft = t * t * tf.reduce_sum(tf.exp(teacher_log) * (teacher_log - student_log), axis=-1)
+        return (1.0 - config.weight) * hard(y, student) + config.weight * soft
+
+    return loss
+
+
+def top1(classes: int) -> Loss:
+    """Share of the samples whose greatest of the first `classes` outputs is the label's."""
+    import tensorflow as tf
+
+    def accuracy(y: Any, outputs: Any) -> Any:
+        chosen = tf.argmax(outputs[:, :classes], axis=-1, output_type=tf.int64)
+        return tf.cast(chosen == tf.cast(tf.reshape(y, [-1]), tf.int64), tf.float32)
+
+    return accuracy

@@ -1,0 +1,296 @@
+"""The stage `train`: from a recipe to a trained float network on disk.
+
+The artefact `models/NAME/train` holds `model.keras` (without optimizer state), `metrics.json` (format 1, see
+`_metrics`) and the training curve `curve.csv` (a row an epoch).
+"""
+
+import csv
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls import networks, progress, recipe, skips, stages
+from nonresnet_hls.errors import ArtefactError, RecipeError
+from nonresnet_hls.networks import saved
+from nonresnet_hls.recipe import Architecture, Dataset, Distillation, Family, Recipe, Training
+from nonresnet_hls.training import algorithm1, datasets, fit
+from nonresnet_hls.training.algorithm1 import Phase
+from nonresnet_hls.workspace import Workspace
+
+STAGE = "train"
+MODEL = "model.keras"
+METRICS = "metrics.json"
+CURVE = "curve.csv"
+
+
+class How(StrEnum):
+    """Where a network's weights come from."""
+
+    TRAINED = "trained"
+    UNTRAINED = "untrained"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A float network that is ready to be loaded."""
+
+    recipe: Recipe
+    how: How
+    digest: str
+    """Of the weights; the stages that follow depend on it."""
+    artefact: stages.Artefact | None
+    """Where the trained weights are."""
+
+    def load(self) -> Any:
+        """The network as uncompiled `keras.Model`; takes seconds, since Keras does."""
+        if self.artefact is not None:
+            return saved.load(self.artefact.directory / MODEL)
+        progress.say(
+            f"{self.recipe.trained_as} is not trained: seeded random weights stand in "
+            f"(train it with: nonresnet-hls train {self.recipe.trained_as})"
+        )
+        return build(self.recipe)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of a recipe that decides how its network is trained."""
+
+    architecture: Architecture
+    dataset: Dataset
+    training: Training
+    distillation: Distillation | None
+
+    @classmethod
+    def of(cls, wanted: Recipe) -> "Config":
+        """The part of a recipe that matters here."""
+        # Who may start a training does not change its result.
+        training = dataclasses.replace(wanted.training, on_demand=True)
+        return cls(wanted.architecture, wanted.dataset, training, wanted.distillation)
+
+    def stated(self) -> dict[str, Any]:
+        """What identifies the training."""
+        return {f.name: recipe.stated(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+
+def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None) -> stages.Artefact:
+    """Bring the trained network of a recipe up to date; with `[distillation]`, its start network before it.
+
+    A block's network is trained for a block. What a recipe ships with is used in place where it is up to date.
+
+    Args:
+        wanted: the recipe.
+        workspace: where the artefact is to be.
+        tensorboard: folder for TensorBoard logs.
+
+    Raises:
+        RecipeError: the recipe cannot be trained as it is.
+        DatasetError: the data cannot be had.
+        ModelError: the network cannot be trained on the data.
+        ArtefactError: an artefact or checkpoint is damaged.
+    """
+    wanted = _network_recipe(wanted, workspace)
+    found = existing(wanted, workspace)
+    if found is not None:
+        return found
+    config = Config.of(wanted)
+    start = None
+    if config.distillation is not None:
+        start = train(workspace.recipe(config.distillation.start), workspace, tensorboard)
+    checkpoints = workspace.models / wanted.trained_as / "checkpoints"
+
+    def produce(folder: Path) -> dict[str, Any]:
+        data = datasets.load(config.dataset)
+        progress.say(f"training {wanted.trained_as} on {data.source}")
+        callbacks = _tensorboard(tensorboard, wanted.trained_as)
+        if start is None or config.distillation is None:
+            model = build(wanted)
+            result = fit.fit(
+                model, data, config.training, checkpoints / "phase-1.npz", label=wanted.trained_as, callbacks=callbacks
+            )
+            phases: Sequence[Phase] = (Phase("training", (), result.seconds, result.curve),)
+        else:
+            teacher = saved.load(start.directory / MODEL)
+            model, phases = algorithm1.run(
+                teacher, data, config.training, config.distillation, checkpoints, label=wanted.trained_as,
+                callbacks=callbacks,
+            )  # fmt: skip
+            model = _as_recipe_says(wanted, model)
+        saved.save(model, folder / MODEL)
+        metrics = _metrics(model, data, phases)
+        stages.write_json(folder / METRICS, metrics)
+        _write_curve(folder / CURVE, phases)
+        return {"top1": metrics["top1"], "epochs": metrics["epochs"], "training_seconds": metrics["seconds"]}
+
+    inputs = _inputs(config, start)
+    artefact = stages.run(workspace.artefact(wanted.trained_as, STAGE), STAGE, config.stated(), inputs, produce)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return artefact
+
+
+def existing(wanted: Recipe, workspace: Workspace) -> stages.Artefact | None:
+    """The up-to-date trained network of a recipe, in the workspace or shipped with the recipe; None if there is none.
+
+    Raises:
+        ArtefactError: it is up to date, but one of its files is missing or changed.
+    """
+    wanted = _network_recipe(wanted, workspace)
+    config = Config.of(wanted)
+    start = None
+    if config.distillation is not None:
+        start = existing(workspace.recipe(config.distillation.start), workspace)
+        if start is None:
+            return None
+    digest = stages.digest_of(STAGE, config.stated(), _inputs(config, start))
+    for place in (workspace, Workspace(recipe.BUILT_IN.parent)):
+        folder = place.artefact(wanted.trained_as, STAGE)
+        if place is not workspace:
+            folder = recipe.BUILT_IN / wanted.trained_as / STAGE
+        found = stages.load(folder)
+        if found is not None and found.digest == digest:
+            return found
+    return None
+
+
+def network(wanted: Recipe, workspace: Workspace, may_train: bool = True) -> Network:
+    """The float network of a recipe: trained if it is, or if the recipe lets it be trained now; else untrained.
+
+    For a block, the network whose block it is.
+
+    Args:
+        wanted: the recipe.
+        workspace: where the artefact is, or is to be.
+        may_train: whether a training may be started at all.
+
+    Raises:
+        RecipeError: the recipe's network cannot be built.
+        NonResNetError: as `train`.
+    """
+    wanted = _network_recipe(wanted, workspace)
+    start_now = may_train and wanted.training.on_demand
+    found = train(wanted, workspace) if start_now else existing(wanted, workspace)
+    if found is not None:
+        return Network(wanted, How.TRAINED, found.content, found)
+    config = Config.of(wanted)
+    return Network(wanted, How.UNTRAINED, stages.digest_of("untrained", config.stated(), _files(config)), None)
+
+
+def build(wanted: Recipe) -> Any:
+    """The network of a recipe, untrained (a `.keras` file: as it is, its skips taken out where the recipe says so).
+
+    Raises:
+        RecipeError: a block's recipe.
+        DatasetError: the data set's shape cannot be had.
+        ModelError: the file cannot be read, or a skip of it cannot be removed.
+    """
+    architecture = wanted.architecture
+    if architecture.family is Family.KERAS and architecture.file is not None:
+        model = saved.load(architecture.file)
+        return skips.remove(model) if architecture.remove_skips else model
+    if architecture.family is not Family.RESNET:
+        raise RecipeError(f"recipe {wanted.name}: family resnet or keras wanted, not {architecture.family}")
+    data = datasets.spec(wanted.dataset)
+    return networks.build(architecture, data.shape, data.classes, wanted.training.seed)
+
+
+def _network_recipe(wanted: Recipe, workspace: Workspace) -> Recipe:
+    """A block's network, everything else as it is."""
+    if wanted.architecture.family is Family.BLOCK and wanted.architecture.network is not None:
+        return workspace.recipe(wanted.architecture.network)
+    return wanted
+
+
+def _inputs(config: Config, start: stages.Artefact | None) -> dict[str, str]:
+    return _files(config) | ({} if start is None else {"start": start.content})
+
+
+def _files(config: Config) -> dict[str, str]:
+    """Digests of the user's own files that a training depends on."""
+    files = {"model": config.architecture.file, "dataset": config.dataset.file}
+    found = {}
+    for name, path in files.items():
+        if path is not None:
+            if not path.is_file():
+                raise RecipeError(f"{path}: no such file")
+            found[name] = stages.file_digest(path)
+    return found
+
+
+def _as_recipe_says(wanted: Recipe, model: Any) -> Any:
+    """The distilled weights in the network that the recipe describes.
+
+    Raises:
+        RecipeError: Algorithm 1 ended with another network.
+    """
+    if wanted.architecture.family is Family.KERAS:
+        return model
+    described = build(wanted)
+    names, got = ([layer.name for layer in m.layers] for m in (described, model))
+    if set(names) != set(got):
+        odd = sorted(set(names) ^ set(got))[0]
+        raise RecipeError(f"recipe {wanted.name}: [architecture] and the distilled network differ in layer {odd!r}")
+    for layer in described.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights())
+    return described
+
+
+def _metrics(model: Any, data: datasets.Data, phases: Sequence[Phase]) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "top1": fit.top1(model, data.x_test, data.y_test),
+        "test_samples": len(data.x_test),
+        "training_samples": len(data.x_train),
+        "epochs": sum(len(phase.curve) for phase in phases),
+        "seconds": round(sum(phase.seconds for phase in phases), 1),
+        "parameters": int(model.count_params()),
+        "phases": [
+            {
+                "name": phase.name,
+                "removed_skips": list(phase.removed),
+                "epochs": len(phase.curve),
+                "seconds": round(phase.seconds, 1),
+                "top1": phase.curve[-1]["test_top1"] if phase.curve else None,
+            }
+            for phase in phases
+        ],
+    }
+
+
+def read_metrics(artefact: stages.Artefact) -> dict[str, Any]:
+    """`metrics.json` of a trained network.
+
+    Raises:
+        ArtefactError: it is not what `train` writes.
+    """
+    import json
+
+    path = artefact.directory / METRICS
+    try:
+        metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if metrics["format"] != 1:
+            raise ValueError(f"format 1 wanted, not {metrics['format']!r}")
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtefactError(f"{path}: {error}") from None
+    return metrics
+
+
+def _write_curve(path: Path, phases: Sequence[Phase]) -> None:
+    columns = ("phase", "epoch", "learning_rate", "loss", "top1", "test_top1", "seconds")
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        for phase in phases:
+            for row in phase.curve:
+                writer.writerow({"phase": phase.name, **row, "epoch": int(row["epoch"])})
+
+
+def _tensorboard(folder: Path | None, name: str) -> list[Any]:
+    if folder is None:
+        return []
+    from tensorflow import keras
+
+    return [keras.callbacks.TensorBoard(str(folder / name))]

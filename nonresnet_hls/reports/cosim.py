@@ -146,6 +146,8 @@ def read_transactions(source: Source) -> Report:
     lines = source.lines
     start = next(number for number, line in enumerate(lines) if line.strip())
     heading = lines[start].split()
+    if heading[:2] != ["latency", "interval"] or len(set(heading)) < len(heading):
+        raise source.error(start, f"wanted the heading 'latency interval', got {q.quote(lines[start].strip())}")
     if not source.data.endswith((b"\n", b"\r")) and not source.data.endswith(b"\n\0"):
         # Nothing closes the table: the last figure may have lost digits.
         raise source.truncated("the end of the line")

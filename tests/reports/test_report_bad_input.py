@@ -114,6 +114,11 @@ def test_corrupted_figures_name_the_line(own, old, new, why):
     assert why in str(got)
 
 
+@pytest.mark.parametrize("heading", ["latency interval\xb2", "latency\ninterval", "latency interval latency"])
+def test_transactions_want_their_heading(heading):
+    assert isinstance(outcome(f"{heading}\ntransaction 0: 28 x\n".encode("latin-1")), ReportError)
+
+
 @pytest.mark.parametrize("path", [path for path in CLOSED if path.endswith(".rpt")])
 def test_two_reports_in_one_file_are_refused(path):
     data = (OWN / path).read_bytes()

@@ -143,14 +143,18 @@ def read_transactions(source: Source) -> Report:
     Raises:
         ReportError: truncated, mixed up or corrupted.
     """
-    heading = source.lines[0].split()
+    lines = source.lines
+    start = next(number for number, line in enumerate(lines) if line.strip())
+    heading = lines[start].split()
+    if heading[:2] != ["latency", "interval"] or len(set(heading)) < len(heading):
+        raise source.error(start, f"wanted the heading 'latency interval', got {q.quote(lines[start].strip())}")
     if not source.data.endswith((b"\n", b"\r")) and not source.data.endswith(b"\n\0"):
         # Nothing closes the table: the last figure may have lost digits.
         raise source.truncated("the end of the line")
     latencies: list[int] = []
     intervals: list[int | None] = []
     last = 0
-    for number, line in enumerate(source.lines[1:], start=1):
+    for number, line in enumerate(lines[start + 1 :], start=start + 1):
         text = line.strip()
         if not text:
             continue

@@ -69,7 +69,7 @@ def read_csynth_text(source: Source) -> Report:
     figures = {
         **_timing(source, _table(source, tables, ("performance estimates", "timing", False, "summary"))),
         **_latency(source, latency, latency.rows[0]),
-        **_utilization(source, _table(source, tables, ("utilization estimates", "", False, "summary"))),
+        **_utilization(source, tables),
     }
     if not outline.printed and not any(section == "interface" for section, *_ in tables):
         raise source.truncated("the section 'Interface'")
@@ -99,14 +99,16 @@ def _outline(source: Source) -> _Outline:
     What precedes the title is not looked at: `hls4ml report` prints the C simulation's output before it.
     """
     lines = source.lines
-    titled = [number for number, line in enumerate(lines) if line.startswith("==") and TITLE.match(line)]
+    titled = [
+        (number, title)
+        for number, line in enumerate(lines)
+        if line.startswith("==") and (title := TITLE.match(line)) is not None
+    ]
     if not titled:
         raise source.error(0, "no heading '== ... HLS Report for ...'")
     if len(titled) > 1:
-        raise source.error(titled[1], "a second report starts here; one file holds one report")
-    start = titled[0]
-    title = TITLE.match(lines[start])
-    assert title is not None  # just matched
+        raise source.error(titled[1][0], "a second report starts here; one file holds one report")
+    start, title = titled[0]
     printed = any(line.strip() == "SYNTHESIS REPORT:" for line in lines[max(0, start - 5) : start])
     header: dict[str, tuple[int, str]] = {}
     tables: dict[TableKey, int] = {}
@@ -201,7 +203,8 @@ def resources_of(source: Source, grid: Grid, row: Row, always: tuple[str, ...] =
     return found
 
 
-def _utilization(source: Source, grid: Grid) -> dict[str, Any]:
+def _utilization(source: Source, tables: dict[TableKey, int]) -> dict[str, Any]:
+    grid = _table(source, tables, ("utilization estimates", "", False, "summary"))
     rows: dict[str, Row] = {}
     for row in grid.rows:
         name = " ".join(row.cells[0].split()).lower()
@@ -218,6 +221,18 @@ def _utilization(source: Source, grid: Grid) -> dict[str, Any]:
             if values[field] is None:
                 raise source.error(rows[name.lower()].line, f"{name} {field}: no figure")
     _check_sums(source, grid, rows["total"], _ALWAYS)
+    check_device(source, rows["available"].line, available)
+    for name in ("instance", "fifo"):
+        start = tables.get(("utilization estimates", "", True, name))
+        if start is not None and name in rows:
+            # Of the FIFOs' LUTs the tools print 0 in detail.
+            _check_part(
+                source,
+                grid,
+                rows[name],
+                read_grid(source, start),
+                without={"lut"} if name == "fifo" else set(),
+            )
     _check_shares(source, grid, total, available, rows.get("utilization (%)"))
     found: dict[str, Any] = dict(total)
     found |= {f"available_{field}": available[field] for field in RESOURCES}
@@ -226,6 +241,24 @@ def _utilization(source: Source, grid: Grid) -> dict[str, Any]:
         _check_shares(source, grid, total, slr, rows.get("utilization slr (%)"))
         found |= {f"slr_available_{field}": slr[field] for field in RESOURCES}
     return found
+
+
+def check_device(source: Source, line: int, available: dict[str, Any]) -> None:
+    """Every device of these families has at least as many registers as LUTs, most have twice as many."""
+    ff, lut = available["ff"], available["lut"]
+    if ff is not None and lut is not None and ff < lut:
+        raise source.error(line, f"a device with {ff} FF and {lut} LUT; columns are mixed up")
+
+
+def _check_part(source: Source, grid: Grid, row: Row, detail: Grid, without: set[str]) -> None:
+    """A row of the summary is the "Total" of the table that details it."""
+    total = next((r for r in detail.rows if r.cells[0].strip() == "Total"), None)
+    if total is None:
+        raise source.error(detail.end - 1, "the table has no row 'Total'; truncated or mixed up")
+    in_detail = resources_of(source, detail, total, ())
+    for field, value in resources_of(source, grid, row).items():
+        if field not in without and in_detail[field] is not None and (value or 0) != in_detail[field]:
+            raise source.error(row.line, f"{field}: {value}, yet the detailed table says {in_detail[field]}")
 
 
 def _check_sums(source: Source, grid: Grid, total: Row, always: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ The XML does not name the tool. It writes "undef" where the text writes "?".
 from typing import Any
 
 from nonresnet_hls.reports import quantities as q
+from nonresnet_hls.reports.csynth_text import check_device
 from nonresnet_hls.reports.source import Source
 from nonresnet_hls.reports.values import RESOURCES, Kind, Module, Report, Stage
 from nonresnet_hls.reports.xmltree import Element
@@ -57,6 +58,7 @@ def read_csynth_xml(source: Source, root: Element) -> Report:
     available = resources_of(source, _needed(source, root, "AreaEstimates/AvailableResources"))
     if (used["uram"] is None) != (available["uram"] is None):
         raise source.error(root.line, "<URAM> among the used or the available resources only; truncated or mixed up")
+    check_device(source, root.line, available)
     modules = root.find("ModuleInformation")
     return Report(
         path=source.name,

@@ -10,7 +10,8 @@ from nonresnet_hls.reports.hls4ml_project import annotate
 from nonresnet_hls.reports.reader import read_file
 from nonresnet_hls.reports.values import Report
 
-_NO_REPORTS_IN = frozenset({".git", ".hg", ".svn", "__pycache__", "node_modules"})
+# `.autopilot` is the working memory of the HLS tools: thousands of files, the reports among them are copies.
+_NO_REPORTS_IN = frozenset({".autopilot", ".git", ".hg", ".svn", "__pycache__", "node_modules"})
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def scan(path: str | os.PathLike[str]) -> Scan:
     reports: list[Report] = []
     errors: list[ReportError] = []
     for file in _files(base):
-        relative = file.relative_to(base).as_posix()
+        # A name that is no UTF-8 is shown with its bytes escaped.
+        relative = os.fsencode(file.relative_to(base).as_posix()).decode("utf-8", "backslashreplace")
         try:
             report = read_file(file, relative)
         except ReportError as error:
@@ -49,7 +51,7 @@ def scan(path: str | os.PathLike[str]) -> Scan:
             continue
         if report is not None:
             reports.append(annotate(report.at(relative, argument), file))
-    return Scan(tuple(reports), tuple(errors))
+    return Scan(tuple(sorted(reports, key=lambda report: report.path)), tuple(errors))
 
 
 def read(path: str | os.PathLike[str]) -> list[Report]:

@@ -22,8 +22,9 @@ from nonresnet_hls.reports.values import Kind, Report, Stage
 from nonresnet_hls.reports.xmltree import Element
 
 _KEY = re.compile(r"([A-Za-z][A-Za-z -]{0,40}?)\s*:\s*(.*)")
-_RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM", "uram": "URAM", "srl": "SRL"}
-_NEEDED = ("lut", "ff", "dsp", "bram_18k", "srl")
+RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM", "uram": "URAM", "srl": "SRL"}
+NEEDED = ("lut", "ff", "dsp", "bram_18k", "srl")
+_LONGEST_KEY = 1000
 _VERDICTS = {"timing met", "timing not met", "no sequential path"}
 IMPLEMENTED = "after place and route"
 SYNTHESIZED = "after synthesis"
@@ -39,7 +40,7 @@ def read_export_text(source: Source) -> Report:
     usage = None
     verdict = False
     for number, text in enumerate(line.strip() for line in source.lines):
-        match = _KEY.fullmatch(text)
+        match = _KEY.fullmatch(text[:_LONGEST_KEY])
         if text.startswith("#==="):
             if "resource usage" in text.lower():
                 usage = text.lower()
@@ -59,11 +60,11 @@ def read_export_text(source: Source) -> Report:
     if usage is None:
         raise source.truncated("the resource usage")
     used: dict[str, Any] = {}
-    for field, key in _RESOURCES.items():
+    for field, key in RESOURCES.items():
         if key.lower() in values:
             line, text = values[key.lower()]
             used[field] = source.required(line, key, q.count, text)
-        elif field in _NEEDED or (field == "uram" and version >= "2018.2"):  # before, only where it is not 0
+        elif field in NEEDED or (field == "uram" and version >= "2018.2"):  # before, only where it is not 0
             raise source.truncated(f"{key!r}")
     if "cp required" not in values or "cp achieved post-synthesis" not in values or not verdict:
         raise source.truncated("the final timing")
@@ -107,17 +108,17 @@ def read_export_xml(source: Source, root: Element) -> Report:
             "wanted <TimingReport>, <AreaReport>, <Resources>, <AvailableResources>; truncated",
         )
     figures: dict[str, Any] = {}
-    for field, key in _RESOURCES.items():
+    for field, key in RESOURCES.items():
         element = used.find(key)
         if element is not None:
             figures[field] = source.required(element.line, key, q.count, element.text)
-        elif field in _NEEDED:
+        elif field in NEEDED:
             raise source.error(used.line, f"<Resources> has no <{key}>")
     for field, tags in RESOURCE_TAGS.items():
         element = next((e for e in limits.children if e.tag in tags), None)
         if element is not None:
             figures[f"available_{field}"] = source.required(element.line, element.tag, q.count, element.text)
-        elif field in figures:
+        elif field in figures and field != "uram":  # not every device has it
             raise source.error(limits.line, f"<AvailableResources> has no <{tags[0]}>; truncated or mixed up")
         if element is not None and field not in figures:
             raise source.error(used.line, f"<Resources> has no <{tags[0]}>; truncated or mixed up")

@@ -20,7 +20,7 @@ from nonresnet_hls.reports.values import Kind, Module, Report, Stage
 _RESOURCES = {"bram_18k": "BRAM_18K", "lut": "LUT", "dsp": "DSP", "uram": "URAM"}
 _PERFORMANCE = frozenset({"critical_path_cycles", "max_cycles"})
 # Names of FINN's layers: operator, perhaps its backend, and a running number.
-_NODE = re.compile(
+NODE = re.compile(
     r"(?:\w{0,60}_)?(?:MVAU|VVAU|MatrixVectorActivation|VectorVectorActivation|StreamingFCLayer_Batch|"
     r"Vector_Vector_Activate_Batch|Thresholding\w{0,20}|ConvolutionInputGenerator\w{0,20}|SWG|FMPadding\w{0,20}|"
     r"Pool\w{0,20}|StreamingMaxPool\w{0,20}|Streaming\w{0,40}|DuplicateStreams\w{0,20}|AddStreams\w{0,20}|"
@@ -41,7 +41,7 @@ def finn_kind(document: object) -> Kind | None:
     if all(isinstance(v, dict) and "BRAM_18K" in v and "LUT" in v for v in values):
         return Kind.FINN_RESOURCES
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values) and all(
-        _NODE.fullmatch(name) for name in document
+        NODE.fullmatch(name) for name in document
     ):
         return Kind.FINN_CYCLES
     return None

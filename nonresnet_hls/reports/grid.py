@@ -106,10 +106,7 @@ def read_grid(source: Source, start: int, *, headed: bool = True) -> Grid:
     marks = sorted(drawn)
     if not is_rule(lines[start]) or not 2 <= len(marks) <= _MOST_COLUMNS:
         raise source.error(start, "not the rule of a table")
-    if headed:
-        labels = _labels(source, marks, range(start + 1, body))
-    else:
-        labels = tuple(str(i) for i in range(len(marks) - 1))
+    labels = _labels(source, marks, range(start + 1, body)) if headed else tuple(str(i) for i in range(len(marks) - 1))
     rows = []
     for number in range(body, end):
         if is_rule(lines[number]):
@@ -117,6 +114,7 @@ def read_grid(source: Source, start: int, *, headed: bool = True) -> Grid:
         cells = lines[number].strip().split("|")
         if len(cells) != len(marks) + 1 or cells[0] or cells[-1]:
             raise source.error(number, f"wanted {len(marks) - 1} cells, got {max(0, len(cells) - 2)}")
+        source.count_cells(number, len(cells))
         rows.append(Row(number, tuple(cell.rstrip() for cell in cells[1:-1])))
     return Grid(start, end, labels, tuple(rows))
 

@@ -19,6 +19,7 @@ from nonresnet_hls.reports.values import Fifo, Report
 
 _CALL = re.compile(r"\s*nnet::(\w{1,100})\s*<[^;]{1,2000}>\s*\(([^();]{1,4000})\)\s*;\s*(?://\s*(\S{1,200}))?")
 _STREAM = re.compile(r"hls::stream<\s*[\w:]{1,100}\s*>\s*&?\s*(\w{1,200})")
+_ALIAS = re.compile(r"\bauto\s*&\s*(\w{1,200})\s*=\s*(\w{1,200})\s*;")
 _COMMENT = re.compile(r"\s*//\s*(\w{1,200})\s*$")
 _JOINS = frozenset({"add", "add_pointwise"})
 _LARGEST_SOURCE = 4 * 2**20
@@ -97,6 +98,7 @@ def streams_of_source(text: str) -> dict[str, Stream]:
 
 def _calls(text: str, declared: set[str]) -> list[_Call]:
     calls = []
+    aliases: dict[str, str] = dict(_ALIAS.findall(text))  # a reshape is none in hardware
     heading: str | None = None
     for line in text.splitlines():
         match = _CALL.match(line[:8000])
@@ -104,7 +106,8 @@ def _calls(text: str, declared: set[str]) -> list[_Call]:
             comment = _COMMENT.fullmatch(line)
             heading = comment[1] if comment else heading if line.strip() else None
             continue
-        arguments = [argument.strip() for argument in match[2].split(",")]
+        names = (argument.strip() for argument in match[2].split(","))
+        arguments = [aliases.get(name, name) for name in names]
         streams = tuple(argument for argument in arguments if argument in declared)
         if streams and match[1] not in {"save_layer_output", "load_weights_from_txt"}:
             calls.append(_Call(match[1], streams, match[3] or heading))

@@ -32,6 +32,7 @@ _ABORTED = ("    while executing", "invoked from within")
 # hls4ml's script announces it and prints its outcome otherwise.
 _ENDS_SILENTLY = frozenset({"C/RTL VALIDATION"})
 _LONGEST_ERROR = 300
+_LONGEST_MESSAGE = 2000  # the rest of a line says nothing that is looked for
 
 
 def read_hls_log(source: Source) -> Report:
@@ -47,7 +48,7 @@ def read_hls_log(source: Source) -> Report:
     completed: set[str] = set()
     ended = aborted = False
     for number, line in enumerate(source.lines):
-        text = line.strip()
+        text = line[:_LONGEST_MESSAGE].strip()
         if not text:
             continue
         if tool is None or version is None:
@@ -66,7 +67,7 @@ def read_hls_log(source: Source) -> Report:
             step = _STEP.fullmatch(text)
             if step:
                 (completed if step[2] else started).add(step[1])
-        elif any(mark in line for mark in _ABORTED):
+        elif any(mark in line[:_LONGEST_MESSAGE] for mark in _ABORTED):
             aborted = True
     if tool is None:
         raise source.error(0, "a log that does not name its tool")

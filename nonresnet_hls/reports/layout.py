@@ -3,6 +3,7 @@
 <root>/<name>_prj/<solution>/{syn,sim,impl,csim}/...        Vivado HLS, Vitis HLS
 <root>/hls_component/<name>/hls/{syn,sim,impl}/...          Vitis' unified flow
 <root>/hls_component/<name>/reports/hls_compile.rpt
+<root>/<name>_prj/<solution>/<solution>.log
 <root>/<name>.runs/{synth_1,impl_1,...}/                     Vivado's own projects
 <root>/vivado_hls.log, <root>/vivado_synth.rpt              beside the HLS project (hls4ml)
 """
@@ -44,6 +45,12 @@ def place_of(path: Path) -> Place:
             return Place(Path(*parts[:i]), None)
     if path.parent.name == "reports" and path.name.startswith("hls_"):
         return _unified(path.parent.parent)
+    # Logs of the solution or component itself.
+    for folder in (path.parent, path.parent.parent):
+        if (folder / "syn" / "report").is_dir() and len(folder.parts) > 3:
+            return _unified(folder.parent) if folder.name == "hls" else Place(folder.parent.parent, folder)
+        if (folder / "hls" / "syn").is_dir():
+            return _unified(folder)
     return Place(path.parent, None)
 
 

@@ -1,9 +1,10 @@
 """One row per design and stage, from all the reports that speak of it.
 
 A design is a top in a solution (`layout`). Where reports of the same run disagree, the first in `_BELIEVED`
-that gives a figure is believed and the row's `choices` say so. The XML of a C synthesis comes before its text,
-because it is not rounded, and because for a top that is not pipelined Vivado HLS 2019.2 and 2020.1 print
-interval = latency in the text, where the next start is one cycle after the end (latency + 1, as the XML has it).
+that gives a figure is believed and the row's `choices` say so. The XML of a C synthesis comes before its
+text, because it is not rounded, and because for a top that is not pipelined Vivado HLS 2019.2 and 2020.1
+print interval = latency in the text, where the next start is one cycle after the end (latency + 1, as the
+XML has it).
 """
 
 import os
@@ -74,7 +75,7 @@ def merge(reports: Iterable[Report]) -> list[Report]:
 
 
 def _merged(argument: str, group: Sequence[Report]) -> list[Report]:
-    base = Path(argument).absolute()
+    base = Path(os.path.abspath(argument))  # noqa: PTH100 (links stay as they are)
     file = base.is_file()
     places = {report.path: place_of(base if file else base / report.path) for report in group}
     solutions: dict[Path, set[Path]] = defaultdict(set)

@@ -18,6 +18,7 @@ from nonresnet_hls.reports import (
     yosys,
 )
 from nonresnet_hls.reports.csynth_xml import is_csynth, read_csynth_xml, read_design_size_xml
+from nonresnet_hls.reports.export_results import read_export_results
 from nonresnet_hls.reports.source import Source, head_of, load
 from nonresnet_hls.reports.utilization import read_utilization
 from nonresnet_hls.reports.values import Report
@@ -32,6 +33,7 @@ _SUMMARY_TITLE = re.compile(rb"\A\s*(?:[^\n]{0,200}\n)??== Synthesis Summary Rep
 _DESIGN_SIZE_TITLE = re.compile(rb"\A\s*(?:[^\n]{0,200}\n)??== Design Size Report")
 _VIVADO = re.compile(rb"\A\s*(?:[^\n]{0,2000}\n){0,5}?\| Tool Version\s*:")
 _COMMAND = re.compile(rb"^\| Command\s*:\s*(?:::)?([a-z_]{1,60})", re.MULTILINE)
+_EXPORT_RESULTS = re.compile(rb"\A\s*(?:[^\n]{0,200}\n)??== Vivado (?:RTL Synthesis|Place & Route) Results")
 _EXPORT = re.compile(rb"\A\s*Implementation tool:")
 _COSIM = re.compile(rb"\A\s*Report time\s*:")
 _LATENCY = re.compile(rb"\A\s*\$(?:MAX|MIN|AVER)_LATENCY\b")
@@ -40,8 +42,17 @@ _XML_REPORT = re.compile(
 )
 _YOSYS_STAT = re.compile(rb"\A\s*(?:[0-9.]{1,20} Printing statistics\.\s|=== [^\n]{1,300} ===\s)")
 _YOSYS_LOG = re.compile(rb"\A\s*/-{20,}\\\s*\n\s*\|[^\n]*(?:\n\s*\|[^\n]*)?Yosys Open SYnthesis Suite")
-_YOSYS_CELLS = re.compile(rb"^\s*(?:Number of cells:\s*[0-9]|[0-9]+(?:\s+[0-9.e+-]+)*\s+cells\s*$)", re.MULTILINE)
-_JSON_REPORT = re.compile(rb'"creator"\s*:\s*"Yosys|"BRAM_18K"\s*:|"critical_path_cycles"\s*:|_[0-9]{1,6}"\s*:\s*[0-9]')
+_YOSYS_CELLS = re.compile(
+    r"[ \t]{0,60}(?:Number of cells:[ \t]{1,60}[0-9]|"
+    r"[0-9]{1,15}(?:[ \t]{1,60}[0-9.e+-]{1,20}){0,4}[ \t]{1,60}cells[ \t]{0,60}$)"
+)
+# Yosys names itself; FINN's estimates are told by what their first entries look like.
+_YOSYS_JSON = re.compile(rb'"creator"\s*:\s*"Yosys')
+_FINN_JSON = re.compile(
+    rb'\A\{\s*"[^"]{1,200}"\s*:\s*\{[^{}]{0,2000}"BRAM_18K"\s*:'
+    rb'|\A\{[^{}]{0,2000}"critical_path_cycles"\s*:'
+    rb'|\A\{\s*"' + finn.NODE.pattern.encode() + rb'"\s*:\s*[0-9]'
+)
 _LOG_WITHIN = 4096
 
 _VIVADO_READERS: dict[bytes, Reader] = {
@@ -64,7 +75,7 @@ def reader_for(head: bytes) -> Reader | None:
     if start == b"<":
         return _xml if _XML_REPORT.search(head) or b"<design_size" in head else None
     if start == b"{":
-        return _json if _JSON_REPORT.search(head) else None
+        return _json if _YOSYS_JSON.search(head) or _FINN_JSON.match(head.lstrip()) else None
     if _VIVADO.match(head):
         command = _COMMAND.search(head)
         return _VIVADO_READERS.get(command[1]) if command else None
@@ -112,6 +123,14 @@ def _json(source: Source) -> Report | None:
     return finn.read_finn(source, cast("dict[str, object]", document), kind) if kind else None
 
 
+def _hls_text(source: Source) -> Report | None:
+    # `.autopilot/db/<module>.verbose.rpt` repeats the report before the tool's notes on its schedule and
+    # binding, `.verbose.sched.rpt` and `.verbose.bind.rpt` a part of it.
+    if any(line.startswith("+ Verbose Summary") for line in source.lines):
+        return None
+    return csynth_text.read_csynth_text(source)
+
+
 def _printed(source: Source) -> Report | None:
     # `hls4ml report` without a synthesis report in it says nothing of the hardware.
     if not any(csynth_text.TITLE.match(line) for line in source.lines):
@@ -119,21 +138,22 @@ def _printed(source: Source) -> Report | None:
     return csynth_text.read_csynth_text(source)
 
 
-def _yosys_log(source: Source) -> Report | None:
-    if not _YOSYS_CELLS.search(source.data):
+def _yosys_text(source: Source) -> Report | None:
+    if not any(_YOSYS_CELLS.match(line) for line in source.lines):
         return None
     return yosys.read_yosys_text(source)
 
 
 _SIGNATURES: tuple[tuple[re.Pattern[bytes], Reader], ...] = (
-    (_HLS_TITLE, csynth_text.read_csynth_text),
+    (_HLS_TITLE, _hls_text),
     (_HLS4ML_PRINT, _printed),
     (_SUMMARY_TITLE, csynth_summary.read_csynth_summary),
     (_DESIGN_SIZE_TITLE, csynth_summary.read_design_size),
     (_EXPORT, export.read_export_text),
+    (_EXPORT_RESULTS, read_export_results),
     (_COSIM, cosim.read_cosim),
     (_LATENCY, cosim.read_latencies),
     (cosim.TRANSACTION_HEADING, cosim.read_transactions),
-    (_YOSYS_STAT, yosys.read_yosys_text),
-    (_YOSYS_LOG, _yosys_log),
+    (_YOSYS_STAT, _yosys_text),
+    (_YOSYS_LOG, _yosys_text),
 )

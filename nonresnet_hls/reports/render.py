@@ -29,6 +29,7 @@ class Table:
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     figures: tuple[bool, ...]
+    footnotes: tuple[str, ...] = ()  # below the table that people read on a screen
 
 
 def render(table: Table, rows: Sequence[Mapping[str, Any]], form: Format) -> str:
@@ -70,7 +71,7 @@ def _plain(table: Table) -> str:
         ).rstrip()
         + "\n"
         for line in lines
-    )
+    ) + "".join(f"{note}\n" for note in table.footnotes)
 
 
 def _markdown(table: Table) -> str:
@@ -130,7 +131,12 @@ def report_table(reports: Sequence[Report]) -> Table:
         )
         for row in reports
     )
-    return Table(headings, rows, (False,) * 3 + (True,) * 9 + (False,) * 2)
+    footnotes = tuple(
+        f"{row.design or row.path}, {row.stage.value if row.stage else ''}: {text}"
+        for row in reports
+        for text in [*([row.note] if row.note else []), *row.choices]
+    )
+    return Table(headings, rows, (False,) * 3 + (True,) * 9 + (False,) * 2, footnotes)
 
 
 def module_table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -9,9 +9,11 @@ from typing import TypeVar
 from nonresnet_hls.errors import ReportError
 from nonresnet_hls.reports.quantities import NotAFigureError, quote
 
-# The largest report known to us is 1.4 MB. With these two bounds the reader stays below 500 MB.
+# The largest report known to us is 1.4 MB. With these bounds the reader stays below 500 MB.
 LARGEST_FILE = 48 * 2**20
 MOST_LINES = 1_500_000
+LONGEST_LINE = 200_000
+MOST_CELLS = 2_000_000
 HEAD_BYTES = 32 * 2**10
 
 T = TypeVar("T")
@@ -19,12 +21,13 @@ T = TypeVar("T")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Source:
     """The content of one file; `name` is how errors call it."""
 
     name: str
     data: bytes
+    cells: int = 0  # of tables that were read, all together
 
     @property
     def stem(self) -> str:
@@ -43,7 +46,21 @@ class Source:
             raise self.error(None, f"more than {MOST_LINES} lines; no report has so many")
         if b"\n" not in data:  # old Mac line ends
             data = data.replace(b"\r", b"\n")
-        return [line.rstrip(b"\r").decode("utf-8", "replace") for line in data.split(b"\n")]
+        raw = data.split(b"\n")
+        longest = max(range(len(raw)), key=lambda number: len(raw[number]))
+        if len(raw[longest]) > LONGEST_LINE:
+            raise self.error(longest, f"a line of more than {LONGEST_LINE} bytes; no report has such lines")
+        return [line.rstrip(b"\r").decode("utf-8", "replace") for line in raw]
+
+    def count_cells(self, line: int, number: int) -> None:
+        """Account for the cells of a table's line.
+
+        Raises:
+            ReportError: there were too many.
+        """
+        self.cells += number
+        if self.cells > MOST_CELLS:
+            raise self.error(line, f"tables of more than {MOST_CELLS} cells; no report has so many")
 
     def error(self, line: int | None, message: str) -> ReportError:
         """The error for 0-based `line`; None: for the file as a whole, shown as line 1."""

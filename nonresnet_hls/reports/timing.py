@@ -59,7 +59,8 @@ def read_timing_summary(source: Source) -> Report:
     worst = min((value for name, value in figures.items() if value is not None), default=0.0)
     if verdict.startswith(_MET) and worst < 0:
         raise source.error(labels_line + 2, f"a slack of {worst} ns, yet the constraints are said to be met")
-    _paths(source)
+    if not _paths(source)[1] and figures.get("wns_ns") is not None and "-no_detailed_paths" not in header.command:
+        raise source.truncated("the first path of the 'Timing Details'")
     return Report(
         path=source.name,
         kind=Kind.TIMING_SUMMARY,

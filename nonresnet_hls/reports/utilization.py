@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nonresnet_hls.reports import quantities as q
+from nonresnet_hls.reports.csynth_text import check_device
 from nonresnet_hls.reports.grid import Grid, Row, end_of_table, read_grid
 from nonresnet_hls.reports.source import Source
 from nonresnet_hls.reports.values import RESOURCES, Kind, Module, Report
@@ -117,11 +118,12 @@ def _flat(source: Source, header: Header, grids: list[Grid]) -> Report:
             if share is not None:
                 _check_share(source, row, field, used[field], available[field], row.cells[share])
     _check_complete(source, grids[0], used)
+    check_device(source, grids[0].line, available)
     return Report(
         kind=Kind.UTILIZATION,
         **_common(source, header),
         **used,
-        **{f"available_{field}": available.get(field) for field in RESOURCES},
+        **_available(available),
     )
 
 
@@ -156,7 +158,7 @@ def _per_slr(source: Source, header: Header, grids: list[Grid]) -> Report:
     _check_complete(source, grids[0], used)
     return Report(
         kind=Kind.UTILIZATION_SLR,
-        note="sum over the SLRs",
+        note="the sum over the SLRs",
         **_common(source, header),
         **used,
     )
@@ -192,7 +194,7 @@ def _hierarchical(source: Source, header: Header, grids: list[Grid]) -> Report:
         }
         name = row.cells[instance].strip()
         if not whole:
-            if name != header.design:
+            if name != header.design and "-cells" not in header.command:
                 raise source.error(row.line, f"the first instance is {q.quote(name)}, not the design")
             whole = figures
         if name.startswith("("):
@@ -231,3 +233,7 @@ def _common(source: Source, header: Header) -> dict[str, Any]:
         "part": header.device,
         "top": header.design,
     }
+
+
+def _available(figures: dict[str, Any]) -> dict[str, Any]:
+    return {f"available_{field}": figures.get(field) for field in RESOURCES}

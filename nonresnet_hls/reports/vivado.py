@@ -16,6 +16,7 @@ from nonresnet_hls.reports.values import Stage
 
 _FIELD = re.compile(r"\|\s*([A-Z][A-Za-z ]{0,40}?)\s*:\s(.*)")
 _NUMBERED = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})*)\.?\s+(\S.*)")
+_LONGEST_FIELD = 2000
 _UNDERLINE = re.compile(r"-{3,}")
 
 
@@ -46,7 +47,7 @@ def read_header(source: Source) -> Header:
     fields: dict[str, tuple[int, str]] = {}
     number = starts[0]
     while number < len(lines) and lines[number].startswith("|"):
-        match = _FIELD.fullmatch(lines[number].strip())
+        match = _FIELD.fullmatch(lines[number][:_LONGEST_FIELD].strip())
         if match:
             fields.setdefault(match[1].lower(), (number, match[2].strip()))
         number += 1

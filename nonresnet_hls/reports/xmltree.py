@@ -37,7 +37,7 @@ _DEEPEST = 100
 _LONGEST_TEXT = 10_000
 
 
-@dataclass
+@dataclass(slots=True)
 class Element:
     """One element: tag, 0-based line of its start, text, children in order."""
 

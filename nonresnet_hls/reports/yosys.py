@@ -28,11 +28,12 @@ from nonresnet_hls.reports.source import Source
 from nonresnet_hls.reports.values import Kind, Module, Report, Stage
 
 TITLE = re.compile(rb"^(?:[0-9.]+ )?Printing statistics\.\s*$|^=== \S.* ===\s*$", re.MULTILINE)
+_LARGEST_JSON = 8 * 2**20  # as objects it takes a dozen times as much
 _VERSION = re.compile(r"Yosys ([0-9]+\.[0-9]+(?:\+[0-9]+)?)")
 _SECTION = re.compile(r"=== (\S.*\S|\S) ===")
 # "   Number of cells:    209" and "     LUT2     16" (to 0.4x); "  205 cells" and "  16   LUT2" (later). With
 # -hierarchy two columns: with and without submodules; with a liberty file an area column follows the count.
-_OLD = re.compile(r"(?:Number of )?(\S.{0,300}?):?\s{2,}([0-9]{1,15})")
+_OLD = re.compile(r"(?:Number of )?(\S.{0,300}?):?\s{2,60}([0-9]{1,15})")
 _NEW = re.compile(r"([0-9]{1,15}|-)((?:\s+(?:[0-9.e+]{1,20}|-))*)\s+(\S+(?: \S+){0,3})")
 
 _LUT = {
@@ -299,6 +300,8 @@ def load_json(source: Source) -> object:
     Raises:
         ReportError: it is none, or it is nested too deep.
     """
+    if len(source.data) > _LARGEST_JSON:
+        raise source.error(0, f"{len(source.data)} bytes; JSON reports above {_LARGEST_JSON} bytes are not read")
     try:
         return json.loads("\n".join(source.lines))
     except json.JSONDecodeError as error:

@@ -43,7 +43,9 @@ class Graph:
         names = {layer["name"] for layer in config["layers"]}
         reads: dict[Call, tuple[Tensor, ...]] = {}
         for layer in config["layers"]:
-            for number, arguments in enumerate(layer["inbound_nodes"] or [[]]):
+            # A model that is used as a layer has been called once before, when it was built.
+            first = 1 if nested(model.get_layer(layer["name"])) else 0
+            for number, arguments in enumerate(layer["inbound_nodes"] or [[]], start=first):
                 reads[layer["name"], number] = tuple(_references(arguments, names))
         outputs = tuple(_references(config["output_layers"], names))
         ordered = _ordered(reads)
@@ -59,8 +61,11 @@ class Graph:
 
     def shape(self, tensor: Tensor) -> tuple[int | None, ...]:
         """Shape of a tensor, the batch first."""
-        layer, call, output = tensor
-        shape = self.model.get_layer(layer).get_output_shape_at(call)
+        name, call, output = tensor
+        layer = self.model.get_layer(name)
+        # The layer may also have been called by other models.
+        own = [i for i in range(len(layer.inbound_nodes)) if f"{name}_ib-{i}" in self.model._network_nodes]
+        shape = layer.get_output_shape_at(own[call - (1 if nested(layer) else 0)])
         return tuple(shape[output] if isinstance(shape, list) else shape)
 
     def readers(self, tensor: Tensor) -> list[Call]:
@@ -77,6 +82,11 @@ class Graph:
     def before(self, call: Call, stop: Call) -> set[Call]:
         """`call` and all calls that it needs and that `stop` does not."""
         return _needed(self.inputs, [call]) - _needed(self.inputs, [stop])
+
+
+def nested(layer: Any) -> bool:
+    """Whether a layer is a functional model itself."""
+    return bool(getattr(layer, "_is_graph_network", False))
 
 
 def functional_config(model: Any) -> dict[str, Any]:

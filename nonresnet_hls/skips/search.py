@@ -77,9 +77,10 @@ def find_in(graph: Graph) -> tuple[Skip, ...]:
         join = _join(graph.layer(call))
         if join is None or len(tensors) < 2:
             continue
-        main = max(tensors, key=lambda tensor: _work(graph, tensor, tensors))
-        for source in dict.fromkeys(tensors):
-            if source == main:
+        work = {tensor: _work(graph, tensor, tensors) for tensor in tensors}
+        main = max(work, key=lambda tensor: work[tensor])
+        for source in work:
+            if work[source] == work[main]:
                 continue
             start = _start(graph, source, main)
             branch = _branch(graph, source[:2], start)

@@ -39,7 +39,8 @@ class Graph:
         Raises:
             ModelError: the model is of another kind.
         """
-        config = functional_config(model)
+        model = _functional(model)
+        config = copy.deepcopy(model.get_config())
         names = {layer["name"] for layer in config["layers"]}
         reads: dict[Call, tuple[Tensor, ...]] = {}
         for layer in config["layers"]:
@@ -89,25 +90,16 @@ def nested(layer: Any) -> bool:
     return bool(getattr(layer, "_is_graph_network", False))
 
 
-def functional_config(model: Any) -> dict[str, Any]:
-    """A copy of the configuration of a functional model.
-
-    Raises:
-        ModelError: the model is of another kind.
-    """
+def _functional(model: Any) -> Any:
+    """The model, if it has a graph; a built `Sequential` as the functional model that it is."""
     from tensorflow import keras
 
-    # A subclass of Model has no graph; Sequential has no skips, and its graph is the functional one.
-    config = None
     if isinstance(model, keras.Sequential) and model.built:
-        config = keras.Model(model.inputs, model.outputs, name=model.name).get_config()
-    elif isinstance(model, keras.Model) and getattr(model, "_is_graph_network", False):
-        config = model.get_config()
-    if config is None:
-        raise ModelError(
-            f"model {getattr(model, 'name', model)!r}: a functional model wanted, not {type(model).__name__}"
-        )
-    return copy.deepcopy(config)
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    if isinstance(model, keras.Model) and nested(model):
+        return model
+    name = getattr(model, "name", repr(model))
+    raise ModelError(f"model {name}: a functional Keras model wanted, not {type(model).__name__}")
 
 
 def redirect(value: Any, names: set[str], change: Callable[[Tensor], Tensor]) -> Any:

@@ -10,7 +10,6 @@ from nonresnet_hls.networks import saved
 from nonresnet_hls.skips.graph import Call, Graph, Tensor, redirect
 from nonresnet_hls.skips.search import Join, Skip, find_in, is_convolution
 
-
 Change = Callable[[Tensor], Tensor]
 
 

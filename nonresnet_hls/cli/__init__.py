@@ -18,8 +18,10 @@ from nonresnet_hls.errors import NonResNetError
 # In the order in which the data flows.
 COMMANDS: tuple[str, ...] = (
     "models",
+    "skips",
     "train",
     "distill",
+    "eval",
     "quantize",
     "convert",
     "csim",

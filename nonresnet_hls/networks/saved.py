@@ -31,19 +31,25 @@ def load(path: Path, allow: Collection[str] = ()) -> Any:
     """
     from tensorflow import keras
 
-    config = _config(path)
     known = quantizers()
-    for kind, name in _classes(config):
-        if kind == "Lambda" and kind not in allow and name not in allow:
-            raise ModelError(f"{path}: layer {name!r} is a Lambda: it holds code; allow it by name to have it run")
-        if not (kind in known or kind in allow or _is_keras(kind)):
-            raise ModelError(f"{path}: {name!r} is of the unknown class {kind!r}; allow it by name if you register it")
-    lambdas = any(kind == "Lambda" for kind, _ in _classes(config))
+    lambdas = False
+    for kind, name, module in _classes(_config(path)):
+        allowed = kind in allow or name in allow
+        if kind in ("Lambda", "__lambda__"):
+            lambdas = True
+            if not allowed:
+                raise ModelError(f"{path}: layer {name!r} is a Lambda: it holds code; allow it by name to have it run")
+        elif not allowed and (module.partition(".")[0] not in _PACKAGES or not (kind in known or _is_keras(kind))):
+            raise ModelError(f"{path}: {name!r} is of the unknown class {kind!r}; register it and allow it by name")
     try:
         with keras.utils.custom_object_scope(known):
             return keras.models.load_model(path, compile=False, safe_mode=not lambdas)
     except Exception as error:  # Keras raises whatever the file makes it stumble over
         raise ModelError(f"{path}: cannot be read as a Keras model: {type(error).__name__}: {_line(error)}") from None
+
+
+# What a configuration may have imported; nothing named ("") and "builtins" come from Keras' own registry.
+_PACKAGES = frozenset({"", "builtins", "keras", "tf_keras", "qkeras", "numpy"})
 
 
 def quantizers() -> dict[str, Any]:
@@ -76,14 +82,14 @@ def _config(path: Path) -> Any:
         raise ModelError(f"{path}: cannot be read as .keras or .h5: {_line(error)}") from None
 
 
-def _classes(value: Any) -> Iterator[tuple[str, str]]:
-    """Every class that a configuration names, with the name of what it is used for."""
+def _classes(value: Any) -> Iterator[tuple[str, str, str]]:
+    """Every class that a configuration names, with the name of what it is used for and the module it is from."""
     if isinstance(value, dict):
         kind = value.get("class_name")
         if isinstance(kind, str):
             config = value.get("config")
             named = value.get("name") or (config.get("name") if isinstance(config, dict) else None)
-            yield kind.rpartition(">")[2], str(named or kind)
+            yield kind.rpartition(">")[2], str(named or kind), str(value.get("module") or "")
         value = list(value.values())
     if isinstance(value, list):
         for item in value:

@@ -39,11 +39,14 @@ class Graph:
         Raises:
             ModelError: the model is of another kind.
         """
-        config = functional_config(model)
+        model = _functional(model)
+        config = copy.deepcopy(model.get_config())
         names = {layer["name"] for layer in config["layers"]}
         reads: dict[Call, tuple[Tensor, ...]] = {}
         for layer in config["layers"]:
-            for number, arguments in enumerate(layer["inbound_nodes"] or [[]]):
+            # A model that is used as a layer has been called once before, when it was built.
+            first = 1 if nested(model.get_layer(layer["name"])) else 0
+            for number, arguments in enumerate(layer["inbound_nodes"] or [[]], start=first):
                 reads[layer["name"], number] = tuple(_references(arguments, names))
         outputs = tuple(_references(config["output_layers"], names))
         ordered = _ordered(reads)
@@ -59,8 +62,11 @@ class Graph:
 
     def shape(self, tensor: Tensor) -> tuple[int | None, ...]:
         """Shape of a tensor, the batch first."""
-        layer, call, output = tensor
-        shape = self.model.get_layer(layer).get_output_shape_at(call)
+        name, call, output = tensor
+        layer = self.model.get_layer(name)
+        # The layer may also have been called by other models.
+        own = [i for i in range(len(layer.inbound_nodes)) if f"{name}_ib-{i}" in self.model._network_nodes]
+        shape = layer.get_output_shape_at(own[call - (1 if nested(layer) else 0)])
         return tuple(shape[output] if isinstance(shape, list) else shape)
 
     def readers(self, tensor: Tensor) -> list[Call]:
@@ -79,25 +85,21 @@ class Graph:
         return _needed(self.inputs, [call]) - _needed(self.inputs, [stop])
 
 
-def functional_config(model: Any) -> dict[str, Any]:
-    """A copy of the configuration of a functional model.
+def nested(layer: Any) -> bool:
+    """Whether a layer is a functional model itself."""
+    return bool(getattr(layer, "_is_graph_network", False))
 
-    Raises:
-        ModelError: the model is of another kind.
-    """
+
+def _functional(model: Any) -> Any:
+    """The model, if it has a graph; a built `Sequential` as the functional model that it is."""
     from tensorflow import keras
 
-    # A subclass of Model has no graph; Sequential has no skips, and its graph is the functional one.
-    config = None
     if isinstance(model, keras.Sequential) and model.built:
-        config = keras.Model(model.inputs, model.outputs, name=model.name).get_config()
-    elif isinstance(model, keras.Model) and getattr(model, "_is_graph_network", False):
-        config = model.get_config()
-    if config is None:
-        raise ModelError(
-            f"model {getattr(model, 'name', model)!r}: a functional model wanted, not {type(model).__name__}"
-        )
-    return copy.deepcopy(config)
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    if isinstance(model, keras.Model) and nested(model):
+        return model
+    name = getattr(model, "name", repr(model))
+    raise ModelError(f"model {name}: a functional Keras model wanted, not {type(model).__name__}")
 
 
 def redirect(value: Any, names: set[str], change: Callable[[Tensor], Tensor]) -> Any:

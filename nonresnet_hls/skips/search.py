@@ -77,9 +77,10 @@ def find_in(graph: Graph) -> tuple[Skip, ...]:
         join = _join(graph.layer(call))
         if join is None or len(tensors) < 2:
             continue
-        main = max(tensors, key=lambda tensor: _work(graph, tensor, tensors))
-        for source in dict.fromkeys(tensors):
-            if source == main:
+        work = {tensor: _work(graph, tensor, tensors) for tensor in tensors}
+        main = max(work, key=lambda tensor: work[tensor])
+        for source in work:
+            if work[source] == work[main]:
                 continue
             start = _start(graph, source, main)
             branch = _branch(graph, source[:2], start)
@@ -119,13 +120,18 @@ def _join(layer: Any) -> Join | None:
     return Join.CONCATENATE if kind == "Concatenate" else None
 
 
-def _work(graph: Graph, tensor: Tensor, tensors: tuple[Tensor, ...]) -> tuple[int, int]:
-    """How much a branch computes that not all branches at its join need."""
+def _work(graph: Graph, tensor: Tensor, tensors: tuple[Tensor, ...]) -> tuple[int, int, int]:
+    """How much a branch computes that not all branches at its join need: convolutions but projections, all, layers."""
     start = tensor[:2]
     for other in tensors:
         start = _start(graph, (*start, 0), other)
     branch = _branch(graph, tensor[:2], start)
-    return sum(is_convolution(graph.layer(call)) for call in branch), len(branch)
+    convolutions = [graph.layer(call) for call in branch if is_convolution(graph.layer(call))]
+    return sum(not _is_projection(layer) for layer in convolutions), len(convolutions), len(branch)
+
+
+def _is_projection(layer: Any) -> bool:
+    return all(size == 1 for size in getattr(layer, "kernel_size", (1,)))
 
 
 def _start(graph: Graph, one: Tensor, other: Tensor) -> Call:
@@ -148,8 +154,7 @@ def _is_skip(graph: Graph, branch: list[Call], join: Join) -> bool:
     for call in branch:
         layer = graph.layer(call)
         if is_convolution(layer):
-            kernel = getattr(layer, "kernel_size", (1,))
-            if join is Join.CONCATENATE or any(size != 1 for size in kernel):
+            if join is Join.CONCATENATE or not _is_projection(layer):
                 return False
         elif not any(kind in type(layer).__name__ for kind in _FITTING):
             return False

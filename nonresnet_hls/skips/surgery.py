@@ -1,5 +1,6 @@
 """Takes skips out of a model, or shortens them. The model given stays as it is; a new one is built."""
 
+import dataclasses
 import graphlib
 from collections.abc import Callable, Collection
 from typing import Any
@@ -9,6 +10,8 @@ from nonresnet_hls.networks import saved
 from nonresnet_hls.skips.graph import Call, Graph, Tensor, redirect
 from nonresnet_hls.skips.search import Join, Skip, find_in, is_convolution
 
+Change = Callable[[Tensor], Tensor]
+
 
 def remove(model: Any, which: Collection[int] | None = None) -> Any:
     """A new model without the skips numbered in `which` (None: all that can go), all other weights kept exactly.
@@ -17,10 +20,13 @@ def remove(model: Any, which: Collection[int] | None = None) -> Any:
         ModelError: the model is not functional, there is no such skip, or it cannot be removed.
     """
     graph = Graph.of(model)
-    for skip in _chosen(graph, which):
+    todo = _chosen(graph, which)
+    while todo:
+        skip = todo.pop(0)
         if skip.refusal:
             raise ModelError(f"skip {skip.number} into {skip.joins!r} cannot be removed: {skip.refusal}")
-        _take_out(graph.config, skip)
+        change = _take_out(graph.config, skip)
+        todo = [_followed(other, change) for other in todo]
     return _rebuilt(graph)
 
 
@@ -34,13 +40,17 @@ def shorten(model: Any, which: Collection[int] | None = None) -> Any:
         ModelError: the model is not functional, there is no such skip, or it cannot be shortened.
     """
     graph = Graph.of(model)
+    todo = []
     for skip in _chosen(graph, which):
         earlier, refusal = _first_convolution(graph, skip)
-        if earlier is None:
-            if which is None:
-                continue
+        if earlier is not None:
+            todo.append((skip, earlier))
+        elif which is not None:
             raise ModelError(f"skip {skip.number} into {skip.joins!r} cannot be shortened: {refusal}")
-        _move(graph.config, skip, earlier)
+    while todo:
+        skip, earlier = todo.pop(0)
+        change = _move(graph.config, skip, earlier)
+        todo = [(_followed(other, change), change(tensor)) for other, tensor in todo]
     return _rebuilt(graph)
 
 
@@ -54,39 +64,49 @@ def _chosen(graph: Graph, which: Collection[int] | None) -> list[Skip]:
     return [skip for skip in found if skip.number in which]
 
 
-def _take_out(config: dict[str, Any], skip: Skip) -> None:
-    """Let all who read the join read its main branch."""
+def _followed(skip: Skip, change: Change) -> Skip:
+    """The skip after other surgery has renamed the tensors that it brings together."""
+    return dataclasses.replace(skip, source=change(skip.source), main=change(skip.main))
+
+
+def _take_out(config: dict[str, Any], skip: Skip) -> Change:
+    """Let all who read the join read its main branch. Returns what became of each tensor."""
     join = _layer(config, skip.joins)
-    names = _names(config)
     tensors: list[Tensor] = []
 
     def collected(tensor: Tensor) -> Tensor:
         tensors.append(tensor)
         return tensor
 
-    redirect(join["inbound_nodes"], names, collected)
+    redirect(join["inbound_nodes"], _names(config), collected)
     left = [tensor for tensor in tensors if tensor != skip.source]
     if len(left) > 1:  # three or more branches: the join stays, one branch poorer
         join["inbound_nodes"] = [[[*tensor, {}] for tensor in left]]
-        return
-    _redirect_readers(config, lambda tensor: left[0] if tensor[0] == skip.joins else tensor)
+        return lambda tensor: tensor
+
+    def change(tensor: Tensor) -> Tensor:
+        return left[0] if tensor[0] == skip.joins else tensor
+
+    _redirect_readers(config, change)
+    return change
 
 
-def _move(config: dict[str, Any], skip: Skip, earlier: Tensor) -> None:
-    """Let the skip join behind `earlier` instead of behind the branch."""
+def _move(config: dict[str, Any], skip: Skip, earlier: Tensor) -> Change:
+    """Let the skip join behind `earlier` instead of behind the branch. Returns what became of each tensor."""
     join = _layer(config, skip.joins)
 
     # What `earlier` was is now what the join puts out; the join's readers get the end of the branch.
-    def moved(tensor: Tensor) -> Tensor:
+    def change(tensor: Tensor) -> Tensor:
         if tensor == earlier:
             return (skip.joins, 0, 0)
         return skip.main if tensor[0] == skip.joins else tensor
 
     arguments = join["inbound_nodes"]
-    _redirect_readers(config, moved)
+    _redirect_readers(config, change)
     join["inbound_nodes"] = redirect(
         arguments, _names(config), lambda tensor: earlier if tensor == skip.main else tensor
     )
+    return change
 
 
 def _first_convolution(graph: Graph, skip: Skip) -> tuple[Tensor | None, str]:
@@ -111,7 +131,7 @@ def _first_convolution(graph: Graph, skip: Skip) -> tuple[Tensor | None, str]:
     return tensor, ""
 
 
-def _redirect_readers(config: dict[str, Any], change: Callable[[Tensor], Tensor]) -> None:
+def _redirect_readers(config: dict[str, Any], change: Change) -> None:
     names = _names(config)
     for layer in config["layers"]:
         layer["inbound_nodes"] = redirect(layer["inbound_nodes"], names, change)

@@ -73,7 +73,8 @@ def load(path: Path) -> Checkpoint | None:
         return None
     redo = f"delete {path} to begin this training anew"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream:  # NumPy would leave a damaged file open that it opened itself
+            file = np.load(stream, allow_pickle=False)
             meta = json.loads(str(file["meta"]))
             if meta["format"] != FORMAT:
                 raise ArtefactError(f"{path}: format {FORMAT} wanted, not {meta['format']!r}; {redo}")
@@ -88,7 +89,7 @@ def load(path: Path) -> Checkpoint | None:
             curve=tuple(meta["curve"]),
             **parts,
         )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise ArtefactError(f"{path}: corrupt ({type(error).__name__}: {error}); {redo}") from None
 
 

@@ -189,7 +189,9 @@ def _npz(path: Path, input_type: FixedPointType) -> Data:
     if input_type.width > 24:
         raise DatasetError(f"{path}: input_type: at most 24 bits (those of float32) wanted, not {input_type}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # NumPy would leave a damaged file open that it opened itself.
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError("no .npz file")
             arrays = {key: file[key] for key in file.files}

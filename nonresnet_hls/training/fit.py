@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,25 +78,29 @@ def fit(
         trained.compile(optimizer, loss=loss, metrics=[accuracy])
         optimizer.build(trained.trainable_variables)
 
-    state = _State(replica, optimizer)
-    found = checkpoints.load(checkpoint)
-    if found is not None and found.digest == digest:
-        state.restore(found, checkpoint)
+    with _own_randomness(replica, config.seed) as randomness:
+        state = _State(replica, optimizer, randomness)
+        found = checkpoints.load(checkpoint)
+        if found is not None and found.digest != digest:
+            _keep(checkpoint)
+            found = None
+        if found is None:
+            found = checkpoints.Checkpoint(digest, 0, 0.0, (), (), (), ())
+        else:
+            state.restore(found, checkpoint)
+            if found.epochs_done < config.epochs:
+                progress.say(f"{label}: goes on after epoch {found.epochs_done} of {config.epochs}")
         if found.epochs_done < config.epochs:
-            progress.say(f"{label}: goes on after epoch {found.epochs_done} of {config.epochs}")
-    else:
-        found = checkpoints.Checkpoint(digest, 0, 0.0, (), (), (), ())
-    if found.epochs_done < config.epochs:
-        recorder = _recorder(replica, data, config, checkpoint, found, state, label, epochs_to_follow)
-        trained.fit(
-            pipeline.batches(data.x_train, data.y_train, config, found.epochs_done, config.epochs),
-            steps_per_epoch=per_epoch,
-            initial_epoch=found.epochs_done,
-            epochs=config.epochs,
-            callbacks=[recorder, *callbacks],
-            verbose=0,
-        )
-        found = recorder.last
+            recorder = _recorder(replica, data, config, checkpoint, found, state, label, epochs_to_follow)
+            trained.fit(
+                pipeline.batches(data.x_train, data.y_train, config, found.epochs_done, config.epochs),
+                steps_per_epoch=per_epoch,
+                initial_epoch=found.epochs_done,
+                epochs=config.epochs,
+                callbacks=[recorder, *callbacks],
+                verbose=0,
+            )
+            found = recorder.last
     if strategy:
         model.set_weights(replica.get_weights())
     return Fit(found.curve, found.seconds)
@@ -213,18 +217,43 @@ def _schedule(config: Training, steps_per_epoch: int) -> Any:
     return Tabled()
 
 
+@contextlib.contextmanager
+def _own_randomness(model: Any, seed: int) -> Iterator[list[Any]]:
+    """Give random layers (dropout, noise) generators whose states can be saved, for as long as the model trains."""
+    from keras.src.backend import RandomGenerator
+
+    layers = [layer for layer in model._flatten_layers() if getattr(layer, "_random_generator", None) is not None]
+    before = [layer._random_generator for layer in layers]
+    states = []
+    for number, layer in enumerate(layers):
+        generator = RandomGenerator(seed + number, rng_type=RandomGenerator.RNG_STATEFUL)
+        generator._maybe_init()
+        layer._random_generator = generator
+        states.append(generator._generator.state)
+    try:
+        yield states
+    finally:
+        for layer, generator in zip(layers, before, strict=True):
+            layer._random_generator = generator
+
+
+def _keep(checkpoint: Path) -> None:
+    """Put a checkpoint of another training aside: hours may be in it."""
+    number = 1
+    while (aside := checkpoint.with_name(f"{checkpoint.stem}.kept-{number}{checkpoint.suffix}")).exists():
+        number += 1
+    checkpoint.rename(aside)
+    progress.say(f"{checkpoint} is of another training (recipe, data or start weights changed): kept as {aside}")
+
+
 class _State:
     """All that changes while a model is trained."""
 
-    def __init__(self, model: Any, optimizer: Any) -> None:
+    def __init__(self, model: Any, optimizer: Any, randomness: list[Any]) -> None:
         self.parts = {
             "weights": list(model.weights),
             "optimizer": list(optimizer.variables),
-            "random": [
-                layer._random_generator._generator.state
-                for layer in model._flatten_layers()
-                if getattr(getattr(layer, "_random_generator", None), "_generator", None) is not None
-            ],
+            "random": randomness,
         }
 
     def now(self) -> dict[str, list[Any]]:

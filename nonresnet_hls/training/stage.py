@@ -6,7 +6,6 @@ The artefact `models/NAME/train` holds `model.keras` (without optimizer state), 
 
 import csv
 import dataclasses
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -128,7 +127,9 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
 
     inputs = _inputs(config, start)
     artefact = stages.run(workspace.artefact(wanted.trained_as, STAGE), STAGE, config.stated(), inputs, produce)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    for checkpoint in checkpoints.glob("phase-*.npz"):
+        if ".kept-" not in checkpoint.name:  # of other trainings
+            checkpoint.unlink()
     return artefact
 
 

@@ -1,0 +1,113 @@
+"""List the skips of any Keras functional model; with --remove or --shorten write a new model without them."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nonresnet_hls.cli import common
+from nonresnet_hls.errors import ModelError
+
+if TYPE_CHECKING:
+    from nonresnet_hls.skips import Skip
+
+NAME = "skips"
+HELP = "list, remove or shorten the skips of a .keras or .h5 model"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    which = "all (that can be), numbers as 1,3 or a resolution group as group:2"
+    parser.add_argument("model", type=Path, metavar="MODEL", help="functional Keras model, .keras or .h5")
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--remove", metavar="WHICH", help=f"take skips out: {which}")
+    change.add_argument("--shorten", metavar="WHICH", help="let skips go over their first convolution only")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help="the new model")
+    parser.add_argument("--allow", action="append", default=[], metavar="NAME", help="Lambda layer or class to accept")
+    common.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the skips, and write the changed model."""
+    from nonresnet_hls import skips
+    from nonresnet_hls.networks import saved
+
+    change = args.remove or args.shorten
+    if bool(change) != (args.output is not None):
+        raise ModelError("--remove or --shorten goes together with -o OUT.keras")
+    if args.output is not None:
+        if args.output.suffix != ".keras":
+            raise ModelError(f"{args.output}: a name ending in .keras wanted")
+        if args.output.exists():
+            raise ModelError(f"{args.output}: exists already; it is not overwritten")
+    model = saved.load(args.model, args.allow)
+    found = skips.find(model)
+    after = None
+    if change:
+        chosen = _chosen(change, found)
+        after = skips.remove(model, chosen) if args.remove else skips.shorten(model, chosen)
+        saved.save(after, args.output)
+    if args.json:
+        rows = [_row(skip) for skip in found]
+        written = {} if after is None else {"written": str(args.output), "skips_left": len(skips.find(after))}
+        common.print_json({"model": str(args.model), "skips": rows, **written})
+        return 0
+    for skip in found:
+        print(_line(skip))
+    print(f"{args.model}: {len(found)} skips, {sum(skip.removable for skip in found)} of them removable")
+    if after is not None:
+        counts = f"{after.count_params()} of {model.count_params()} parameters"
+        print(f"{args.output}: {len(skips.find(after))} skips, {counts}")
+    return 0
+
+
+def _chosen(text: str, found: "Sequence[Skip]") -> list[int] | None:
+    """The numbers that WHICH stands for; None for all that can be changed.
+
+    Raises:
+        ModelError: it is none of the forms, or stands for nothing.
+    """
+    if text == "all":
+        return None
+    kind, colon, numbers = text.rpartition(":")
+    try:
+        wanted = {int(number) for number in numbers.split(",")}
+    except ValueError:
+        wanted = set()
+    if not wanted or kind not in ("", "group") or bool(kind) != bool(colon):
+        raise ModelError(f"which skips: all, numbers as 1,3 or group:2 wanted, not {text!r}")
+    if not kind:
+        return sorted(wanted)
+    chosen = [skip.number for skip in found if skip.group in wanted]
+    if not chosen:
+        groups = ", ".join(str(group) for group in sorted({skip.group for skip in found})) or "none"
+        raise ModelError(f"which skips: resolution groups of the model ({groups}) wanted, not {text!r}")
+    return chosen
+
+
+def _row(skip: "Skip") -> dict[str, Any]:
+    return {
+        "number": skip.number,
+        "group": skip.group,
+        "join": str(skip.join),
+        "leaves": skip.leaves,
+        "joins": skip.joins,
+        "projection": list(skip.projection),
+        "bypasses": list(skip.bypasses),
+        "buffer_shape": list(skip.buffer_shape),
+        "buffer_elements": skip.buffer_elements,
+        "removable": skip.removable,
+        "refusal": skip.refusal,
+    }
+
+
+def _line(skip: "Skip") -> str:
+    buffered = "x".join("?" if size is None else str(size) for size in skip.buffer_shape)
+    if skip.buffer_elements is not None:
+        buffered += f" = {skip.buffer_elements} elements"
+    over = f", projected by {skip.projection[0]}" if skip.projection else ""
+    why = f"; stays: {skip.refusal}" if skip.refusal else ""
+    return (
+        f"{skip.number:4} group {skip.group}: {skip.leaves} -> {skip.joins}, around {len(skip.bypasses)} layers{over}, "
+        f"buffers {buffered}{why}"
+    )

@@ -1,0 +1,213 @@
+"""The loaders, on the real files where they are there, on broken ones, and on the user's own."""
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nonresnet_hls.errors import DatasetError
+from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.recipe import Dataset, DatasetName
+from nonresnet_hls.training import datasets, downloads
+
+SHARED = Path(__file__).parents[2] / ".." / "shared"
+needs_samples = pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="../shared, with real samples, is not here")
+
+
+@pytest.fixture(autouse=True)
+def no_cache(monkeypatch, tmp_path):
+    """Nothing of this machine is found by accident, and nothing is remembered."""
+    datasets._own.cache_clear()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(downloads.VARIABLE, str(tmp_path / "data"))
+    yield
+    datasets._own.cache_clear()
+
+
+def place(tmp_path, source, folder):
+    (tmp_path / "data").mkdir(exist_ok=True)
+    (tmp_path / "data" / folder).symlink_to(source.resolve(), target_is_directory=True)
+
+
+def check(data, name):
+    spec = datasets.spec(Dataset(name))
+    assert (data.input_type, data.classes) == (spec.input_type, spec.classes)
+    for x, y in ((data.x_train, data.y_train), (data.x_test, data.y_test)):
+        assert x.dtype == np.float32
+        assert x.shape == (len(y), *spec.shape)
+        spec.input_type.mantissas(x[:500])  # refuses a value off the grid
+        assert y.min() >= 0
+        assert y.max() < spec.classes
+
+
+def test_digits_are_pixels_by_sixteen_and_split_evenly():
+    import sklearn.datasets
+
+    data = datasets.load(Dataset(DatasetName.DIGITS))
+    check(data, DatasetName.DIGITS)
+    assert (len(data.x_train), len(data.x_test)) == (1437, 360)
+    assert np.bincount(data.y_test).min() >= 34
+    raw = {tuple(image.ravel()) for image in sklearn.datasets.load_digits().images}
+    assert all(tuple(image.ravel() * 16.0) in raw for image in data.x_test)
+    assert data.x_train.max() == 1.0
+
+
+@needs_samples
+def test_cifar100_from_the_official_pickles(tmp_path):
+    sample = SHARED / "data" / "cifar-100-python-sample"
+    place(tmp_path, sample, "cifar-100-python")
+    data = datasets.load(Dataset(DatasetName.CIFAR100))
+    check(data, DatasetName.CIFAR100)
+    assert (len(data.x_train), len(data.x_test)) == (2000, 500)
+    with (sample / "test").open("rb") as stream:
+        official = pickle.load(stream, encoding="latin1")
+    keys = {key if isinstance(key, str) else key.decode(): value for key, value in official.items()}
+    for i in (0, 250, 499):
+        red, green, blue = np.asarray(keys["data"][i]).reshape(3, 32, 32)
+        assert (data.x_test[i] * 256 == np.stack([red, green, blue], axis=-1)).all()
+    assert data.y_test.tolist() == list(keys["fine_labels"])
+
+
+@needs_samples
+def test_svhn_from_the_official_mat_files(tmp_path):
+    import scipy.io
+
+    sample = SHARED / "data" / "svhn-sample"
+    place(tmp_path, sample, "svhn")
+    data = datasets.load(Dataset(DatasetName.SVHN))
+    check(data, DatasetName.SVHN)
+    assert (len(data.x_train), len(data.x_test)) == (883, 200)
+    official = scipy.io.loadmat(sample / "test_32x32.mat")
+    assert (data.x_test[7] * 256 == official["X"][:, :, :, 7]).all()
+    labels = official["y"].ravel()
+    assert (data.y_test[labels == 10] == 0).all()
+    assert (data.y_test[labels != 10] == labels[labels != 10]).all()
+
+
+@pytest.mark.nightly
+@needs_samples
+def test_the_whole_of_cifar10(tmp_path):
+    tool = SHARED / "tools" / "unpack_datasets.py"
+    subprocess.run([sys.executable, str(tool.resolve()), str(tmp_path / "data")], check=True)
+    data = datasets.load(Dataset(DatasetName.CIFAR10))
+    check(data, DatasetName.CIFAR10)
+    assert (len(data.x_train), len(data.x_test)) == (50000, 10000)
+    assert np.bincount(data.y_train).tolist() == [5000] * 10
+    assert np.bincount(data.y_test).tolist() == [1000] * 10
+
+
+def write_cifar10(folder, labels=(3, 1), data=None):
+    folder.mkdir(parents=True)
+    pixels = np.arange(2 * 3072, dtype=np.uint64).astype(np.uint8).reshape(2, 3072) if data is None else data
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
+        with (folder / name).open("wb") as stream:
+            pickle.dump({b"data": pixels, b"labels": list(labels)}, stream, protocol=2)
+    return pixels
+
+
+def test_cifar10_images_are_rows_of_three_planes(tmp_path):
+    pixels = write_cifar10(tmp_path / "data" / "cifar-10-batches-py")
+    data = datasets.load(Dataset(DatasetName.CIFAR10))
+    check(data, DatasetName.CIFAR10)
+    assert len(data.x_train) == 10
+    assert data.x_test[1, 2, 5, 1] * 256 == pixels[1, 1024 + 2 * 32 + 5]
+
+
+def test_keras_cache_is_searched(tmp_path):
+    write_cifar10(tmp_path / "home" / ".keras" / "datasets" / "cifar-10-batches-py")
+    assert "home" in datasets.load(Dataset(DatasetName.CIFAR10)).source
+
+
+@pytest.mark.parametrize(
+    ("labels", "data", "message"),
+    [
+        ((3, 10), None, r"data_batch_1: labels 0\.\.9 wanted, not 10"),
+        ((3,), None, "one row of 3072 bytes for each of 1 labels"),
+        ((3, 1), np.zeros((2, 3072), np.float32), "an array of bytes wanted"),
+    ],
+)
+def test_a_wrong_cifar_file_is_refused(tmp_path, labels, data, message):
+    write_cifar10(tmp_path / "data" / "cifar-10-batches-py", labels, data)
+    with pytest.raises(DatasetError, match=message):
+        datasets.load(Dataset(DatasetName.CIFAR10))
+
+
+class Evil:
+    def __reduce__(self):
+        return (exec, ("open('broken-in', 'w')",))
+
+
+@pytest.mark.parametrize("content", [pickle.dumps({b"data": Evil()}), b"", b"\x80\x02}q\x00(", pickle.dumps([1])])
+def test_a_pickle_runs_nothing_and_a_damaged_one_is_named(tmp_path, content, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "data" / "cifar-10-batches-py"
+    write_cifar10(folder)
+    (folder / "data_batch_2").write_bytes(content)
+    with pytest.raises(DatasetError, match="data_batch_2: cannot be read"):
+        datasets.load(Dataset(DatasetName.CIFAR10))
+    assert not (tmp_path / "broken-in").exists()
+
+
+def test_a_damaged_mat_file_is_named(tmp_path):
+    folder = tmp_path / "data" / "svhn"
+    folder.mkdir(parents=True)
+    for name in ("train_32x32.mat", "test_32x32.mat"):
+        (folder / name).write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
+    with pytest.raises(DatasetError, match=r"train_32x32\.mat: cannot be read as SVHN"):
+        datasets.load(Dataset(DatasetName.SVHN))
+
+
+GRID = FixedPointType.parse("ufixed<8,0>")
+
+
+def npz(tmp_path, **arrays):
+    path = tmp_path / "own.npz"
+    np.savez(path, **arrays)
+    return Dataset(DatasetName.NPZ, path, GRID)
+
+
+def test_own_arrays_every_fifth_is_a_test_sample(tmp_path):
+    x = np.arange(10, dtype=np.float64).reshape(10, 1) / 256
+    dataset = npz(tmp_path, x=x, y=np.arange(10) % 3)
+    data = datasets.load(dataset)
+    assert (data.x_test.ravel() * 256).tolist() == [4, 9]
+    assert (data.x_train.ravel() * 256).tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert data.y_test.tolist() == [1, 0]
+    assert (data.classes, datasets.spec(dataset).shape) == (3, (1,))
+
+
+def test_own_arrays_with_their_own_split(tmp_path):
+    x, y = np.full((4, 2, 2, 1), 0.5), np.array([[0], [1], [0], [1]])
+    data = datasets.load(npz(tmp_path, x_train=x, y_train=y, x_test=x[:1], y_test=y[:1]))
+    assert (data.x_train.shape, data.x_test.shape, data.y_train.tolist()) == ((4, 2, 2, 1), (1, 2, 2, 1), [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": np.full((5, 1), 0.3), "y": np.zeros(5, int)}, r"x\[0, 0\]: multiples of 1/256 .* not 0\.3"),
+        ({"x": np.full((5, 1), np.nan), "y": np.zeros(5, int)}, "not nan"),
+        ({"x": np.array([[0.0], [1.0]] * 3), "y": np.zeros(6, int)}, r"x\[1, 0\]: .* not 1\.0"),
+        ({"x": np.zeros((5, 1)), "y": np.zeros(4, int)}, "y: 5 integer labels wanted"),
+        ({"x": np.zeros((5, 1)), "y": np.zeros(5)}, "y: 5 integer labels wanted, not float64"),
+        ({"x": np.zeros((5, 1)), "y": np.full(5, -1)}, "labels from 0 on wanted, not -1"),
+        ({"x": np.zeros(5), "y": np.zeros(5, int)}, "x: .* numbers wanted"),
+        ({"x": np.array([["a"]] * 5), "y": np.zeros(5, int)}, "x: .* numbers wanted"),
+        ({"x": np.array([[None]] * 5, dtype=object), "y": np.zeros(5, int)}, "cannot be read as .npz of plain arrays"),
+        ({"images": np.zeros((5, 1))}, "wanted, not images"),
+    ],
+)
+def test_own_arrays_that_do_not_fit_are_refused(tmp_path, arrays, message):
+    with pytest.raises(DatasetError, match=message):
+        datasets.load(npz(tmp_path, **arrays))
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04" + bytes(50)])
+def test_a_damaged_npz_is_refused(tmp_path, content):
+    path = tmp_path / "own.npz"
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"own\.npz"):
+        datasets.load(Dataset(DatasetName.NPZ, path, GRID))

@@ -26,8 +26,8 @@ def mlperf_resnet8(project: Path) -> None:
     """
     with quiet():
         import hls4ml
-
-        from nonresnet_hls.frameworks import keras, qkeras
+        import qkeras
+        from tensorflow import keras
 
         layers = keras.layers
 
@@ -79,7 +79,8 @@ def mlperf_resnet8(project: Path) -> None:
 def mobilenet(size: int = 32) -> Any:
     """A MobileNetV2-style QKeras network: inverted residuals with depthwise convolutions, 8 bits."""
     with quiet():
-        from nonresnet_hls.frameworks import keras, qkeras
+        import qkeras
+        from tensorflow import keras
 
         def kind() -> Any:
             return qkeras.quantized_bits(8, 0, alpha=1)
@@ -111,7 +112,8 @@ def mobilenet(size: int = 32) -> Any:
 def unet(size: int = 32, depth: int = 3) -> Any:
     """A U-Net-style QKeras network: long skips that end in a concatenation, nested in each other, 8 bits."""
     with quiet():
-        from nonresnet_hls.frameworks import keras, qkeras
+        import qkeras
+        from tensorflow import keras
 
         def conv(x: Any, filters: int, kernel: int = 3) -> Any:
             kind = qkeras.quantized_bits(8, 0, alpha=1)

@@ -1,0 +1,1 @@
+"""Measurements and tables that `make bench-*` prints; none is a test."""

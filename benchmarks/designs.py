@@ -184,9 +184,7 @@ _DEEP_MULTIPLY = "products wider than a DSP take two cycles of the loop"
 
 def _resnet8() -> Design:
     """MLPerf Tiny ResNet-8 with its skips, hls4ml 1.3.0, Vitis HLS 2024.2, 10 ns, Resource, reuse factor 72."""
-    d = Design(
-        "bote05+RTL_LLM_CLAUDE/rq2_resnet8/hls4ml/myproject_csynth.rpt", Toolchain.VITIS_HLS, 32, 32, 3
-    )
+    d = Design("bote05+RTL_LLM_CLAUDE/rq2_resnet8/hls4ml/myproject_csynth.rpt", Toolchain.VITIS_HLS, 32, 32, 3)
 
     def conv(pad: int, number: int, filters: int, reuse: int = 72, stride: int = 1) -> None:
         first = 0 if stride == 2 else 1
@@ -223,13 +221,17 @@ def _autoencoder() -> Design:
     )
     slow = "32-bit comparison takes two cycles a pixel"
     wide = "one cycle more for 32-bit values, in few tokens"
-    d.pad(22, 1, 1, 1, 1).conv(2, 8, reuse=9, strategy="resource", why=why).each("relu", "config3").pool(4, 2, why=slow)
-    d.pad(23, 1, 1, 1, 1).conv(5, 4, reuse=72, strategy="resource", why=why).each("relu", "config6").pool(7, 2, why=slow)
-    d.pad(24, 1, 1, 1, 1).conv(8, 4, reuse=36, strategy="resource", why=why).each("relu", "config9").pool(10, 2, why=slow)
-    d.pad(25, 1, 1, 1, 1).conv(11, 4, reuse=36, strategy="resource", why=why).each("relu", "config12", wide)
-    d.resize(13, 2).pad(26, 1, 1, 1, 1).conv(14, 4, reuse=36, strategy="resource", why=why).each("relu", "config15")
-    d.resize(16, 2).pad(27, 1, 1, 1, 1).conv(17, 8, reuse=36, strategy="resource", why=why).each("relu", "config18")
-    d.resize(19, 2).pad(28, 1, 1, 1, 1).conv(20, 1, reuse=72, strategy="resource", why=why)
+
+    def conv(pad: int, number: int, filters: int, reuse: int) -> Design:
+        return d.pad(pad, 1, 1, 1, 1).conv(number, filters, reuse=reuse, strategy="resource", why=why)
+
+    conv(22, 2, 8, 9).each("relu", "config3").pool(4, 2, why=slow)
+    conv(23, 5, 4, 72).each("relu", "config6").pool(7, 2, why=slow)
+    conv(24, 8, 4, 36).each("relu", "config9").pool(10, 2, why=slow)
+    conv(25, 11, 4, 36).each("relu", "config12", wide).resize(13, 2)
+    conv(26, 14, 4, 36).each("relu", "config15").resize(16, 2)
+    conv(27, 17, 8, 36).each("relu", "config18").resize(19, 2)
+    conv(28, 20, 1, 72)
     return d.each("relu", "config21")
 
 

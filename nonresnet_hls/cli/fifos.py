@@ -135,6 +135,11 @@ def _print(report: "FifoReport") -> None:
             f"{total.vitis_bound_bram_18k:>14,}{total.vitis_bound_lut:>9,}"
         )
     print()
+    has = f"; {report.part} has {report.part_bram_18k:,} and {report.part_lut:,} LUT" if report.part_bram_18k else ""
+    print(
+        f"weights and line buffers: {report.layers_vivado_bram_18k:,} BRAM18 by Vivado HLS,"
+        f" {report.layers_vitis_bram_18k:,} by Vitis HLS, {report.layers_lut:,} LUT (modelled){has}"
+    )
     print(f"{report.interval_cycles:,} cycles per image (modelled), set by {report.bottleneck}")
     for layer in report.unknown_layers:
         print(f"no model of {layer}: its streams keep their depth")

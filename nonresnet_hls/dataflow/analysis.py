@@ -251,13 +251,14 @@ def _process(
         tuple(source.token_types[types[stream]] for stream in reads),
         tuple(source.token_types[types[stream]] for stream in writes),
     )
-    config = resolve(call.types[-1], dict(source.configs)) if call.types else None
+    config = resolve(call.types[-1] if call.types else "", dict(source.configs))
+    weight_bits = source.bits_of(config.types["weight_t"]) if "weight_t" in config.types else 0
     if program is not None and int(program.ports.max(initial=-1)) + 1 != len(reads) + len(writes):
         program = None
     if program is None:
         empty = np.zeros(0, dtype=np.int64)
         return Process(name, call.function, reads, writes, Program(empty, empty, 1, (0, 0)), False, config)
-    return Process(name, call.function, reads, writes, program, True, config)
+    return Process(name, call.function, reads, writes, program, True, config, weight_bits)
 
 
 def _fill_unknown(processes: list[Process], declared: Mapping[str, StreamDeclaration]) -> list[Process]:

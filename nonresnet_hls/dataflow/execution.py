@@ -64,14 +64,14 @@ class Outcome:
 class Executable:
     """The two programs built from one project: its C simulation, and the same on bounded streams."""
 
-    def __init__(self, project: Path, flow: Dataflow, work: Path, jobs: int | None = None) -> None:
+    def __init__(self, project: Path, flow: Dataflow, work: Path, simulation: bool = True) -> None:
         """Compile both programs side by side in `work`.
 
         Args:
             project: directory that hls4ml wrote, with `firmware/`.
             flow: its analysis.
             work: scratch directory, which must exist.
-            jobs: programs at a time; by default one per processor.
+            simulation: False leaves out the C simulation, and half of the time.
 
         Raises:
             ToolError: g++ is missing or refuses the C++.
@@ -79,7 +79,7 @@ class Executable:
         """
         self.flow = flow
         self.work = work.resolve()
-        self.jobs = jobs or len(os.sched_getaffinity(0))
+        self.jobs = len(os.sched_getaffinity(0))
         firmware = (project / "firmware").resolve()
         source = read_firmware(firmware, flow.name)
         compiler = tools.require("g++", "the package g++")
@@ -95,7 +95,7 @@ class Executable:
                 ("bounded", ["-DBOUNDED", "-I", str(headers), *common, str(self.work / "bounded_top.cpp")]),
             ]
             with ThreadPoolExecutor(self.jobs) as pool:
-                list(pool.map(lambda build: self._compile(compiler, *build), builds))
+                list(pool.map(lambda build: self._compile(compiler, *build), builds if simulation else builds[1:]))
 
     def _compile(self, compiler: str, name: str, arguments: Sequence[str]) -> None:
         sources = [*arguments, str(self.work / "testbench.cpp")]

@@ -72,7 +72,8 @@ class Program:
 class Process:
     """One layer function of the generated top: reads and writes its streams in the order of its `program`.
 
-    An unknown kernel (`known` False) is taken to read all of its input before it writes anything.
+    An unknown kernel (`known` False) is taken to read all of its input before it writes anything. `config` holds
+    the layer's constants, `weight_bits` the width of one of its weights (0: it has none).
     """
 
     name: str
@@ -81,7 +82,8 @@ class Process:
     writes: tuple[str, ...]
     program: Program = field(repr=False)
     known: bool = True
-    config: Config | None = field(default=None, repr=False)
+    config: Config = field(default=Config("", {}, {}), repr=False)
+    weight_bits: int = 0
 
     @cached_property
     def streams(self) -> tuple[str, ...]:

@@ -6,8 +6,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from nonresnet_hls.dataflow.cpp_source import Config
-from nonresnet_hls.dataflow.graph import Process, Stream, Toolchain
+from nonresnet_hls.dataflow.graph import Dataflow, Process, Stream, Toolchain
 
 # Widest port of one BRAM18 (18 Kbit with parity) at each depth: UG573, table "Port Aspect Ratios".
 _BRAM18_PORT_BITS = {1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
@@ -16,10 +15,12 @@ _BRAM18_DEEPEST = 16384
 _SHIFT_REGISTER_MAX_BITS = 512
 # A FIFO this deep takes one LUT per bit in shift registers.
 _SHIFT_REGISTER_MAX_WORDS = 32
-# A ROM of up to 512 words uses both ports of a BRAM18 as one of 36 bits; up to 32 words stay in LUTs.
+# A ROM of up to 512 words uses both ports of a BRAM18 as one of 36 bits; a small one stays in LUTs.
 _ROM_PORT_BITS = 36
 _ROM_PORT_WORDS = 512
 _ROM_MAX_LUT_WORDS = 32
+_ROM_MAX_LUT_BITS = 1024
+_LINE_BUFFERED = ("conv_2d_cl", "depthwise_conv_2d_cl", "pooling2d_cl")
 
 
 @dataclass(frozen=True)
@@ -156,45 +157,59 @@ def sized_memory(stream: Stream, depth: int, toolchain: Toolchain) -> Memory:
     return stream_memory(stream, depth, toolchain)
 
 
-def line_buffer_memory(process: Process, stream: Stream) -> Memory:
-    """Memory of a layer's line buffer, fed by `stream`: `ap_shift_reg` becomes shift registers."""
-    config = process.config
-    if config is None or "2d" not in process.kernel or process.kernel.startswith(("zeropad", "pointwise")):
+def line_buffer_memory(process: Process, bits: int) -> Memory:
+    """Memory of a layer's line buffer for pixels of `bits` bits: `ap_shift_reg` becomes shift registers."""
+    height = process.config.integer("filt_height", process.config.integer("pool_height", 1))
+    if process.kernel not in _LINE_BUFFERED or height < 2:
         return Memory(0, 0)
-    height = config.integer("filt_height", config.integer("pool_height", 1))
-    if height < 2 or process.kernel.startswith("global"):
-        return Memory(0, 0)
-    return Memory(0, (height - 1) * shift_register_lut(config.integer("in_width"), stream.bits))
+    return Memory(0, (height - 1) * shift_register_lut(process.config.integer("in_width"), bits))
 
 
-def weight_bram18(words: int, bits: int) -> int:
+def weight_bram18(words: int, bits: int, toolchain: Toolchain) -> int:
     """BRAM18 of a weight ROM: one word of `bits` bits for each of the `words` steps of the reuse factor.
 
-    >>> weight_bram18(72, 256), weight_bram18(32, 512)
+    Up to 512 words both ports of a block work as one. A small ROM is made of LUTs, for Vitis HLS also any of up
+    to 32 words.
+
+    >>> weight_bram18(72, 256, Toolchain.VITIS_HLS), weight_bram18(32, 512, Toolchain.VITIS_HLS)
     (8, 0)
     """
-    if words <= _ROM_MAX_LUT_WORDS:
+    if words * bits <= _ROM_MAX_LUT_BITS or (toolchain is Toolchain.VITIS_HLS and words <= _ROM_MAX_LUT_WORDS):
         return 0
     if words <= _ROM_PORT_WORDS:
         return -(-bits // _ROM_PORT_BITS)
     return fifo_bram18(words, bits)
 
 
-def weight_memory(process: Process, weight_bits: int, mult: Config) -> Memory:
+def weight_memory(process: Process, toolchain: Toolchain) -> Memory:
     """Memory of a layer's weights.
 
-    With the Latency strategy weights are constants in the logic. With Resource they lie in a ROM that gives
-    n_in * n_out / reuse_factor of them at a time; a short one is made of LUTs (64 words of one bit each).
+    With the Latency strategy they are constants in the logic. With Resource they lie in a ROM that gives
+    weights / reuse_factor of them at a time; one of LUTs takes a LUT per 64 bits.
     """
     config = process.config
-    if config is None or config.symbol("strategy", "latency") not in ("resource", "compressed"):
+    if not process.weight_bits or config.symbol("strategy", "latency") not in ("resource", "compressed"):
         return Memory(0, 0)
-    source = mult if "n_in" in mult.constants else config
-    total = source.integer("n_in", 0) * source.integer("n_out", 0)
+    if "n_filt" in config.constants:
+        outputs = 1 if process.kernel.startswith("depthwise") else config.integer("n_filt")
+        taps = config.integer("filt_height", 1) * config.integer("filt_width", 1)
+        weights = taps * config.integer("n_chan") * outputs
+    else:
+        weights = config.integer("n_in") * config.integer("n_out")
     words = max(config.integer("reuse_factor", 1), 1)
-    bits = -(-total // words) * weight_bits
-    bram = weight_bram18(words, bits)
+    bits = -(-weights // words) * process.weight_bits
+    bram = weight_bram18(words, bits, toolchain)
     return Memory(bram, 0 if bram else bits * -(-words // 64))
+
+
+def layer_memory(flow: Dataflow, toolchain: Toolchain) -> Memory:
+    """Memory of all line buffers and weights."""
+    total = Memory(0, 0)
+    for process in flow.processes:
+        if process.reads:
+            total += line_buffer_memory(process, flow.streams[process.reads[0]].bits)
+        total += weight_memory(process, toolchain)
+    return total
 
 
 def fifo_memory(

@@ -4,7 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from nonresnet_hls.dataflow.graph import Dataflow, Stream, Toolchain
-from nonresnet_hls.dataflow.memory import Memory, fifo_memory, shift_register_lut, stream_memory
+from nonresnet_hls.dataflow.memory import (
+    Memory,
+    fifo_memory,
+    layer_memory,
+    part_resources,
+    shift_register_lut,
+    stream_memory,
+)
 from nonresnet_hls.dataflow.sizing import FifoDepths
 
 
@@ -56,6 +63,8 @@ class FifoReport:
         before, least, margin, after: totals over all streams.
         skips_before, skips_after: totals over the streams that lie on skips.
         interval_cycles: per image, of the busiest layer (`bottleneck`).
+        layers_*: line buffers and weights (`lut` modelled).
+        part_*: what the device has, None where it is not one that we know.
         unknown_layers: layers without a model, whose streams keep their depth.
     """
 
@@ -70,11 +79,19 @@ class FifoReport:
     skips_after: FifoTotal
     interval_cycles: int
     bottleneck: str
+    layers_vivado_bram_18k: int
+    layers_vitis_bram_18k: int
+    layers_lut: int
+    part: str
+    part_bram_18k: int | None
+    part_lut: int | None
     unknown_layers: tuple[str, ...]
 
 
 def fifo_report(flow: Dataflow, depths: FifoDepths) -> FifoReport:
     """All figures of one sized design."""
+    layers = layer_memory(flow, flow.toolchain)
+    resources = part_resources(flow.part)
     skips = [stream for stream in flow.internal if stream.on_skip]
     return FifoReport(
         design=flow.name,
@@ -88,6 +105,12 @@ def fifo_report(flow: Dataflow, depths: FifoDepths) -> FifoReport:
         skips_after=_total(skips, depths.sized),
         interval_cycles=flow.interval_cycles,
         bottleneck=flow.bottleneck.name,
+        layers_vivado_bram_18k=layer_memory(flow, Toolchain.VIVADO_HLS).bram_18k,
+        layers_vitis_bram_18k=layer_memory(flow, Toolchain.VITIS_HLS).bram_18k,
+        layers_lut=layers.lut,
+        part=flow.part,
+        part_bram_18k=resources.bram_18k if resources else None,
+        part_lut=resources.lut if resources else None,
         unknown_layers=flow.unknown_layers,
     )
 

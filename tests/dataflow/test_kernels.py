@@ -30,13 +30,12 @@ def test_every_read_and_write_of_the_cpp_is_in_the_model(
     convert(build(), tmp_path / "project", backend, strategy)
     flow = analyse_project(tmp_path / "project")
     assert flow.unknown_layers == ()
-    program = Executable(tmp_path / "project", flow, tmp_path)
+    program = Executable(tmp_path / "project", flow, tmp_path, simulation=False)
     inputs = program.random_inputs(1)
     depths = size_fifos(flow)
     traced, least = program.run([Trial({}, traced=True), Trial(depths.least)], inputs)
-    expected = program.simulate(inputs)
-    assert np.array_equal(traced.outputs, expected)
-    assert np.array_equal(least.outputs, expected)
+    assert least.finished
+    assert np.array_equal(least.outputs, traced.outputs)
     for process in flow.processes:
         kinds = ["r"] * len(process.reads) + ["w"] * len(process.writes)
         modelled = [(process.streams[port], kinds[port]) for port in process.program.ports.tolist()]

@@ -1,0 +1,131 @@
+"""Whole designs: analysis of models and projects, depths written into them, proofs, the command line."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nonresnet_hls import dataflow
+from nonresnet_hls.cli import main
+from nonresnet_hls.errors import ConversionError
+from tests.dataflow.nets import convert, resnet
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A hls4ml model with two skips, one behind a projection, and its project."""
+    return convert(resnet(), tmp_path_factory.mktemp("resnet") / "project", "Vitis", "Resource")
+
+
+@pytest.fixture
+def project(model: Any, tmp_path: Path) -> Path:
+    """A copy of the project that a test may change."""
+    return Path(shutil.copytree(model.config.get_output_dir(), tmp_path / "project"))
+
+
+def test_a_model_and_its_project_are_the_same_design(model: Any, project: Path) -> None:
+    before = sorted(Path(model.config.get_output_dir()).rglob("*"))
+    from_model, from_project = dataflow.analyse(model), dataflow.analyse_project(project)
+    assert from_model.streams == from_project.streams
+    assert [p.name for p in from_model.processes] == [p.name for p in from_project.processes]
+    assert (from_model.part, from_model.clock_ns) == (from_project.part, from_project.clock_ns)
+    assert sorted(Path(model.config.get_output_dir()).rglob("*")) == before
+
+
+def test_skips_are_the_shorter_branches(project: Path) -> None:
+    flow = dataflow.analyse_project(project)
+    skips = [stream for stream in flow.internal if stream.on_skip]
+    assert [(s.source, s.sink) for s in skips] == [
+        ("clone_q_activation", "add"),
+        ("clone_q_activation_2", "q_conv2d_3"),
+        ("q_conv2d_3", "add_1"),
+    ]
+
+
+def test_streams_beside_an_unknown_layer_keep_their_depth(project: Path) -> None:
+    path = project / "firmware" / "myproject.cpp"
+    text = path.read_text()
+    assert text.count("nnet::relu<") == 5
+    path.write_text(text.replace("nnet::relu<", "nnet::swish<", 1))
+    flow = dataflow.analyse_project(project)
+    assert flow.unknown_layers == ("q_activation (swish)",)
+    depths = dataflow.size_fifos(flow)
+    (process,) = [p for p in flow.processes if not p.known]
+    for name in process.streams:
+        assert depths.sized[name] == depths.least[name] == flow.streams[name].depth
+    assert dataflow.fifo_report(flow, depths).after.bits < dataflow.fifo_report(flow, depths).before.bits
+
+
+def test_depths_written_into_a_project_are_read_back_and_stay(project: Path) -> None:
+    flow = dataflow.analyse_project(project)
+    depths = dataflow.size_fifos(flow)
+    path = dataflow.write_depths(project, flow, depths.sized)
+    text = path.read_text()
+    assert dataflow.analyse_project(project).depths() == depths.sized
+    # One of the skips' FIFOs is too deep for shift registers, wide shallow ones are bound to them.
+    assert text.count("BIND_STORAGE") > 0
+    dataflow.write_depths(project, flow, depths.sized)
+    assert path.read_text() == text
+    assert dataflow.whole_tensors(dataflow.analyse_project(project)).depths() == depths.tensor
+    assert not list(path.parent.glob("*.partial"))
+
+
+def test_depths_set_in_a_model_are_written_by_hls4ml(tmp_path: Path) -> None:
+    model = convert(resnet(blocks=1), tmp_path / "project", "Vivado")
+    flow = dataflow.analyse(model)
+    depths = dataflow.size_fifos(flow)
+    dataflow.set_depths(model, flow, depths.sized)
+    assert dataflow.analyse(model).depths() == depths.sized
+
+
+def test_a_stream_without_a_pragma_cannot_be_written(project: Path) -> None:
+    flow = dataflow.analyse_project(project)
+    path = project / "firmware" / "myproject.cpp"
+    path.write_text(path.read_text().replace("#pragma HLS STREAM variable=layer4_out", "//"))
+    with pytest.raises(ConversionError, match=r"myproject\.cpp: a STREAM pragma of layer4_out wanted"):
+        dataflow.write_depths(project, flow, {"layer4_out": 2})
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not on PATH")
+def test_the_command_proves_writes_and_prints(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fifos", str(project), "--prove", "--write", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    proof = printed["proof"]
+    assert proof["holds"] is True
+    assert proof["sized"]["equal_values"] == proof["sized"]["values"] > 0
+    assert [one["stream"] for one in proof["shorter"] if one["deadlock"] is None] == []
+    assert {row["stream"] for row in printed["rows"] if row["depth_least"] > 1} == {
+        one["stream"] for one in proof["shorter"]
+    }
+    sized = {row["stream"]: row["depth_after"] for row in printed["rows"]}
+    assert dataflow.analyse_project(project).depths() == sized
+    assert main(["fifos", str(project)]) == 0
+    assert "cycles per image (modelled)" in capsys.readouterr().out
+
+
+def test_what_cannot_be_read_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fifos", str(tmp_path)]) == 2
+    assert "hls4ml_config.yml" in capsys.readouterr().err
+    (tmp_path / "hls4ml_config.yml").write_text("Backend: Vivado\n")
+    assert main(["fifos", str(tmp_path)]) == 2
+    assert "key 'ProjectName' wanted" in capsys.readouterr().err
+    (tmp_path / "hls4ml_config.yml").write_text("ProjectName: [\n")
+    assert main(["fifos", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "YAML wanted" in error
+    assert error.count("\n") == 1
+
+
+def test_a_project_of_another_backend_is_refused(project: Path) -> None:
+    config = project / "hls4ml_config.yml"
+    config.write_text(config.read_text().replace("Backend: Vitis", "Backend: Quartus"))
+    with pytest.raises(ConversionError, match="backend Vivado or Vitis wanted, not 'Quartus'"):
+        dataflow.analyse_project(project)
+
+
+def test_objects_in_the_yaml_are_not_built(project: Path) -> None:
+    config = project / "hls4ml_config.yml"
+    config.write_text(config.read_text() + "Extra: !!python/object/apply:os.system ['false']\n")
+    assert dataflow.analyse_project(project).name == "myproject"

@@ -8,7 +8,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from math import log2
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +67,7 @@ def solve(kernel: npt.NDArray[np.int64], wire: Wire) -> AdderGraph:
         wire: the range of every input; its fraction is of no account.
     """
     key = hashlib.sha256(
-        json.dumps([version("da4ml"), 2, wire.low, wire.high, kernel.shape, kernel.tolist()]).encode()
+        json.dumps([version("da4ml"), 1, wire.low, wire.high, kernel.shape, kernel.tolist()]).encode()
     ).hexdigest()
     text = cached_text(f"adders-{key}.json", lambda: json.dumps(asdict(_solve(kernel, wire))))
     raw = json.loads(text)
@@ -142,14 +141,9 @@ def module(name: str, graph: AdderGraph, wire: Wire, in_width: int, adders_per_s
 
     Ports: `clk`, `enable`, `x` (the inputs, `in_width` bits each), `y` (the outputs, `width` bits each).
     """
-    wires = [Wire(wire.low, wire.high, 0)] * graph.inputs
+    wires = node_ranges(graph, wire)
     levels = [0] * graph.inputs
     for adder in graph.adders:
-        left, right = wires[adder.left], wires[adder.right]
-        low, high = right.low << adder.right_shift, right.high << adder.right_shift
-        if adder.subtract:
-            low, high = -high, -low
-        wires.append(Wire((left.low << adder.left_shift) + low, (left.high << adder.left_shift) + high, 0))
         levels.append(max(levels[adder.left], levels[adder.right]) + 1)
     stages = [max(0, (level - 1) // adders_per_stage) for level in levels]
     final = max((stages[out.node] for out in graph.outputs if out.node is not None), default=0)
@@ -243,18 +237,15 @@ def _output_lines(index, out, result, wires, at, final) -> list[str]:  # type: i
     return lines
 
 
-def adder_bits(graph: AdderGraph, wire: Wire) -> int:
-    """The sum of the adders' widths, a first guess at their LUTs."""
-    wires = [wire] * graph.inputs
-    bits = 0
-    for adder in graph.adders:
-        left, right = wires[adder.left], wires[adder.right]
-        low, high = right.low << adder.right_shift, right.high << adder.right_shift
-        if adder.subtract:
-            low, high = -high, -low
-        wires.append(Wire((left.low << adder.left_shift) + low, (left.high << adder.left_shift) + high, 0))
-        bits += wires[-1].width
-    return bits
-
-
-__all__ = ["Adder", "AdderGraph", "AdderModule", "Output", "adder_bits", "log2", "module", "solve"]
+def node_ranges(graph: AdderGraph, wire: Wire) -> list[Wire]:
+    """The exact range of every node: each is a weighted sum of the inputs, whatever way it was added up."""
+    weights = np.zeros((graph.inputs + len(graph.adders), graph.inputs), dtype=np.int64)
+    weights[: graph.inputs] = np.eye(graph.inputs, dtype=np.int64)
+    for index, adder in enumerate(graph.adders, graph.inputs):
+        right = weights[adder.right] << adder.right_shift
+        weights[index] = (weights[adder.left] << adder.left_shift) + (-right if adder.subtract else right)
+    positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
+    return [
+        Wire(int(up) * wire.low + int(down) * wire.high, int(up) * wire.high + int(down) * wire.low, 0)
+        for up, down in zip(positive, negative, strict=True)
+    ]

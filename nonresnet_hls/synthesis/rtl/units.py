@@ -268,7 +268,7 @@ class _Builder:
                 results.append((f"{name}_level", result))
                 continue
             for step, operation in enumerate(chain):
-                target = f"{name}_{step}"
+                target = f"{prefix}{channel}_{step}"
                 self.lines += operation.verilog(target, name, wires[step], channel)
                 name = target
             results.append((name, wires[-1]))
@@ -339,7 +339,6 @@ class _Builder:
         sources = []
         for index, result in enumerate(module.outputs):
             sources.append((f"sums[{index * module.width}+:{result.width}]", replace(result, fraction=fraction)))
-            self.lines += unused_bits(f"sums_{index}", 0, 0)
         self.lines.append(_unused("sums"))
         return sources
 

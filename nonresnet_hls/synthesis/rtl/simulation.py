@@ -122,7 +122,7 @@ class Simulator:
             words = pack(np.asarray(inputs[name], dtype=np.float64), stream)
             (self.directory / f"in_{identifier(name)}.bin").write_bytes(words.tobytes())
         if patience_cycles is None:
-            patience_cycles = 10 * sum(unit.interval_cycles for unit in self.design.units) + 1000
+            patience_cycles = 2 * sum(unit.interval_cycles for unit in self.design.units) + 1000
         stalls = stalls or Stalls(0, 0)
         plus = [f"+{self.design_path(name)}={depth}" for name, depth in (limits or {}).items()]
         command = [str(self.directory / "harness"), str(count), str(stalls.seed), str(stalls.percent)]

@@ -35,7 +35,9 @@ module matrix_vector #(
 );
     localparam int ROW_BITS = OUTPUT_FOLDS > 1 ? $clog2(OUTPUT_FOLDS) : 1;
     localparam int COLUMN_BITS = INPUT_FOLDS > 1 ? $clog2(INPUT_FOLDS) : 1;
-    localparam int PRODUCT = BINARY ? IN_WIDTH + 2 : IN_WIDTH + WEIGHT + 1;
+    localparam int PRODUCT = BINARY ? IN_WIDTH + 1 : IN_WIDTH + WEIGHT;
+    localparam int TERM = PRODUCT - DROP > 1 ? PRODUCT - DROP : 1;
+    localparam int TOTAL = TERM + $clog2(COLUMNS);
     localparam int PADDED = INPUT_FOLDS * COLUMNS * IN_WIDTH;
 
     reg full;
@@ -88,7 +90,7 @@ module matrix_vector #(
     genvar i, j;
     generate
         for (i = 0; i < ROWS; i = i + 1) begin : lanes
-            wire [COLUMNS*SUM-1:0] terms;
+            wire [COLUMNS*TOTAL-1:0] terms;
             for (j = 0; j < COLUMNS; j = j + 1) begin : columns
                 wire [WEIGHT-1:0] weight = weights[(i*COLUMNS+j)*WEIGHT+:WEIGHT];
                 wire [IN_WIDTH-1:0] x = slice[j*IN_WIDTH+:IN_WIDTH];
@@ -96,26 +98,27 @@ module matrix_vector #(
                 reg signed [PRODUCT-1:0] product;
                 if (BINARY) begin : add_or_subtract
                     always @(posedge clk)
-                        if (enable) product <= weight[0] ? PRODUCT'(x_signed) : -PRODUCT'(x_signed);
+                        if (enable) product <= weight[0] ? x_signed : -x_signed;
                 end else begin : multiply
                     wire signed [WEIGHT-1:0] weight_signed = weight;
                     always @(posedge clk) if (enable) product <= x_signed * weight_signed;
                 end
-                assign terms[j*SUM+:SUM] = SUM'(product >>> DROP);
+                assign terms[j*TOTAL+:TOTAL] = TOTAL'(product >>> DROP);
             end
-            wire [SUM-1:0] total;
+            wire signed [TOTAL-1:0] total;
             adder_tree #(
-                .WIDTH(SUM),
+                .WIDTH(TOTAL),
                 .TERMS(COLUMNS)
             ) tree (
                 .terms(terms),
                 .total(total)
             );
+            wire unused = &{1'b0, total};
             reg [SUM-1:0] partial, accumulator;
             wire [SUM-1:0] next = (starts[2] ? '0 : accumulator) + partial;
             always @(posedge clk)
                 if (enable) begin
-                    partial <= total;
+                    partial <= SUM'(total);
                     if (valid[2]) accumulator <= next;
                 end
             genvar fold;

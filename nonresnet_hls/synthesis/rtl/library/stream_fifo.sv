@@ -23,8 +23,8 @@ module stream_fifo #(
     reg [LEVEL_BITS-1:0] level;
     wire push = in_valid & in_ready;
     wire pop = out_valid & out_ready;
-    wire has_room;
-    assign in_ready = has_room | (DEPTH == 1 & out_ready);
+    wire has_room, single;
+    assign in_ready = has_room | (single & out_ready);
 
     always @(posedge clk)
         if (rst) level <= '0;
@@ -33,9 +33,11 @@ module stream_fifo #(
 
 `ifdef SYNTHESIS
     assign has_room = level != LEVEL_BITS'(DEPTH);
+    assign single = DEPTH == 1;
 `else
     int limit, high_water;
     assign has_room = int'(level) < limit;
+    assign single = limit == 1;
     initial begin
         limit = DEPTH;
         void'($value$plusargs({$sformatf("%m"), "=%d"}, limit));

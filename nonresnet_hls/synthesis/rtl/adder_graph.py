@@ -5,7 +5,7 @@ The graph is kept as plain integers, so that it can be evaluated beside the Syst
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
@@ -51,7 +51,8 @@ class AdderGraph:
             right = nodes[adder.right] << adder.right_shift
             nodes.append((nodes[adder.left] << adder.left_shift) + (-right if adder.subtract else right))
         return [
-            0 if out.node is None else (-1 if out.negate else 1) * _shift(nodes[out.node], out.shift) for out in self.outputs
+            0 if out.node is None else (-1 if out.negate else 1) * _shift(nodes[out.node], out.shift)
+            for out in self.outputs
         ]
 
 
@@ -181,7 +182,7 @@ def module(name: str, graph: AdderGraph, wire: Wire, in_width: int, adders_per_s
             lines.append(f"    {declare(f'n{node}', node_wire)} = x[{node * in_width}+:{node_wire.width}];")
         else:
             adder = graph.adders[node - graph.inputs]
-            lines += ["    " + line for line in _adder_lines(node, adder, wires, stages, at)]
+            lines += ["    " + line for line in _adder_lines(node, adder, wires, stages[node], at)]
         for stage in range(stages[node] + 1, last_use[node] + 1):
             register = declare(f"n{node}_{stage}", node_wire).replace("wire", "reg", 1)
             lines.append(f"    {register};")
@@ -204,12 +205,14 @@ def _output_range(out: Output, wires: Sequence[Wire]) -> Wire:
     return Wire(-high, -low, 0) if out.negate else Wire(low, high, 0)
 
 
-def _adder_lines(node, adder, wires, stages, at) -> list[str]:  # type: ignore[no-untyped-def]
+def _adder_lines(
+    node: int, adder: Adder, wires: Sequence[Wire], stage: int, at: Callable[[int, int], str]
+) -> list[str]:
     """The lines of one adder: operands as wide as its result and one bit more, then the result's bits."""
     result = wires[node]
 
     def operand(source: int, shift: int, width: int) -> str:
-        text = extend(at(source, stages[node]), wires[source], width)
+        text = extend(at(source, stage), wires[source], width)
         return f"({text} <<< {shift})" if shift else text
 
     width = max(result.width, wires[adder.left].width + adder.left_shift, wires[adder.right].width + adder.right_shift)
@@ -224,7 +227,9 @@ def _adder_lines(node, adder, wires, stages, at) -> list[str]:  # type: ignore[n
     ]
 
 
-def _output_lines(index, out, result, wires, at, final) -> list[str]:  # type: ignore[no-untyped-def]
+def _output_lines(
+    index: int, out: Output, result: Wire, wires: Sequence[Wire], at: Callable[[int, int], str], final: int
+) -> list[str]:
     if out.node is None:
         return [f"always @(posedge clk) if (enable) y{index} <= '0;"]
     source = wires[out.node]

@@ -39,7 +39,9 @@ class Wire:
     @property
     def width(self) -> int:
         """Bits, the sign included; at least 1."""
-        magnitude = max(self.high.bit_length() if self.high > 0 else 0, (-self.low - 1).bit_length() if self.signed else 0)
+        magnitude = max(
+            self.high.bit_length() if self.high > 0 else 0, (-self.low - 1).bit_length() if self.signed else 0
+        )
         return max(1, magnitude + self.signed)
 
     @classmethod
@@ -91,7 +93,9 @@ class Cast:
         del channel
         kind = self.kind
         if kind.overflow is Overflow.WRAP:
-            wide = FixedPointType(kind.width + wire.width + 64, kind.integer_bits + wire.width + 64, rounding=kind.rounding)
+            wide = FixedPointType(
+                kind.width + wire.width + 64, kind.integer_bits + wire.width + 64, rounding=kind.rounding
+            )
             ends = cast(np.array([wire.low, wire.high], dtype=object), wire.fraction, wide)
             if not (kind.min_mantissa <= ends[0] and ends[1] <= kind.max_mantissa):
                 return Wire.of(kind)
@@ -141,7 +145,10 @@ class Positive:
         if not wire.signed:
             return [f"{declare(name, result)} = {source};"]
         bits = low_bits(wire.width, result.width)
-        return [f"{declare(name, result)} = {source}[{wire.width - 1}] ? '0 : {source}{bits};"]
+        return [
+            f"{declare(name, result)} = {source}[{wire.width - 1}] ? '0 : {source}{bits};",
+            *([f"wire {name}_unused = &{{1'b0, {source}}};"] if result.width < wire.width - 1 else []),
+        ]
 
 
 @dataclass(frozen=True)
@@ -180,7 +187,10 @@ class Affine:
         terms = [f"{'-' if digit < 0 else '+'} ({name}_in <<< {shift})" for shift, digit in signed_digits(scale)]
         if bias:
             terms.append(f"{'-' if bias < 0 else '+'} {width}'sd{abs(bias)}")
-        lines = [f"wire signed [{width - 1}:0] {name}_in = {extend(source, wire, width)};"] if scale else []
+        if scale:
+            lines = [f"wire signed [{width - 1}:0] {name}_in = {extend(source, wire, width)};"]
+        else:
+            lines = [f"wire {name}_unused = &{{1'b0, {source}}};"]
         expression = " ".join(terms).removeprefix("+ ") or f"{width}'sd0"
         return [
             *lines,

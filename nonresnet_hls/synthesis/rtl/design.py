@@ -10,7 +10,8 @@ from typing import Any
 
 from nonresnet_hls.synthesis.rtl import model_graph, units
 from nonresnet_hls.synthesis.rtl.layers import Network, Stream
-from nonresnet_hls.synthesis.rtl.units import Options, Unit, identifier, port_range
+from nonresnet_hls.synthesis.rtl.unit_kinds import Options, Unit
+from nonresnet_hls.synthesis.rtl.unit_text import identifier, port_range
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class RtlDesign:
 
     def files(self) -> dict[str, str]:
         """The netlist's own files by name; the library comes beside them."""
-        result = {f"{unit.name}.sv": unit.verilog for unit in self.units}
+        result = {f"{name}.sv": text for unit in self.units for name, text in unit.modules}
         result[f"{self.top}.sv"] = self.top_module()
         return result
 

@@ -16,7 +16,7 @@ from nonresnet_hls.synthesis.rtl.design import RtlDesign, generate
 from nonresnet_hls.synthesis.rtl.place_and_route import PlaceAndRoute, place_and_route
 from nonresnet_hls.synthesis.rtl.simulation import FifoUse, Simulation, Simulator, Stalls, compile_simulator
 from nonresnet_hls.synthesis.rtl.sizing import LeastDepth, least_depths, size_fifos
-from nonresnet_hls.synthesis.rtl.units import Options
+from nonresnet_hls.synthesis.rtl.unit_kinds import Options
 from nonresnet_hls.synthesis.rtl.yosys import Synthesis, Target, synthesise
 
 
@@ -143,7 +143,7 @@ def _inputs(design: RtlDesign, x: Any) -> dict[str, npt.NDArray[np.float64]]:
     streams = [network.streams[name] for name in network.inputs]
     if x is None:
         random = np.random.default_rng(0)
-        given = []
+        given: list[Any] = []
         for stream in streams:
             kind = stream.kind
             shape = (4, stream.words, stream.channels)
@@ -151,7 +151,7 @@ def _inputs(design: RtlDesign, x: Any) -> dict[str, npt.NDArray[np.float64]]:
             integers[0], integers[1] = kind.max_mantissa, kind.min_mantissa
             given.append(integers * float(kind.lsb))
     else:
-        given = x if isinstance(x, list | tuple) else [x]
+        given = list(x) if isinstance(x, list | tuple) else [x]
     return {
         stream.name: np.asarray(values, dtype=np.float64).reshape(-1, stream.words, stream.channels)
         for stream, values in zip(streams, given, strict=True)
@@ -195,7 +195,9 @@ def c_simulation(
     raw = model.predict(given if len(given) > 1 else given[0])
     raw = raw if isinstance(raw, list) else [raw]
     return {
-        name: np.asarray(array, dtype=np.float64).reshape(-1, network.streams[name].words, network.streams[name].channels)
+        name: np.asarray(array, dtype=np.float64).reshape(
+            -1, network.streams[name].words, network.streams[name].channels
+        )
         for name, array in zip(network.outputs, raw, strict=True)
     }
 

@@ -168,23 +168,20 @@ def _matrix(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], stream
     if node.get_attr("_weights_transposed", False):  # resource strategy: outputs first
         integers = np.moveaxis(integers, 0, -1)
     depthwise = node.class_name.startswith("Depthwise")
-    if depthwise:
-        kernel = _depthwise_kernel(integers, channels)
-    else:
-        kernel = integers.reshape(-1, integers.shape[-1])
+    kernel = _depthwise_kernel(integers, channels) if depthwise else integers.reshape(-1, integers.shape[-1])
     pixels = 1 if window is None else window.kernel_height * window.kernel_width
     expected = (source.words if window is None else pixels) * channels
     if kernel.shape[0] != expected:
         raise ConversionError(f"layer {node.name!r}: weights for {expected} inputs wanted, not {kernel.shape[0]}")
-    _refuse_binary_input(node, binary)
+    _refuse_binary_input(node)
     bias, bias_kind, _ = _weights(node, "bias")
     accumulator = _kind(node, node.get_attr("accum_t").precision, "accumulator")
     fraction = source.kind.fraction_bits + (0 if binary else kind.fraction_bits)
     drop = max(0, fraction - accumulator.fraction_bits)
     if drop and accumulator.rounding is not Rounding.TRN:
         raise ConversionError(
-            f"layer {node.name!r}: an accumulator with at least {fraction} fraction bits, or one that truncates, wanted, "
-            f"not {accumulator}"
+            f"layer {node.name!r}: an accumulator with at least {fraction} fraction bits, or one that truncates,"
+            f" wanted, not {accumulator}"
         )
     chain = _sum_chain(node, kernel, source.kind, drop, fraction, bias, bias_kind, accumulator)
     return Matrix(
@@ -202,12 +199,11 @@ def _matrix(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], stream
     )
 
 
-def _refuse_binary_input(node: Any, binary: bool) -> None:
+def _refuse_binary_input(node: Any) -> None:
     from hls4ml.model.types import XnorPrecisionType
 
     if isinstance(node.get_input_variable().type.precision, XnorPrecisionType):
         raise ConversionError(f"layer {node.name!r}: OpenRTL builds no products of +-1 inputs")
-    del binary
 
 
 def _sum_chain(
@@ -256,7 +252,7 @@ def _batch_normalization(
     scale, scale_kind, binary = _weights(node, "scale")
     bias, bias_kind, _ = _weights(node, "bias")
     channels = streams[inputs[0]].channels
-    _refuse_binary_input(node, binary)
+    _refuse_binary_input(node)
     if scale.size not in (1, channels):
         raise ConversionError(f"layer {node.name!r}: one scale a channel ({channels}) wanted, not {scale.size}")
     affine = Affine(

@@ -14,6 +14,7 @@ from pathlib import Path
 from nonresnet_hls.errors import ToolError
 from nonresnet_hls.synthesis.rtl.cache import cached_text
 from nonresnet_hls.synthesis.rtl.design import RtlDesign, library
+from nonresnet_hls.synthesis.rtl.unit_text import identifier, port_range
 from nonresnet_hls.synthesis.rtl.yosys import Resources, Target, run_yosys, synthesis_script
 
 
@@ -87,8 +88,6 @@ def _run(directory: Path, text: str, sources: dict[str, str], dsp: bool, seed: i
 def _registered_top(design: RtlDesign) -> str:
     """The design between registers, fed and read one bit at a time: its own paths count, not those to the pins."""
     network = design.network
-    from nonresnet_hls.synthesis.rtl.units import identifier, port_range
-
     ins = sum(network.streams[name].bits + 1 for name in network.inputs) + len(network.outputs)
     outs = sum(network.streams[name].bits + 1 for name in network.outputs) + len(network.inputs)
     connections = [".clk(clk)", ".rst(rst_q)"]

@@ -22,7 +22,7 @@ from nonresnet_hls.synthesis.rtl.arithmetic import Integers, cast
 from nonresnet_hls.synthesis.rtl.cache import cache_directory
 from nonresnet_hls.synthesis.rtl.design import RtlDesign
 from nonresnet_hls.synthesis.rtl.layers import Stream
-from nonresnet_hls.synthesis.rtl.units import identifier
+from nonresnet_hls.synthesis.rtl.unit_text import identifier
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -57,11 +57,11 @@ class FifoUse:
 class Deadlock:
     """Units that wait for each other in a circle, and the streams that they wait on."""
 
-    cycle: tuple[str, ...]
-    """Alternately a unit and `stream NAME is full` or `is empty`; the first unit follows the last stream."""
+    circle: tuple[tuple[str, str], ...]
+    """Each unit and what it waits for (`stream NAME is full` or `is empty`), up to the first again."""
 
     def __str__(self) -> str:
-        return " <- ".join(self.cycle)
+        return ", ".join(f"{unit} waits: {why}" for unit, why in self.circle)
 
 
 @dataclass(frozen=True)
@@ -130,14 +130,16 @@ class Simulator:
             [*command, str(patience_cycles), *plus], cwd=self.directory, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise ToolError(f"simulation of {network.name}: exit status {done.returncode}: {done.stderr.strip()[-200:]}")
-        return self._read(done.stdout, count)
+            raise ToolError(
+                f"simulation of {network.name}: exit status {done.returncode}: {done.stderr.strip()[-200:]}"
+            )
+        return self._read(done.stdout)
 
     def design_path(self, stream: str) -> str:
         """The instance path of a stream's FIFO."""
         return f"TOP.{self.design.top}.fifo_{identifier(stream)}"
 
-    def _read(self, text: str, count: int) -> Simulation:
+    def _read(self, text: str) -> Simulation:
         network = self.design.network
         fields: dict[str, list[str]] = {}
         marks: dict[str, list[str]] = {}
@@ -178,7 +180,7 @@ class Simulator:
                 )
             )
         return Simulation(
-            {name: array.reshape(-1, *array.shape[1:]) for name, array in outputs.items()},
+            outputs,
             finished,
             first_out - first_in + 1,
             latency,
@@ -190,7 +192,7 @@ class Simulator:
 
 
 def find_deadlock(uses: list[FifoUse]) -> Deadlock:
-    """The circle of units that wait: a writer for the reader of a full stream, a reader for the writer of an empty one."""
+    """The circle of units that wait: for the reader of a full stream, or for the writer of an empty one."""
     waits: dict[str, list[tuple[str, str]]] = {}
     for use in uses:
         if use.writer_blocked:
@@ -200,8 +202,8 @@ def find_deadlock(uses: list[FifoUse]) -> Deadlock:
     for start in waits:
         trail: list[tuple[str, str]] = []
         if _circle(start, start, waits, trail, set()):
-            return Deadlock(tuple(part for unit, why in trail for part in (unit, why)))
-    return Deadlock(tuple(why for reasons in waits.values() for why, _ in reasons))
+            return Deadlock(tuple(trail))
+    return Deadlock(tuple((unit, why) for unit, reasons in waits.items() for why, _ in reasons))
 
 
 def _circle(
@@ -242,7 +244,17 @@ def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
     command = [
         *verilator_command(),
         *("--cc", "--no-timing", "-O3", "--x-assign", "0", "--x-initial", "0", "-Wno-fatal", "-Wno-lint"),
-        *("--prefix", "Vdesign", "--top-module", design.top, "--Mdir", str(build), "--output-split", "10000", "--quiet"),
+        *(
+            "--prefix",
+            "Vdesign",
+            "--top-module",
+            design.top,
+            "--Mdir",
+            str(build),
+            "--output-split",
+            "10000",
+            "--quiet",
+        ),
         *sources,
     ]
     run_tool(command, directory, "verilator")
@@ -344,9 +356,7 @@ def run_tool(command: list[str], directory: Path, tool: str) -> str:
     """
     log = directory / f"{tool}.log"
     try:
-        done = subprocess.run(
-            command, cwd=directory, capture_output=True, text=True, check=False, errors="replace"
-        )
+        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, errors="replace")
     except OSError as error:
         raise ToolError(f"{tool}: cannot be started: {error}") from None
     log.write_text(done.stdout + done.stderr, encoding="utf-8")

@@ -57,8 +57,7 @@ def idle_run(simulator: Simulator, limits: Mapping[str, int] | None = None, imag
     """Simulate images of zeros."""
     network = simulator.design.network
     zeros = {
-        name: np.zeros((images, network.streams[name].words, network.streams[name].channels))
-        for name in network.inputs
+        name: np.zeros((images, network.streams[name].words, network.streams[name].channels)) for name in network.inputs
     }
     return simulator.run(zeros, limits=limits)
 
@@ -90,5 +89,3 @@ def least_depths(simulator: Simulator) -> tuple[LeastDepth, ...]:
                 low, deadlock = middle, run.deadlock
         result.append(LeastDepth(name, high, deadlock))
     return tuple(result)
-
-

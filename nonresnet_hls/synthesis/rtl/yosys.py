@@ -40,9 +40,7 @@ class Resources:
     dsp: int = 0
 
     def __add__(self, other: "Resources") -> "Resources":
-        return Resources(
-            self.lut + other.lut, self.ff + other.ff, self.bram_18k + other.bram_18k, self.dsp + other.dsp
-        )
+        return Resources(self.lut + other.lut, self.ff + other.ff, self.bram_18k + other.bram_18k, self.dsp + other.dsp)
 
 
 # What each cell of Yosys' output takes: LUTs, flip-flops, block RAMs of 18 kbit, DSP blocks. A distributed-RAM
@@ -143,9 +141,7 @@ def synthesise(design: RtlDesign, target: Target = Target.XC7, flat: bool = Fals
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         cells = dict(zip(order, pool.map(lambda job: _cells(job, sources), order), strict=True))
     parts = tuple(Part(name, layers, fifo, resources(cells[job]), cells[job]) for name, layers, fifo, job in jobs)
-    return Synthesis(
-        ENGINE, tool_versions(), STAGE, target, parts, None if whole is None else resources(cells[whole])
-    )
+    return Synthesis(ENGINE, tool_versions(), STAGE, target, parts, None if whole is None else resources(cells[whole]))
 
 
 def resources(cells: Mapping[str, int]) -> Resources:
@@ -234,5 +230,3 @@ def run_yosys(commands: Sequence[str], directory: Path) -> None:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         reasons = [line for line in lines if "ERROR" in line or "Error" in line] or lines[-1:] or ["no output"]
         raise ToolError(f"yosys: exit status {done.returncode}: {reasons[0].strip()[:300]}")
-
-

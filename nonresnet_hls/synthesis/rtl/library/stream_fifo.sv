@@ -57,12 +57,13 @@ module stream_fifo #(
             assign out_valid = level != '0;
         end else if (STYLE == 1) begin : shift
             // One chain a bit, read at `level - 1`: the pattern of an addressable shift register.
-            wire [LEVEL_BITS-1:0] last = level - 1'b1;
+            localparam int LAST_BITS = $clog2(DEPTH);
+            wire [LAST_BITS-1:0] last = LAST_BITS'(level - 1'b1);
             genvar bit_index;
             for (bit_index = 0; bit_index < WIDTH; bit_index = bit_index + 1) begin : chains
                 reg [DEPTH-1:0] chain;
                 always @(posedge clk) if (push) chain <= {chain[DEPTH-2:0], in_data[bit_index]};
-                assign out_data[bit_index] = chain[last[$clog2(DEPTH)-1:0]];
+                assign out_data[bit_index] = chain[last];
             end
             assign out_valid = level != '0;
         end else begin : memory

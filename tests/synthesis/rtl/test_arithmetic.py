@@ -1,3 +1,4 @@
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -29,7 +30,9 @@ kinds = st.builds(
 )
 wires = st.builds(
     lambda low, size, fraction: Wire(low, low + size, fraction),
-    *(st.integers(-90, 90), st.integers(0, 90), st.integers(-2, 6)),
+    st.integers(-90, 90),
+    st.integers(0, 90),
+    st.integers(-2, 6),
 )
 affines = st.builds(
     lambda scale, scale_fraction, bias, bias_fraction: Affine((scale,), scale_fraction, (bias,), bias_fraction),
@@ -85,4 +88,4 @@ def test_signed_digits_add_up_and_no_two_are_neighbours(value: int) -> None:
     digits = signed_digits(value)
     assert sum(digit << shift for shift, digit in digits) == value
     shifts = [shift for shift, _ in digits]
-    assert all(b - a >= 2 for a, b in zip(shifts, shifts[1:], strict=False))
+    assert all(b - a >= 2 for a, b in itertools.pairwise(shifts))

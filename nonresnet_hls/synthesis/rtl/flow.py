@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shutil
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -128,12 +127,13 @@ def build(
     if simulate:
         simulator = compile_simulator(design, scratch / "simulation")
         inputs = _inputs(design, x)
-        figures = _compare(model, simulator, inputs, stalls or Stalls(), least)
+        figures = _compare(model, simulator, inputs, stalls or Stalls())
+        if least:
+            figures = dataclasses.replace(figures, least_depths=least_depths(design, scratch))
     synthesis = synthesise(design, target, flat) if synth else None
     placed = place_and_route(design) if place else None
     report = RtlReport(design.network.name, design, depths, figures, synthesis, placed)
     (directory / "rtl" / "report.json").write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(scratch / "probe", ignore_errors=True)
     return report
 
 
@@ -159,7 +159,7 @@ def _inputs(design: RtlDesign, x: Any) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _compare(
-    model: Any, simulator: Simulator, inputs: dict[str, npt.NDArray[np.float64]], stalls: Stalls, least: bool
+    model: Any, simulator: Simulator, inputs: dict[str, npt.NDArray[np.float64]], stalls: Stalls
 ) -> SimulationFigures:
     network = simulator.design.network
     expected = c_simulation(model, simulator.design, inputs)
@@ -177,7 +177,7 @@ def _compare(
         free.interval_cycles,
         simulator.design.predicted_interval_cycles,
         free.fifos,
-        least_depths(simulator) if least else (),
+        (),
     )
 
 

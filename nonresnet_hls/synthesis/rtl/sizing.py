@@ -1,6 +1,6 @@
 """FIFO depths from cycle-accurate simulation: the least that keep the throughput, and the least that run at all.
 
-Timing does not depend on the data, so any images will do.
+All of it is measured on the timing skeleton, whose cycles are those of the design.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from nonresnet_hls.synthesis.rtl.design import RtlDesign
+from nonresnet_hls.synthesis.rtl.layers import Pad
 from nonresnet_hls.synthesis.rtl.simulation import Deadlock, Simulation, Simulator, compile_simulator
+from nonresnet_hls.synthesis.rtl.skeleton import skeleton
 
 _IMAGES = 3
 """The first fills the pipeline, the second follows it, the third is as all later ones."""
@@ -23,34 +25,46 @@ class Sizing:
     design: RtlDesign
     interval_cycles: int
     """Cycles an image with these depths."""
-    high_water: dict[str, int]
-    """By stream: most words held with whole-tensor FIFOs where branches join and single words elsewhere."""
+    tensor_interval_cycles: int
+    """Cycles an image with FIFOs that hold a whole tensor each."""
 
 
 def size_fifos(design: RtlDesign, directory: Path) -> Sizing:
-    """Depths that cost no throughput: one word, but where branches join what was seen to wait there.
+    """Depths that cost no throughput, as small as they come.
+
+    One word, where that is enough. Where branches join: what was seen to wait there. Before a padding layer: up
+    to a row, if a single word lets the next convolution starve between two images.
 
     Args:
         design: of `generate`; its depths are those of hls4ml, a whole tensor each.
         directory: scratch; the sized design is not written.
     """
-    joins = {fifo.stream.name: fifo for fifo in design.fifos if fifo.joins}
-    start = {fifo.stream.name: 1 for fifo in design.fifos}
-    if not joins:
-        sized = design.with_depths(start)
-        return Sizing(sized, design.predicted_interval_cycles, start)
-    start |= {name: max(2, fifo.stream.words) for name, fifo in joins.items()}
-    probe = design.with_depths(start).write(directory / "probe")
-    simulator = compile_simulator(probe, directory / "probe_simulation")
-    free = idle_run(simulator)
-    high = {use.stream: use.high_water for use in free.fifos}
-    wanted = {name: max(1, high[name]) for name in joins}
+    ample = {fifo.stream.name: max(2, fifo.stream.words) for fifo in design.fifos}
+    probe = skeleton(design).with_depths(ample).write(directory / "skeleton")
+    simulator = compile_simulator(probe, directory / "skeleton_simulation")
+    best = idle_run(simulator).interval_cycles
+    pads = {layer.name: layer for layer in design.network.layers if isinstance(layer, Pad)}
+    row_words = {unit.name: pads[unit.layers[0]].width + 2 for unit in design.units if unit.layers[0] in pads}
+    rows = {fifo.stream.name: row_words[fifo.target] for fifo in design.fifos if fifo.target in row_words}
+    depths = {fifo.stream.name: ample[fifo.stream.name] if fifo.joins else 1 for fifo in design.fifos}
+    run = idle_run(simulator, depths)
+    if run.interval_cycles > best:
+        depths |= rows
+        run = idle_run(simulator, depths)
+        best = max(best, run.interval_cycles)
+        for name in rows:
+            fewer = idle_run(simulator, depths | {name: 1})
+            if fewer.interval_cycles <= best:
+                depths[name], run = 1, fewer
+    high = {use.stream: use.high_water for use in run.fifos}
+    depths |= {fifo.stream.name: max(1, high[fifo.stream.name]) for fifo in design.fifos if fifo.joins}
     for _ in range(8):
-        run = idle_run(simulator, wanted)
-        if run.finished and run.interval_cycles <= free.interval_cycles:
+        run = idle_run(simulator, depths)
+        if run.finished and run.interval_cycles <= best:
             break
-        wanted = {name: depth + 1 for name, depth in wanted.items()}
-    return Sizing(design.with_depths(start | wanted), free.interval_cycles, high)
+        # A FIFO of several words takes none in the cycle in which it is full and gives one away.
+        depths |= {fifo.stream.name: depths[fifo.stream.name] + 1 for fifo in design.fifos if fifo.joins}
+    return Sizing(design.with_depths(depths), run.interval_cycles, best)
 
 
 def idle_run(simulator: Simulator, limits: Mapping[str, int] | None = None, images: int = _IMAGES) -> Simulation:
@@ -72,8 +86,15 @@ class LeastDepth:
     """What happens with one word less; None where the depth is 1."""
 
 
-def least_depths(simulator: Simulator) -> tuple[LeastDepth, ...]:
-    """For every FIFO where branches join: the least depth without deadlock, the others as they are."""
+def least_depths(design: RtlDesign, directory: Path) -> tuple[LeastDepth, ...]:
+    """For every FIFO where branches join: the least depth without deadlock, the others as they are.
+
+    Args:
+        design: with depths that do not deadlock.
+        directory: scratch.
+    """
+    probe = skeleton(design).write(directory / "least")
+    simulator = compile_simulator(probe, directory / "least_simulation")
     result = []
     for fifo in simulator.design.fifos:
         if not fifo.joins:

@@ -71,6 +71,10 @@ class Unit:
     """Cycles an image that the unit cannot go below."""
     dsp: bool
     """Whether synthesis may use DSP blocks."""
+    stages: int = 0
+    """Registers of its adder graph; 0 where it has none."""
+    folds: tuple[int, int] = (1, 1)
+    """Of the inputs and of the outputs, where it is folded."""
 
     @property
     def verilog(self) -> str:
@@ -91,6 +95,8 @@ class UnitBuilder:
         self.name = self.text.name
         self.extra: list[tuple[str, str]] = []
         self.dsp = False
+        self.stages = 0
+        self.folds = (1, 1)
 
     def unit(self) -> Unit:
         """The finished unit."""
@@ -112,7 +118,7 @@ class UnitBuilder:
         outputs = tuple(stream.name for stream in self.targets)
         members = tuple(layer.name for layer in self.layers)
         modules = ((self.name, self.text.module(", ".join(members))), *self.extra)
-        return Unit(self.name, members, self.head.inputs, outputs, modules, interval, self.dsp)
+        return Unit(self.name, members, self.head.inputs, outputs, modules, interval, self.dsp, self.stages, self.folds)
 
     def _clone(self) -> int:
         count, bits = len(self.targets), self.sources[0].bits
@@ -186,13 +192,10 @@ class UnitBuilder:
         stream = self.sources[0]
         words = self._window(layer, stream, "window", "window_valid", "window_ready")
         products = 1 if layer.window is None else layer.window.positions
-        if layer.reuse_factor == 1 and layer.drop == 0:
-            sources = self._adders(layer, stream)
-            folds = 1
-        else:
-            sources, folds = self._folded(layer, stream)
+        unfolded = layer.reuse_factor == 1 and layer.drop == 0
+        sources = self._adders(layer, stream) if unfolded else self._folded(layer, stream)
         self.text.emit_chain((*layer.chain, *self.chain), sources)
-        return words + products * (folds - 1)
+        return words + products * (self.folds[0] * self.folds[1] - 1)
 
     def _adders(self, layer: Matrix, stream: Stream) -> list[tuple[str, Wire]]:
         wire = Wire.of(stream.kind)
@@ -200,6 +203,7 @@ class UnitBuilder:
         name = f"{self.name}_adders"
         module = adder_graph.module(name, graph, wire, stream.kind.width, self.options.adders_per_stage)
         self.extra.append((name, module.verilog))
+        self.stages = module.stages
         self.text.declare("wire enable;", f"wire {port_range(module.width * len(module.outputs))} sums;")
         self.text.instance(
             "pipeline_control",
@@ -220,11 +224,12 @@ class UnitBuilder:
         self.text.lines.append(unused("sums"))
         return sources
 
-    def _folded(self, layer: Matrix, stream: Stream) -> tuple[list[tuple[str, Wire]], int]:
+    def _folded(self, layer: Matrix, stream: Stream) -> list[tuple[str, Wire]]:
         inputs, outputs = layer.kernel.shape
         input_folds = min(layer.reuse_factor, inputs)
         output_folds = min(max(1, layer.reuse_factor // input_folds), outputs)
         columns, rows = ceil(inputs / input_folds), ceil(outputs / output_folds)
+        self.folds = (input_folds, output_folds)
         folds = input_folds * output_folds
         wires = [self._sum(layer, stream.kind, channel) for channel in range(outputs)]
         width = max(wire.width + (not wire.signed) for wire in wires)
@@ -271,7 +276,7 @@ class UnitBuilder:
             },
         )
         self.text.lines.append(unused("sums"))
-        return [(f"sums[{i * width}+:{wire.width}]", wire) for i, wire in enumerate(wires)], folds
+        return [(f"sums[{i * width}+:{wire.width}]", wire) for i, wire in enumerate(wires)]
 
     def _sum(self, layer: Matrix, kind: FixedPointType, channel: int) -> Wire:
         """The range of one output's sum of products."""

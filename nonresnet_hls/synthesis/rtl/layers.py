@@ -20,6 +20,8 @@ class Stream:
     kind: FixedPointType
     depth: int
     """Of its FIFO, as the hls4ml model says."""
+    variable: str = ""
+    """Its name in hls4ml's C++."""
 
     @property
     def bits(self) -> int:

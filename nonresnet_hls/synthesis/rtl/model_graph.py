@@ -72,7 +72,8 @@ def _stream(node: Any, output: str) -> Stream:
     pragma = variable.pragma
     depth = int(pragma[1]) if isinstance(pragma, tuple) and pragma[0] == "stream" else 1
     words = int(np.prod(shape[:-1]))
-    return Stream(output, shape[-1], words, _kind(node, variable.type.precision, f"result {output!r}"), depth)
+    kind = _kind(node, variable.type.precision, f"result {output!r}")
+    return Stream(output, shape[-1], words, kind, depth, str(variable.name))
 
 
 def _kind(node: Any, precision: Any, what: str) -> FixedPointType:

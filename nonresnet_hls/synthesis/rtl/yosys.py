@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from nonresnet_hls.errors import ToolError
 from nonresnet_hls.synthesis.rtl.cache import cached_text
@@ -104,6 +105,24 @@ class Synthesis:
 
 ENGINE = "rtl"
 STAGE = "logic synthesis"
+
+
+def stat_document(synthesis: Synthesis) -> dict[str, Any]:
+    """The result in the form of Yosys' own `stat -json`: a module for each part, `design` their sum."""
+
+    def entry(cells: Mapping[str, int]) -> dict[str, Any]:
+        return {"num_cells": sum(cells.values()), "num_cells_by_type": dict(cells)}
+
+    total: dict[str, int] = {}
+    for part in synthesis.parts:
+        for cell, count in part.cells.items():
+            total[cell] = total.get(cell, 0) + count
+    return {
+        "creator": f"Yosys {synthesis.tools['pyosys']}",
+        "invocation": "sum of the parts, each synthesised by itself",
+        "modules": {part.name: entry(part.cells) for part in synthesis.parts},
+        "design": entry(total),
+    }
 
 
 def tool_versions() -> dict[str, str]:

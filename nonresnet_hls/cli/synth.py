@@ -99,9 +99,9 @@ def _show(result: dict[str, Any]) -> None:
             f"  simulated: {simulation['values']} values equal to the C simulation ({images}), with and without stalls"
         )
         print(
-            f"  {simulation['interval_cycles']} cycles an image, {simulation['first_output_cycles']} to the first output,"
-            f" {simulation['latency_cycles']} to the last; slowest unit {simulation['predicted_interval_cycles']}"
-            " (modelled)"
+            f"  {simulation['interval_cycles']} cycles an image, {simulation['first_output_cycles']} to the first"
+            f" output, {simulation['latency_cycles']} to the last;"
+            f" slowest unit {simulation['predicted_interval_cycles']} (modelled)"
         )
     for least in result.get("least_depths", []):
         shorter = f"; with {least['depth'] - 1}: {least['deadlock']}" if least["deadlock"] else ""

@@ -63,7 +63,8 @@ def size_fifos(design: RtlDesign, directory: Path) -> Sizing:
         if run.finished and run.interval_cycles <= best:
             break
         # A FIFO of several words takes none in the cycle in which it is full and gives one away.
-        depths |= {fifo.stream.name: depths[fifo.stream.name] + 1 for fifo in design.fifos if fifo.joins}
+        waiting = {fifo.stream.name for fifo in design.fifos if fifo.joins and depths[fifo.stream.name] > 1}
+        depths |= {name: depths[name] + 1 for name in waiting}
     return Sizing(design.with_depths(depths), run.interval_cycles, best)
 
 

@@ -88,11 +88,8 @@ def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages.A
         stored.save(design, folder)
         return figures | {"fifos": {fifo.stream.name: fifo.depth for fifo in design.fifos}}
 
-    inputs = {
-        "model": model.content,
-        "project": project.content,
-        "tools": stages.digest_of("tools", tool_versions(), {}),
-    }
+    engine = stages.digest_of("engine", {"tools": tool_versions(), "library": library()}, {})
+    inputs = {"model": model.content, "project": project.content, "engine": engine}
     return stages.run(workspace.projects / recipe.name / RTL, RTL, config, inputs, produce)
 
 

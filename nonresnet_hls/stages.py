@@ -244,4 +244,15 @@ def _pristine(directory: Path) -> bool:
         return False
     present = _hashes(directory)
     present.pop(RECORD, None)
+    # An artefact that another stage keeps in here is no user's file: it goes with what it was made from.
+    for record in directory.rglob(RECORD):
+        inner = record.parent
+        if inner != directory and _pristine(inner):
+            lock = inner.parent / f".{inner.name}.lock"
+            prefix, lock_name = (path.relative_to(directory).as_posix() for path in (inner, lock))
+            present = {
+                name: digest
+                for name, digest in present.items()
+                if name != lock_name and not name.startswith(prefix + "/")
+            }
     return bool(present == outputs)

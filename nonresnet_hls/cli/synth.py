@@ -1,32 +1,135 @@
-"""Synthesise a recipe's project with the vendor's tool on PATH; its output goes to stderr and to synth.log."""
+"""Synthesise a recipe's design: with the vendor's tool on PATH, or with the open RTL engine, which needs none."""
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls.cli import common
 
+if TYPE_CHECKING:
+    from nonresnet_hls.recipe import Recipe
+    from nonresnet_hls.workspace import Workspace
+
 NAME = "synth"
 HELP = "synthesise a recipe's project"
+
+_TARGETS = ("xc7", "xcup", "ecp5")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     common.add_recipes(parser)
-    parser.add_argument("--cosim", action="store_true", help="C/RTL co-simulation too")
-    parser.add_argument("--vsynth", action="store_true", help="logic synthesis by Vivado too")
+    what = (
+        "vendor: Vivado or Vitis HLS; rtl: the open engine; auto (default): vendor where its tool is on PATH, else rtl"
+    )
+    parser.add_argument("--engine", choices=("auto", "vendor", "rtl"), default="auto", help=what)
+    vendor = parser.add_argument_group("vendor engine")
+    vendor.add_argument("--cosim", action="store_true", help="C/RTL co-simulation too")
+    vendor.add_argument("--vsynth", action="store_true", help="logic synthesis by Vivado too")
+    rtl = parser.add_argument_group("rtl engine")
+    rtl.add_argument("--target", choices=_TARGETS, default="xc7", help="device family (default: xc7)")
+    rtl.add_argument("--simulate", action="store_true", help="simulate beside the C simulation, and count cycles")
+    rtl.add_argument("--place-and-route", action="store_true", help="place and route on Lattice ECP5")
+    rtl.add_argument("--flat", action="store_true", help="synthesise in one piece too")
+    rtl.add_argument("--least-depths", action="store_true", help="find the least FIFO depths that do not deadlock")
+    depths = "sized: as deep as simulation shows that they must be (default); model: as in the project"
+    rtl.add_argument("--fifos", choices=("sized", "model"), default="sized", help=depths)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the engine and print a row per stage that it reports on."""
+    """Run the engine and print what it found."""
+    from nonresnet_hls.synthesis import vendor
+
+    place, vendors, results = common.workspace(args), [], []
+    for recipe in common.recipes(args):
+        has_tool = vendor.find(recipe.hls.backend) is not None
+        if args.engine == "vendor" or (args.engine == "auto" and has_tool):
+            vendors.append(recipe)
+        else:
+            results.append(_run_rtl(recipe, place, args))
+            if not args.json:
+                _show(results[-1])
+    if vendors:
+        _run_vendor(vendors, place, args)
+    if results and args.json:
+        common.print_json(results)
+    return 0
+
+
+def _run_vendor(recipes: "list[Recipe]", place: "Workspace", args: argparse.Namespace) -> None:
     from nonresnet_hls import reports
     from nonresnet_hls.reports.render import Format, render, report_table
     from nonresnet_hls.reports.rows import report_rows
     from nonresnet_hls.synthesis import stage, vendor
 
-    place = common.workspace(args)
     rows = []
-    for recipe in common.recipes(args):
+    for recipe in recipes:
         found = stage.run_vendor(recipe, place, vendor.Steps(args.cosim, args.vsynth))
         rows += reports.merge(reports.read(found.directory))
     form = Format.JSON if args.json else Format.TABLE
     print(render(report_table(rows), report_rows(rows), form), end="")
-    return 0
+
+
+def _run_rtl(recipe: "Recipe", place: "Workspace", args: argparse.Namespace) -> dict[str, Any]:
+    from nonresnet_hls.synthesis.rtl import stage
+    from nonresnet_hls.synthesis.rtl.flow import Depths
+    from nonresnet_hls.synthesis.rtl.yosys import Target
+
+    config = stage.RtlConfig(Depths(args.fifos), least_depths=args.least_depths)
+    rtl = stage.run_rtl(recipe, place, config)
+    result: dict[str, Any] = {"name": recipe.name, "engine": "rtl", "verilog": str(rtl.directory), **rtl.figures}
+    if args.simulate:
+        result["simulation"] = dict(stage.run_simulation(recipe, place, config).figures)
+    result["synthesis"] = dict(stage.run_synthesis(recipe, place, config, Target(args.target), args.flat).figures)
+    if args.place_and_route:
+        routed = dict(stage.run_route(recipe, place, config).figures)
+        if args.simulate:
+            routed["images_khz"] = routed["clock_mhz"] * 1e3 / result["simulation"]["interval_cycles"]
+        result["place_and_route"] = routed
+    return result
+
+
+def _show(result: dict[str, Any]) -> None:
+    from nonresnet_hls.reports.render import Format, Table, render
+
+    print(f"{result['name']}: {result['verilog']}")
+    simulation = result.get("simulation")
+    if simulation:
+        images = " + ".join(f"{count} {name}" for name, count in simulation["images"].items())
+        print(
+            f"  simulated: {simulation['values']} values equal to the C simulation ({images}), with and without stalls"
+        )
+        print(
+            f"  {simulation['interval_cycles']} cycles an image, {simulation['first_output_cycles']} to the first"
+            f" output, {simulation['latency_cycles']} to the last;"
+            f" slowest unit {simulation['predicted_interval_cycles']} (modelled)"
+        )
+    for least in result.get("least_depths", []):
+        shorter = f"; with {least['depth'] - 1}: {least['deadlock']}" if least["deadlock"] else ""
+        print(f"  stream {least['stream']}: at least {least['depth']} words{shorter}")
+    synthesis = result["synthesis"]
+    versions = ", ".join(f"{tool} {version}" for tool, version in synthesis["tools"].items())
+    print(f"  {synthesis['stage']} for {synthesis['target']}: {versions}")
+    high = {use["stream"]: use["high_water"] for use in simulation["fifos"]} if simulation else {}
+    rows = []
+    for part in [
+        *synthesis["parts"],
+        {"name": "total", "layers": (), "is_fifo": False, "resources": synthesis["total"]},
+    ]:
+        use = part["resources"]
+        stream = part["layers"][0] if part["is_fifo"] else ""
+        marks = (str(result["fifos"].get(stream, "")), str(high.get(stream, "")))
+        what = "" if part["is_fifo"] else " ".join(part["layers"])
+        rows.append((part["name"], what, *(str(use[key]) for key in ("lut", "ff", "bram_18k", "dsp")), *marks))
+    headings = ("part", "layers", "LUT", "FF", "BRAM18", "DSP", "depth", "high water")
+    print(render(Table(headings, tuple(rows), (False, False) + (True,) * 6), (), Format.TABLE), end="")
+    if synthesis["flat"]:
+        use = synthesis["flat"]
+        print(f"  in one piece: {use['lut']} LUT, {use['ff']} FF, {use['bram_18k']} BRAM18, {use['dsp']} DSP")
+    routed = result.get("place_and_route")
+    if routed:
+        rate = f", {routed['images_khz']:.2f} kHz" if "images_khz" in routed else ""
+        use = routed["resources"]
+        print(
+            f"  placed and routed on {routed['device']}: {routed['clock_mhz']:.1f} MHz{rate};"
+            f" {use['lut']} LUT4, {use['ff']} FF, {use['bram_18k']} BRAM18, {use['dsp']} multipliers"
+        )

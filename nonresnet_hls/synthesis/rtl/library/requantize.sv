@@ -1,0 +1,56 @@
+// Casts one fixed-point number to another type as `ap_fixed` does (Vivado HLS, UG902): first the fraction is cut
+// or widened to OUT_FRACTION bits, by ROUNDING 0 towards minus infinity (AP_TRN), 1 to nearest with ties upwards
+// (AP_RND), 2 to nearest with ties to even (AP_RND_CONV); then what does not fit into OUT_WIDTH bits loses its
+// upper bits (OVERFLOW 0, AP_WRAP) or becomes the nearest bound (OVERFLOW 1, AP_SAT). No register.
+module requantize #(
+    parameter int IN_WIDTH     = 8,
+    parameter int IN_FRACTION  = 0,
+    parameter bit IN_SIGNED    = 1,
+    parameter int OUT_WIDTH    = 8,
+    parameter int OUT_FRACTION = 0,
+    parameter bit OUT_SIGNED   = 1,
+    parameter int ROUNDING     = 0,
+    parameter int OVERFLOW     = 0
+) (
+    input  wire [ IN_WIDTH-1:0] in_data,
+    output wire [OUT_WIDTH-1:0] out_data
+);
+    localparam int DROP = IN_FRACTION > OUT_FRACTION ? IN_FRACTION - OUT_FRACTION : 0;
+    localparam int SHIFT = OUT_FRACTION > IN_FRACTION ? OUT_FRACTION - IN_FRACTION : 0;
+    // Wide enough for the sign, the shift, the carry of the rounding, and the output's range.
+    localparam int INNER = IN_WIDTH + SHIFT > DROP ? IN_WIDTH + SHIFT + 2 : DROP + 2;
+    localparam int WIDE = INNER > OUT_WIDTH + 1 ? INNER : OUT_WIDTH + 1;
+    wire sign = IN_SIGNED & in_data[IN_WIDTH-1];
+    wire signed [WIDE-1:0] extended = {{(WIDE - IN_WIDTH) {sign}}, in_data};
+    wire signed [WIDE-1:0] rounded;
+    generate
+        if (DROP == 0) begin : widen
+            assign rounded = extended <<< SHIFT;
+        end else if (ROUNDING == 0) begin : truncate
+            assign rounded = extended >>> DROP;
+        end else begin : nearest
+            wire signed [WIDE-1:0] floor = extended >>> DROP;
+            wire half = extended[DROP-1];
+            if (ROUNDING == 2 & DROP > 1) begin : even
+                wire up = half & (floor[0] | (|extended[DROP-2:0]));
+                assign rounded = floor + WIDE'(up);
+            end else if (ROUNDING == 2) begin : even_of_halves
+                wire up = half & floor[0];
+                assign rounded = floor + WIDE'(up);
+            end else begin : upwards
+                assign rounded = floor + WIDE'(half);
+            end
+        end
+        if (OVERFLOW == 0) begin : wrap
+            assign out_data = rounded[OUT_WIDTH-1:0];
+        end else begin : saturate
+            localparam int VALUE_BITS = OUT_SIGNED ? OUT_WIDTH - 1 : OUT_WIDTH;
+            localparam [OUT_WIDTH-1:0] LEAST = OUT_SIGNED ? {1'b1, {(OUT_WIDTH - 1) {1'b0}}} : '0;
+            wire negative = rounded[WIDE-1];
+            wire too_small = negative & (OUT_SIGNED ? ~&rounded[WIDE-1:VALUE_BITS] : 1'b1);
+            wire too_great = ~negative & |rounded[WIDE-1:VALUE_BITS];
+            assign out_data = too_small ? LEAST : too_great ? ~LEAST : rounded[OUT_WIDTH-1:0];
+        end
+    endgenerate
+    wire unused = &{1'b0, extended, rounded};
+endmodule

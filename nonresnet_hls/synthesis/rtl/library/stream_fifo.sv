@@ -1,0 +1,113 @@
+// FIFO between two streams. A word accepted at a rising edge appears at the output after it (one edge later
+// where STYLE is block RAM); words leave in the order in which they came, none is lost, and at most DEPTH are
+// held. With DEPTH 1 a full FIFO accepts a word in the very cycle in which it gives one away; deeper ones
+// accept only while they hold fewer than DEPTH, so that `in_ready` never depends on `out_ready`.
+// STYLE: 0 registers, 1 shift registers, 2 distributed RAM, 3 block RAM.
+// In simulation, `+<instance path>=N` lowers the depth to N, and at the end one line starting with FIFO tells
+// the level, the depth, the high-water mark and the four handshake bits.
+module stream_fifo #(
+    parameter int WIDTH = 8,
+    parameter int DEPTH = 1,
+    parameter int STYLE = 0
+) (
+    input  wire             clk,
+    input  wire             rst,
+    input  wire [WIDTH-1:0] in_data,
+    input  wire             in_valid,
+    output wire             in_ready,
+    output wire [WIDTH-1:0] out_data,
+    output wire             out_valid,
+    input  wire             out_ready
+);
+    localparam int LEVEL_BITS = $clog2(DEPTH + 1);
+    reg [LEVEL_BITS-1:0] level;
+    wire push = in_valid & in_ready;
+    wire pop = out_valid & out_ready;
+    wire has_room, single;
+    assign in_ready = has_room | (single & out_ready);
+
+    always @(posedge clk)
+        if (rst) level <= '0;
+        else if (push & ~pop) level <= level + 1'b1;
+        else if (pop & ~push) level <= level - 1'b1;
+
+`ifdef SYNTHESIS
+    assign has_room = level != LEVEL_BITS'(DEPTH);
+    assign single = DEPTH == 1;
+`else
+    int limit, high_water;
+    assign has_room = int'(level) < limit;
+    assign single = limit == 1;
+    initial begin
+        limit = DEPTH;
+        void'($value$plusargs({$sformatf("%m"), "=%d"}, limit));
+    end
+    always @(posedge clk)
+        if (rst) high_water <= 0;
+        else if (int'(level) > high_water) high_water <= int'(level);
+    final
+        $display("FIFO %m %0d %0d %0d %b%b%b%b", level, limit, high_water, in_valid, in_ready, out_valid, out_ready);
+`endif
+
+    generate
+        if (STYLE == 0) begin : registers
+            reg [WIDTH-1:0] word;
+            always @(posedge clk) if (push) word <= in_data;
+            assign out_data = word;
+            assign out_valid = level != '0;
+        end else if (STYLE == 1) begin : shift
+            // One chain a bit, read at `level - 1`: the pattern of an addressable shift register.
+            localparam int LAST_BITS = $clog2(DEPTH);
+            wire [LAST_BITS-1:0] last = LAST_BITS'(level - 1'b1);
+            genvar bit_index;
+            for (bit_index = 0; bit_index < WIDTH; bit_index = bit_index + 1) begin : chains
+                reg [DEPTH-1:0] chain;
+                always @(posedge clk) if (push) chain <= {chain[DEPTH-2:0], in_data[bit_index]};
+                assign out_data[bit_index] = chain[last];
+            end
+            assign out_valid = level != '0;
+        end else begin : memory
+            localparam int ADDRESS_BITS = $clog2(DEPTH);
+            reg [ADDRESS_BITS-1:0] write_at, read_at;
+            wire read;
+            always @(posedge clk)
+                if (rst) begin
+                    write_at <= '0;
+                    read_at <= '0;
+                end else begin
+                    if (push) write_at <= write_at == ADDRESS_BITS'(DEPTH - 1) ? '0 : write_at + 1'b1;
+                    if (read) read_at <= read_at == ADDRESS_BITS'(DEPTH - 1) ? '0 : read_at + 1'b1;
+                end
+            if (STYLE == 2) begin : distributed
+                (* ram_style = "distributed" *) reg [WIDTH-1:0] words[DEPTH];
+                always @(posedge clk) if (push) words[write_at] <= in_data;
+                assign out_data = words[read_at];
+                assign out_valid = level != '0;
+                assign read = pop;
+            end else begin : block
+                // The word at the output has left the memory: `stored` counts those that are still in it.
+                (* ram_style = "block" *) reg [WIDTH-1:0] words[DEPTH];
+                reg [LEVEL_BITS-1:0] stored;
+                reg [WIDTH-1:0] word;
+                reg full;
+                assign read = stored != '0 & (~full | out_ready);
+                always @(posedge clk) begin
+                    if (push) words[write_at] <= in_data;
+                    if (read) word <= words[read_at];
+                end
+                always @(posedge clk)
+                    if (rst) begin
+                        stored <= '0;
+                        full <= 1'b0;
+                    end else begin
+                        if (push & ~read) stored <= stored + 1'b1;
+                        else if (read & ~push) stored <= stored - 1'b1;
+                        if (read) full <= 1'b1;
+                        else if (pop) full <= 1'b0;
+                    end
+                assign out_data = word;
+                assign out_valid = full;
+            end
+        end
+    endgenerate
+endmodule

@@ -238,21 +238,21 @@ def _replace(directory: Path, partial: Path) -> None:
 
 
 def _pristine(directory: Path) -> bool:
+    """Whether all in a directory was left by stages: its own files, locks, and artefacts within it."""
     try:
         outputs = json.loads((directory / RECORD).read_text(encoding="utf-8"))["outputs"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    present = _hashes(directory)
+    inner = [record.parent for record in directory.rglob(RECORD) if record.parent != directory]
+    present = {
+        name: digest
+        for name, digest in _hashes(directory).items()
+        if not any((directory / name).is_relative_to(other) for other in inner) and not _is_lock(name)
+    }
     present.pop(RECORD, None)
-    # An artefact that another stage keeps in here is no user's file: it goes with what it was made from.
-    for record in directory.rglob(RECORD):
-        inner = record.parent
-        if inner != directory and _pristine(inner):
-            lock = inner.parent / f".{inner.name}.lock"
-            prefix, lock_name = (path.relative_to(directory).as_posix() for path in (inner, lock))
-            present = {
-                name: digest
-                for name, digest in present.items()
-                if name != lock_name and not name.startswith(prefix + "/")
-            }
-    return bool(present == outputs)
+    return bool(present == outputs) and all(_pristine(other) for other in inner)
+
+
+def _is_lock(name: str) -> bool:
+    file = name.rpartition("/")[2]
+    return file.startswith(".") and file.endswith(".lock")

@@ -51,7 +51,8 @@ TABLE2_COLUMNS = {
     "throughput_khz": "images per millisecond: 1e6 / (interval_cycles * clock_ns)",
     "latency_cycles": "first input to last output",
     "interval_cycles": "from image to image",
-    "clock_ns": "the greater of target and estimate",
+    "clock_ns": "the greater of target and estimate, or what clock_basis says",
+    "clock_basis": "estimated by the tool, assumed (the recipe's target) or routed",
     "ff": "flip-flops",
     "ff_percent": "of the part",
     "lut": "look-up tables",
@@ -220,12 +221,12 @@ def _project_figures(recipe: Recipe, project: stages.Artefact) -> dict[str, Any]
 def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, Any]]:
     """What engines found for the recipe's present project."""
     from nonresnet_hls import reports
+    from nonresnet_hls.dataflow.memory import part_resources
     from nonresnet_hls.synthesis import stage as synthesis
+    from nonresnet_hls.synthesis.rtl import stage as rtl
 
     found = synthesis.existing(recipe, workspace)
-    if found is None:
-        return
-    for report in reports.merge(reports.read(found.directory)):
+    for report in reports.merge(reports.read(found.directory)) if found is not None else ():
         clocks = [clock for clock in (report.clock_target_ns, report.clock_estimate_ns) if clock is not None]
         clock_ns = max(clocks) if clocks else None
         row = {
@@ -236,11 +237,35 @@ def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, An
             "latency_cycles": report.latency_max_cycles,
             "interval_cycles": report.interval_max_cycles,
             "clock_ns": clock_ns,
+            "clock_basis": None if clock_ns is None else "estimated",
             "throughput_khz": throughput_khz(report.interval_max_cycles, clock_ns),
         }
         for name in _RESOURCES:
             count, available = getattr(report, name), getattr(report, f"available_{name}")
             row |= {name: count, f"{name}_percent": percent(count, available)}
+        yield row
+    for one in rtl.measurements(recipe, workspace):
+        row = {
+            "engine": one.engine,
+            "version": one.version,
+            "stage": one.stage,
+            "part": one.part,
+            "latency_cycles": one.latency_cycles,
+            "interval_cycles": one.interval_cycles,
+            "clock_ns": one.clock_ns,
+            "clock_basis": str(one.clock_basis),
+            "throughput_khz": throughput_khz(one.interval_cycles, one.clock_ns),
+        }
+        if one.stat is not None:
+            (report,) = reports.merge(reports.read(one.stat))
+            row |= {name: getattr(report, name) for name in _RESOURCES}
+        elif one.resources is not None:
+            row |= {name: one.resources[name] for name in _RESOURCES}
+        available = part_resources(recipe.hls.part)
+        if available is not None and one.part == f"{recipe.hls.part[:3]} family":
+            # Logic synthesis is for the family; the recipe's part is of it.
+            row["part"] = recipe.hls.part
+            row |= {f"{name}_percent": percent(row[name], getattr(available, name)) for name in _RESOURCES}
         yield row
 
 

@@ -30,8 +30,9 @@ def run(args: argparse.Namespace) -> int:
     unmeasured = [str(design) for design in frame.loc[frame["engine"].isna(), "design"]]
     if unmeasured:
         print(
-            f"No engine has measured {', '.join(unmeasured)}: with Vivado HLS, or for the vitis backend Vitis HLS, on"
-            " PATH run 'nonresnet-hls synth'. FIFO BRAM18 is modelled, by the rule of the tools' own reports.",
+            f"No engine has measured {', '.join(unmeasured)}: run 'nonresnet-hls synth' with Vivado HLS (vivado"
+            " backend) or Vitis HLS (vitis backend) on PATH, or with --engine rtl, which needs no vendor tool."
+            " FIFO BRAM18 is modelled, by the rule of the tools' own reports.",
             file=sys.stderr,
         )
     return 0
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 def _text(frame: Any) -> "Table":
     from nonresnet_hls.reports.render import Table
 
-    headings = ["design", "W/A", "engine", "stage", "kHz", "latency", "interval", "clock ns"]
+    headings = ["design", "W/A", "engine", "stage", "kHz", "latency", "interval", "clock ns", "clock"]
     headings += ["FF", "FF %", "LUT", "LUT %", "DSP", "DSP %", "BRAM18", "BRAM18 %"]
     headings += ["streams", "FIFO bits", "FIFO BRAM18", "weight bits", "mult/image"]
     rows = []
@@ -49,9 +50,9 @@ def _text(frame: Any) -> "Table":
         cells = [row.design, f"{row.weights}/{row.activations}"]
         cells += [" ".join(str(part) for part in (row.engine, row.version) if part), row.stage or ""]
         cells += [common.fixed(row.throughput_khz, 3), common.whole(row.latency_cycles)]
-        cells += [common.whole(row.interval_cycles), common.fixed(row.clock_ns, 2)]
+        cells += [common.whole(row.interval_cycles), common.fixed(row.clock_ns, 2), row.clock_basis or ""]
         for name in ("ff", "lut", "dsp", "bram_18k"):
             cells += [common.whole(getattr(row, name)), common.fixed(getattr(row, f"{name}_percent"), 2)]
         project = (row.streams, row.fifo_bits, row.fifo_bram_18k, row.weight_bits, row.multiplications_per_image)
         rows.append((*cells, *(common.whole(value) for value in project)))
-    return Table(tuple(headings), tuple(rows), (False, False, False, False) + (True,) * 17)
+    return Table(tuple(headings), tuple(rows), (False,) * 4 + (True,) * 4 + (False,) + (True,) * 13)

@@ -133,7 +133,9 @@ def streams(graph: Any) -> list[Stream]:
     ports = {variable.name for variable in (*graph.get_input_variables(), *graph.get_output_variables())}
     found: dict[str, Stream] = {}
     for variable in graph.output_vars.values():
-        if variable.name not in ports and variable.name not in found:
+        # A flatten in place has a variable without a stream of its own.
+        is_stream = bool(variable.pragma) and variable.pragma[0] == "stream"
+        if is_stream and variable.name not in ports and variable.name not in found:
             kind = variable.type
             found[variable.name] = Stream(
                 variable.name, int(variable.pragma[1]), int(kind.n_elem), kind.precision.width

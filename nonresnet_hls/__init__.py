@@ -1,6 +1,7 @@
 """Remove the skips of residual Keras networks and turn them into bit-exact hls4ml projects."""
 
 import os
+from typing import Any
 
 from nonresnet_hls import one_keras
 
@@ -10,3 +11,19 @@ __version__ = "0.1.0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 one_keras.install()
+
+
+_API = ("convert", "csim", "load_recipe", "quantize", "quantized_model", "report", "synth", "table1", "table2", "train")
+
+
+def __getattr__(name: str) -> Any:
+    # `nonresnet_hls.csim` and its like live in `api`; importing the package stays cheap.
+    if name in _API:
+        from nonresnet_hls import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_API])

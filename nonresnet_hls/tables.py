@@ -244,7 +244,14 @@ def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, An
             count, available = getattr(report, name), getattr(report, f"available_{name}")
             row |= {name: count, f"{name}_percent": percent(count, available)}
         yield row
+    available = part_resources(recipe.hls.part)
     for one in rtl.measurements(recipe, workspace):
+        counts: dict[str, int | None] = dict.fromkeys(_RESOURCES)
+        if one.stat is not None:
+            (report,) = reports.merge(reports.read(one.stat))
+            counts = {name: getattr(report, name) for name in _RESOURCES}
+        elif one.resources is not None:
+            counts = {name: one.resources[name] for name in _RESOURCES}
         row = {
             "engine": one.engine,
             "version": one.version,
@@ -255,17 +262,12 @@ def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, An
             "clock_ns": one.clock_ns,
             "clock_basis": str(one.clock_basis),
             "throughput_khz": throughput_khz(one.interval_cycles, one.clock_ns),
+            **counts,
         }
-        if one.stat is not None:
-            (report,) = reports.merge(reports.read(one.stat))
-            row |= {name: getattr(report, name) for name in _RESOURCES}
-        elif one.resources is not None:
-            row |= {name: one.resources[name] for name in _RESOURCES}
-        available = part_resources(recipe.hls.part)
         if available is not None and one.part == f"{recipe.hls.part[:3]} family":
             # Logic synthesis is for the family; the recipe's part is of it.
             row["part"] = recipe.hls.part
-            row |= {f"{name}_percent": percent(row[name], getattr(available, name)) for name in _RESOURCES}
+            row |= {f"{name}_percent": percent(counts[name], getattr(available, name)) for name in _RESOURCES}
         yield row
 
 

@@ -1,0 +1,102 @@
+"""The stages as functions, for scripts and notebooks; the command line does the same.
+
+>>> import nonresnet_hls as nr
+>>> recipe = nr.load_recipe("resblock")
+>>> recipe.quantization.weight_bits, recipe.architecture.skips
+(1, <SkipStyle.RESIDUAL: 'residual'>)
+
+`nr.csim("resblock").figures["equal"]` then trains, quantizes, converts and simulates what is not up to date.
+Each stage returns a `stages.Artefact`: its `directory`, its `figures`, whether it is `fresh`. Recipes are given by
+name, by path or as `Recipe`; `workspace` is the folder of `models/` and `hls_projects/` (default: the current one).
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nonresnet_hls.recipe import Recipe
+from nonresnet_hls.stages import Artefact
+from nonresnet_hls.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nonresnet_hls.quantization.stage import Quantized
+
+Named = str | Recipe
+
+
+def load_recipe(name: Named, workspace: str | Path = ".") -> Recipe:
+    """A recipe by name or path.
+
+    Raises:
+        RecipeError: it cannot be found, read or understood.
+    """
+    return name if isinstance(name, Recipe) else Workspace(Path(workspace)).recipe(name)
+
+
+def train(name: Named, workspace: str | Path = ".") -> Artefact:
+    """The trained float network, by Algorithm 1 where the recipe says so; see `training.stage.train`."""
+    from nonresnet_hls.training import stage
+
+    return stage.train(load_recipe(name, workspace), Workspace(Path(workspace)))
+
+
+def quantize(name: Named, workspace: str | Path = ".") -> Artefact:
+    """The quantized, fine-tuned model; see `quantization.stage.run`."""
+    from nonresnet_hls.quantization import stage
+
+    return stage.run(load_recipe(name, workspace), Workspace(Path(workspace)))
+
+
+def quantized_model(name: Named, workspace: str | Path = ".") -> "Quantized":
+    """The quantized Keras model itself, its types and the samples to compare it on."""
+    from nonresnet_hls.quantization import stage
+
+    return stage.load(quantize(name, workspace))
+
+
+def convert(name: Named, workspace: str | Path = ".") -> Artefact:
+    """The HLS project; see `hls.stage.run_convert`."""
+    from nonresnet_hls import dataflow
+    from nonresnet_hls.hls import stage
+
+    return stage.run_convert(load_recipe(name, workspace), Workspace(Path(workspace)), dataflow.size_project)
+
+
+def csim(name: Named, workspace: str | Path = ".") -> Artefact:
+    """The comparison of the C simulation with Keras; `figures["equal"]` says how it went."""
+    from nonresnet_hls import dataflow
+    from nonresnet_hls.hls import stage
+
+    wanted = [load_recipe(name, workspace)]
+    ((_, artefact),) = stage.run_csim(wanted, Workspace(Path(workspace)), dataflow.size_project)
+    return artefact
+
+
+def synth(name: Named, workspace: str | Path = ".", cosim: bool = False, vsynth: bool = False) -> Artefact:
+    """The vendor tool's reports on the project; see `synthesis.stage.run_vendor`."""
+    from nonresnet_hls.synthesis import stage, vendor
+
+    return stage.run_vendor(load_recipe(name, workspace), Workspace(Path(workspace)), vendor.Steps(cosim, vsynth))
+
+
+def report(*paths: str | Path) -> "pd.DataFrame":
+    """All vendor reports in files or folders, a row per design and stage."""
+    from nonresnet_hls import reports
+
+    return reports.frame(reports.merge([found for path in paths for found in reports.read(path)]))
+
+
+def table1(names: Iterable[str] = (), workspace: str | Path = ".") -> "pd.DataFrame":
+    """Accuracy of the networks; see `tables.table1`."""
+    from nonresnet_hls import tables
+
+    return tables.table1(Workspace(Path(workspace)), list(names))
+
+
+def table2(names: Iterable[str] = (), workspace: str | Path = ".") -> "pd.DataFrame":
+    """Hardware of the designs; see `tables.table2`."""
+    from nonresnet_hls import tables
+
+    return tables.table2(Workspace(Path(workspace)), list(names))

@@ -1,6 +1,6 @@
 """A float Keras model as a QKeras model: batch norms folded, weights and activations on fixed-point grids.
 
-With weights of 3 to 16 bits, batch norms are folded into weights and bias first. With 1-bit weights (+1, -1) they
+With weights of 2 to 16 bits, batch norms are folded into weights and bias first. With 1-bit weights (+1, -1) they
 cannot be: there they stay as batch norms while the model trains, and `finish` turns them into a scale and an offset
 on a grid, as a batch norm with epsilon 0, mean 0 and variance 1.
 """
@@ -18,6 +18,10 @@ BIAS_BITS = 16
 SCALE_BITS = 8
 """Of a batch norm that stays: sign included, the largest scale of the layer uses them all."""
 OFFSET_BITS = 12
+
+_CALIBRATION_BATCH = 64
+_CALIBRATION_VALUES = 1 << 15
+"""Of each tensor and batch, drawn at random: all values of all tensors of a 20-layer network would take gigabytes."""
 
 _WEIGHTED = ("Conv2D", "DepthwiseConv2D", "Dense")
 _DROPPED = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization")
@@ -52,6 +56,7 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
     outputs = graph.output_names(model)
     layers = {layer.name: layer for layer in model.layers}
     quantized: dict[str, Any] = {}  # tensors on an activation's grid, by layer
+    positive = _never_negative(network)
 
     def activation(name: str, of: str, relu: bool, tensor: Any) -> Any:
         import qkeras
@@ -101,8 +106,7 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
         if kind in _AVERAGING:
             tensor = graph.copy_layer(layer)(inputs[0])
             quantized[node.name] = None
-            positive = float(ranges[node.name].min()) >= 0
-            return activation(f"{node.name}_q", node.name, positive, tensor)
+            return activation(f"{node.name}_q", node.name, node.inputs[0] in positive, tensor)
         if kind == "BatchNormalization":
             if config.weight_bits > 1:
                 raise ModelError(f"layer {node.name}: a batch norm right behind a convolution or dense layer wanted")
@@ -125,6 +129,17 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
     result = graph.rebuild(model, replace)
     graph.carry_weights(model, result)
     return result
+
+
+def _never_negative(network: list[graph.Node]) -> set[str]:
+    """Layers whose outputs cannot be negative: what comes from ReLUs alone."""
+    found: set[str] = set()
+    for node in network:
+        activation = getattr(getattr(node.layer, "activation", None), "__name__", "")
+        passes = node.kind in (*_TRANSPARENT, *_AVERAGING, *_DROPPED, "Add", "Concatenate")
+        if node.kind == "ReLU" or activation == "relu" or (passes and all(name in found for name in node.inputs)):
+            found.add(node.name)
+    return found
 
 
 def finish(model: Any) -> Any:
@@ -188,7 +203,8 @@ def _quantized_twin(layer: Any, with_weights: Any, config: Quantization) -> Any:
         kernel = quantizers.signed(config.weight_bits, _integer_bits(values[0], config.weight_bits, True))
     role = "depthwise_quantizer" if type(layer).__name__ == "DepthwiseConv2D" else "kernel_quantizer"
     own |= {"activation": None, role: kernel}
-    own.pop("groups", None)
+    if own.pop("groups", 1) != 1:
+        raise ModelError(f"layer {layer.name}: 1 group wanted, not {layer.groups}")
     if layer.use_bias:
         own["bias_quantizer"] = quantizers.signed(BIAS_BITS, _covering_integer_bits(values[1]))
     twin: Any = getattr(qkeras, f"Q{type(layer).__name__}")
@@ -224,7 +240,7 @@ def _integer_bits(values: Any, bits: int, signed: bool) -> int:
 def _activation_values(
     model: Any, network: list[graph.Node], samples: Any, only: Callable[[str], bool]
 ) -> dict[str, Any]:
-    """What tensors that might be quantized hold when the float model sees `samples`, by layer."""
+    """Values of tensors that might be quantized, when the float model sees `samples`, by layer."""
     import numpy as np
     from tensorflow import keras
 
@@ -232,7 +248,13 @@ def _activation_values(
     if not wanted:
         raise ModelError(f"model {model.name}: at least one layer to quantize wanted")
     probe = keras.Model(model.inputs, [node.layer.output for node in wanted])
-    values = probe.predict(samples, verbose=0, batch_size=128)
-    values = values if isinstance(values, list) else [values]
-    # A ReLU's negative part is 0 in any range: only what passes counts.
-    return {node.name: np.asarray(v, np.float64).ravel() for node, v in zip(wanted, values, strict=True)}
+    rng = np.random.default_rng(0)
+    values: dict[str, list[Any]] = {node.name: [] for node in wanted}
+    for start in range(0, len(samples), _CALIBRATION_BATCH):
+        found = probe(samples[start : start + _CALIBRATION_BATCH], training=False)
+        for node, tensor in zip(wanted, found if len(wanted) > 1 else [found], strict=True):
+            flat = tensor.numpy().ravel()
+            if flat.size > _CALIBRATION_VALUES:
+                flat = flat[rng.integers(0, flat.size, _CALIBRATION_VALUES)]
+            values[node.name].append(flat.astype(np.float64))
+    return {name: np.concatenate(parts) for name, parts in values.items()}

@@ -1,10 +1,9 @@
 """The stage `train`: from a recipe to a trained float network on disk.
 
 The artefact `models/NAME/train` holds `model.keras` (without optimizer state), `metrics.json` (format 1, see
-`_metrics`) and the training curve `curve.csv` (a row an epoch).
+`_metrics`) and the training curve `curve.csv` (a row an epoch) and `curve.svg`.
 """
 
-import csv
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from nonresnet_hls import networks, progress, recipe, skips, stages
 from nonresnet_hls.errors import ArtefactError, RecipeError
 from nonresnet_hls.networks import saved
 from nonresnet_hls.recipe import Architecture, Dataset, Distillation, Family, Recipe, Training
-from nonresnet_hls.training import algorithm1, datasets, fit
+from nonresnet_hls.training import algorithm1, curves, datasets, fit
 from nonresnet_hls.training.algorithm1 import Phase
 from nonresnet_hls.workspace import Workspace
 
@@ -24,6 +23,7 @@ STAGE = "train"
 MODEL = "model.keras"
 METRICS = "metrics.json"
 CURVE = "curve.csv"
+PLOT = "curve.svg"
 
 
 class How(StrEnum):
@@ -122,7 +122,8 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
         saved.save(model, folder / MODEL)
         metrics = _metrics(model, data, phases)
         stages.write_json(folder / METRICS, metrics)
-        _write_curve(folder / CURVE, phases)
+        curves.write_csv(folder / CURVE, phases)
+        curves.plot(folder / PLOT, wanted.title or wanted.name, phases)
         return {"top1": metrics["top1"], "epochs": metrics["epochs"], "training_seconds": metrics["seconds"]}
 
     inputs = _inputs(config, start)
@@ -277,16 +278,6 @@ def read_metrics(artefact: stages.Artefact) -> dict[str, Any]:
     except (OSError, ValueError, KeyError) as error:
         raise ArtefactError(f"{path}: {error}") from None
     return metrics
-
-
-def _write_curve(path: Path, phases: Sequence[Phase]) -> None:
-    columns = ("phase", "epoch", "learning_rate", "loss", "top1", "test_top1", "seconds")
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, columns, lineterminator="\n")
-        writer.writeheader()
-        for phase in phases:
-            for row in phase.curve:
-                writer.writerow({"phase": phase.name, **row, "epoch": int(row["epoch"])})
 
 
 def _tensorboard(folder: Path | None, name: str) -> list[Any]:

@@ -1,0 +1,43 @@
+"""Training curves as files: every epoch as a row, and a picture."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from nonresnet_hls.training.algorithm1 import Phase
+
+_COLUMNS = ("phase", "epoch", "learning_rate", "loss", "top1", "test_top1", "seconds")
+
+
+def write_csv(path: Path, phases: Sequence[Phase]) -> None:
+    """A row an epoch; `test_top1` is empty where it was not measured, `epoch` counts from 1 in each phase."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for phase in phases:
+            for row in phase.curve:
+                writer.writerow({"phase": phase.name, **row, "epoch": int(row["epoch"])})
+
+
+def plot(path: Path, title: str, phases: Sequence[Phase]) -> None:
+    """Top-1 of training and test samples over all epochs, phase after phase; SVG, the same bytes in every run."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.add_subplot(title=title, xlabel="epoch", ylabel="top-1 [%]")
+    rows = [row for phase in phases for row in phase.curve]
+    for key, label in (("top1", "training samples (augmented)"), ("test_top1", "test samples")):
+        points = [(i, 100 * row[key]) for i, row in enumerate(rows, start=1) if key in row]
+        marker = "." if len(points) < len(rows) else None
+        axes.plot([x for x, _ in points], [y for _, y in points], label=label, marker=marker)
+    end = 0
+    for phase in phases[:-1]:
+        end += len(phase.curve)
+        axes.axvline(end + 0.5, color="grey", linestyle=":")
+    axes.legend(loc="lower right")
+    axes.grid(alpha=0.3)
+    with rc_context({"svg.hashsalt": "nonresnet_hls"}):
+        figure.savefig(path, metadata={"Date": None})

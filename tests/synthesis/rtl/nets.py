@@ -26,7 +26,7 @@ class Drawn:
 def draw(rng: np.random.Generator, directory: Path, backend: str = "OpenRTL") -> Any:
     """A random streaming network as `ModelGraph`, not yet compiled."""
     import hls4ml
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     channels = int(rng.integers(1, 4))
     image = keras.Input((SIZE, SIZE, channels), name="image")
@@ -78,7 +78,7 @@ def _grow(net: Drawn, rng: np.random.Generator, name: str) -> None:
 def _convolve(
     net: Drawn, rng: np.random.Generator, name: str, stride: int, filters: int | None = None, size: int | None = None
 ) -> None:
-    from nonresnet_hls.frameworks import keras, qkeras
+    import qkeras
 
     filters = filters or int(rng.integers(1, 5))
     size = size or int(rng.choice([1, 2, 3]))
@@ -107,11 +107,10 @@ def _convolve(
         net.reuse[name] = int(rng.integers(2, 9))
     net.channels = net.channels if depthwise else filters
     net.kind = result
-    assert keras is not None
 
 
 def _normalize(net: Drawn, rng: np.random.Generator, name: str) -> None:
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     net.tensor = keras.layers.BatchNormalization(epsilon=0, name=name)(net.tensor)
     result = FixedPointType(net.kind.width + 8, net.kind.integer_bits + 3)
@@ -121,7 +120,7 @@ def _normalize(net: Drawn, rng: np.random.Generator, name: str) -> None:
 
 
 def _activate(net: Drawn, rng: np.random.Generator, name: str) -> None:
-    from nonresnet_hls.frameworks import qkeras
+    import qkeras
 
     bits = int(rng.integers(1, 6))
     integer = int(rng.integers(0, bits + 1))
@@ -132,7 +131,7 @@ def _activate(net: Drawn, rng: np.random.Generator, name: str) -> None:
 
 
 def _add(net: Drawn, name: str, other: Any, other_kind: FixedPointType) -> None:
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     net.tensor = keras.layers.Add(name=name)([net.tensor, other])
     fraction = max(net.kind.fraction_bits, other_kind.fraction_bits)
@@ -142,7 +141,7 @@ def _add(net: Drawn, name: str, other: Any, other_kind: FixedPointType) -> None:
 
 
 def _pool(net: Drawn, rng: np.random.Generator, name: str) -> None:
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     kind = FixedPointType(net.kind.width + 6, net.kind.integer_bits + 3)
     layer = keras.layers.MaxPooling2D if rng.integers(2) else keras.layers.AveragePooling2D
@@ -154,7 +153,8 @@ def _pool(net: Drawn, rng: np.random.Generator, name: str) -> None:
 
 def _finish(net: Drawn, rng: np.random.Generator) -> None:
     """Global pooling or flattening, then a dense layer."""
-    from nonresnet_hls.frameworks import keras, qkeras
+    import qkeras
+    from tensorflow import keras
 
     if rng.integers(2):
         kind = FixedPointType(net.kind.width + 16, net.kind.integer_bits + 8)
@@ -179,7 +179,7 @@ def _finish(net: Drawn, rng: np.random.Generator) -> None:
 
 
 def _set_weights(model: Any, rng: np.random.Generator) -> None:
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -21,10 +21,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of hls4ml, Keras and QKeras
 
 @pytest.fixture(scope="module", autouse=True)
 def backend() -> None:
-    from nonresnet_hls import frameworks
     from nonresnet_hls.synthesis.rtl.backend import ensure_registered
 
-    assert frameworks.keras is not None
     ensure_registered()
 
 
@@ -52,7 +50,8 @@ def test_fifty_random_networks_equal_their_c_simulation(tmp_path_factory: pytest
 def residual_block(directory: Path):
     """A residual block of 2 channels, 1-bit weights and 2-bit activations, on 8x8 pixels."""
     import hls4ml
-    from nonresnet_hls.frameworks import keras, qkeras
+    import qkeras
+    from tensorflow import keras
 
     x = image = keras.Input((8, 8, 2), name="image")
     types = {"image": {"result": "ufixed<2,2>"}}
@@ -117,7 +116,7 @@ def test_the_skeleton_keeps_every_cycle_of_the_design(tmp_path: Path) -> None:
 
 def refused(layer, match: str, tmp_path: Path, precision: str = "fixed<12,6>") -> None:
     import hls4ml
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     image = keras.Input((4, 4, 2), name="image")
     model = keras.Model(image, layer(image))
@@ -131,7 +130,7 @@ def refused(layer, match: str, tmp_path: Path, precision: str = "fixed<12,6>") -
 
 
 def test_what_is_not_built_is_refused_by_name(tmp_path: Path) -> None:
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     layers = keras.layers
     refused(layers.Activation("tanh", name="bent"), r"layer 'bent'.*linear and relu, not tanh", tmp_path)
@@ -141,7 +140,7 @@ def test_what_is_not_built_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_io_parallel_is_refused(tmp_path: Path) -> None:
     import hls4ml
-    from nonresnet_hls.frameworks import keras
+    from tensorflow import keras
 
     image = keras.Input((4, 4, 2), name="image")
     model = keras.Model(image, keras.layers.ReLU(name="relu")(image))

@@ -185,6 +185,61 @@ def table2(workspace: Workspace, names: Sequence[str] = ()) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=list(TABLE2_COLUMNS)).astype(whole)
 
 
+SKIP_COST_COLUMNS = {
+    "design": "name of the recipe",
+    "without_skip": "the recipe of the same block or network without skips, by the same engine at the same stage",
+    "engine": "what measured both",
+    "stage": "how far the designs had come",
+    "part": "the device",
+    **{f"{name}_more": f"{name} that the design takes more" for name in (*_RESOURCES, "interval_cycles")},
+    **{f"{name}_more_percent": "of the design without skips" for name in (*_RESOURCES, "interval_cycles")},
+}
+
+
+def skip_costs(workspace: Workspace, frame: "pd.DataFrame") -> "pd.DataFrame":
+    """What skips cost: each measured design beside the one without skips; columns as in `SKIP_COST_COLUMNS`.
+
+    Args:
+        workspace: where the recipes are.
+        frame: of `table2`.
+
+    Raises:
+        RecipeError: a recipe cannot be read.
+    """
+    import pandas as pd
+
+    measured = frame[frame["engine"].notna()].to_dict("records")
+    keys = [
+        (_apart_from_skips(workspace.recipe(row["design"])), row["engine"], row["stage"], row["part"])
+        for row in measured
+    ]
+    style = {row["design"]: workspace.recipe(row["design"]).architecture.skips for row in measured}
+    plain = {key: row for key, row in zip(keys, measured, strict=True) if style[row["design"]] is SkipStyle.PLAIN}
+    rows = []
+    for key, row in zip(keys, measured, strict=True):
+        base = plain.get(key)
+        if base is None or style[row["design"]] is SkipStyle.PLAIN:
+            continue
+        cost = {name: row[name] for name in ("design", "engine", "stage", "part")} | {"without_skip": base["design"]}
+        for name in (*_RESOURCES, "interval_cycles"):
+            if pd.isna(row[name]) or pd.isna(base[name]):
+                continue
+            cost[f"{name}_more"] = row[name] - base[name]
+            cost[f"{name}_more_percent"] = 100 * (row[name] - base[name]) / base[name] if base[name] else None
+        rows.append(cost)
+    counts = dict.fromkeys((f"{name}_more" for name in (*_RESOURCES, "interval_cycles")), "Int64")
+    return pd.DataFrame(rows, columns=list(SKIP_COST_COLUMNS)).astype(counts)
+
+
+def _apart_from_skips(recipe: Recipe) -> str:
+    """What two recipes share that differ in their skips alone."""
+    bits = (recipe.quantization.weight_bits, recipe.quantization.activation_bits)
+    architecture = recipe.architecture
+    size = (architecture.family, architecture.filters, architecture.blocks_per_group)
+    # As text, since a recipe's reuse factors by layer make it unhashable.
+    return repr((recipe.dataset, bits, size, recipe.hls))
+
+
 def _table2_rows(recipe: Recipe, project: stages.Artefact, workspace: Workspace) -> list[dict[str, Any]]:
     base: dict[str, Any] = dict.fromkeys(TABLE2_COLUMNS)
     base |= {
@@ -264,7 +319,7 @@ def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, An
             "throughput_khz": throughput_khz(one.interval_cycles, one.clock_ns),
             **counts,
         }
-        if available is not None and one.part == f"{recipe.hls.part[:3]} family":
+        if available is not None and one.of_recipes_part:
             # Logic synthesis is for the family; the recipe's part is of it.
             row["part"] = recipe.hls.part
             row |= {f"{name}_percent": percent(counts[name], getattr(available, name)) for name in _RESOURCES}

@@ -27,6 +27,11 @@ def run(args: argparse.Namespace) -> int:
     place = common.workspace(args)
     frame = tables.table2(place, args.recipes)
     common.show_table(frame, _text(frame), place.tables / "table2", args.json)
+    costs = tables.skip_costs(place, frame)
+    if len(costs) and not args.json:
+        print("\nWhat the skips cost, beside the same without skips:")
+    if len(costs):
+        common.show_table(costs, _cost_text(costs), place.tables / "table2_skips", args.json)
     unmeasured = [str(design) for design in frame.loc[frame["engine"].isna(), "design"]]
     if unmeasured:
         print(
@@ -56,3 +61,21 @@ def _text(frame: Any) -> "Table":
         project = (row.streams, row.fifo_bits, row.fifo_bram_18k, row.weight_bits, row.multiplications_per_image)
         rows.append((*cells, *(common.whole(value) for value in project)))
     return Table(tuple(headings), tuple(rows), (False,) * 4 + (True,) * 4 + (False,) + (True,) * 13)
+
+
+def _cost_text(frame: Any) -> "Table":
+    from nonresnet_hls.reports.render import Table
+
+    names = ("lut", "ff", "bram_18k", "dsp", "interval_cycles")
+    headings = ["design", "against", "engine", "stage"]
+    for title in ("LUT", "FF", "BRAM18", "DSP", "interval"):
+        headings += [f"+{title}", f"+{title} %"]
+    rows = []
+    row: Any
+    for row in frame.itertuples():
+        cells = [row.design, row.without_skip, row.engine, row.stage]
+        for name in names:
+            more, share = getattr(row, f"{name}_more"), getattr(row, f"{name}_more_percent")
+            cells += [common.whole(more), common.fixed(share, 1)]
+        rows.append(tuple(cells))
+    return Table(tuple(headings), tuple(rows), (False,) * 4 + (True,) * 10)

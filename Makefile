@@ -8,13 +8,16 @@ RECIPES := $(basename $(notdir $(wildcard models/*.toml)))
 NETWORKS := resnet8 shortresnet8 nonresnet8
 STYLES := resblock shortblock nonresblock
 BLOCKS := $(foreach style,$(STYLES),$(style) $(style)-w8a8 $(style)-w16a16)
+BLOCKS_32X32 := $(foreach style,$(STYLES),$(style)-32x32 $(style)-32x32-w8a8 $(style)-32x32-w16a16)
 
 .DEFAULT_GOAL := all
-.PHONY: all setup table1 table2 test test-nightly lint format clean distclean help $(RECIPES)
+.PHONY: all setup table1 table2 table2-full test test-nightly lint format bench-train bench-fifos bench-timing \
+	clean distclean help $(RECIPES)
 
 all: setup ## environment, then: train, quantize, convert, C-simulate, Tables I and II
 	$(RUN) table1 $(NETWORKS)
 	$(RUN) csim $(NETWORKS) $(BLOCKS)
+	$(RUN) synth --simulate $(STYLES)
 	$(RUN) table2 $(NETWORKS) $(BLOCKS)
 
 setup: $(VENV)/installed ## the virtual environment with pinned dependencies
@@ -35,6 +38,10 @@ table1: setup ## accuracy of all trained networks
 table2: setup ## hardware of all converted designs
 	$(RUN) table2
 
+table2-full: setup ## hardware of all blocks at 8x8 and 32x32 and all precisions (hours)
+	$(RUN) synth --simulate $(BLOCKS) $(BLOCKS_32X32)
+	$(RUN) table2 $(BLOCKS) $(BLOCKS_32X32)
+
 lint: setup ## style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -49,6 +56,15 @@ test: setup ## the test suite
 
 test-nightly: setup ## the tests that take minutes, too
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
+
+bench-train: setup ## images/s of `nonresnet-hls train` against bare model.fit
+	$(VENV)/bin/python -m benchmarks.train
+
+bench-fifos: setup ## FIFO bits and BRAM18 with and without skips, as hls4ml makes them and sized
+	$(VENV)/bin/python -m benchmarks.fifos
+
+bench-timing: setup ## modelled cycles against real csynth reports, where these are at hand
+	$(VENV)/bin/python -m benchmarks.timing
 
 clean: ## remove what the stages made (not what git keeps)
 	git clean -fdXq models hls_projects tables

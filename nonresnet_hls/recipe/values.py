@@ -1,28 +1,16 @@
-"""Recipes: all that defines one model, as frozen dataclasses; refused at load with the file and key named.
-
-A recipe is a TOML file `models/NAME.toml`. Its tables are the dataclasses below, its keys their fields.
-`extends = "OTHER"` takes over another recipe, key by key; what the file says itself wins.
-"""
+"""What a recipe may say: its tables are the dataclasses below, its keys their fields."""
 
 import dataclasses
 import re
-import tomllib
-import types
-import typing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import RecipeError
-from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
+from nonresnet_hls.fixed_point import FixedPointType
 
-_PACKAGED = Path(__file__).parent / "_models"
-BUILT_IN = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "models"
-"""Where the recipes that ship with the package are (the repository's `models/` in a checkout)."""
-
-# Names end up in C++ identifiers, Tcl and folder names.
-_NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+# Ends up in Tcl and C++.
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -348,171 +336,3 @@ def stated(table: Any) -> dict[str, Any] | None:
         return None
     values = {f.name: (f, getattr(table, f.name)) for f in dataclasses.fields(table)}
     return {name: value for name, (f, value) in values.items() if value != f.default}
-
-
-def find(name_or_path: str, models: Path) -> Path:
-    """The file of a recipe: a path ending in `.toml`, or a name looked up in `models`, then among the built-in.
-
-    Raises:
-        RecipeError: there is none; the message offers the nearest names.
-    """
-    if name_or_path.endswith(".toml"):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise RecipeError(f"{path}: no such recipe file")
-        return path
-    for folder in (models, BUILT_IN):
-        path = folder / f"{name_or_path}.toml"
-        if _NAME.fullmatch(name_or_path) and path.is_file():
-            return path
-    import difflib
-
-    close = difflib.get_close_matches(name_or_path, names(models), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else "see 'nonresnet-hls models'"
-    raise RecipeError(f"recipe {name_or_path!r}: no {models / '<name>.toml'} and none built in; {hint}")
-
-
-def names(models: Path) -> list[str]:
-    """The names of all recipes in `models` and built in, sorted."""
-    found = {path.stem for folder in (models, BUILT_IN) for path in folder.glob("*.toml")}
-    return sorted(name for name in found if _NAME.fullmatch(name))
-
-
-def load(name_or_path: str, models: Path | None = None) -> Recipe:
-    """Read a recipe by name or path; `models` (default: `./models`) is looked into before the built-in ones.
-
-    Raises:
-        RecipeError: not found, no TOML, an unknown key, or a value that does not fit; names file and key.
-    """
-    models = Path("models") if models is None else models
-    path = find(name_or_path, models)
-    chain = _chain(path, models)
-    recipe = _build(path, _merged(chain))
-    trained_as = recipe.name
-    for i in range(1, len(chain)):
-        base = _build(chain[i][0], _merged(chain[i:]))
-        same = all(getattr(base, part) == getattr(recipe, part) for part in _TRAINING_PARTS)
-        if not same:
-            break
-        trained_as = base.name
-    return dataclasses.replace(recipe, trained_as=trained_as)
-
-
-_TRAINING_PARTS = ("architecture", "dataset", "training", "distillation")
-
-
-def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """The recipe's table and those that it extends, itself first."""
-    chain: list[tuple[Path, dict[str, Any]]] = []
-    while True:
-        if any(path == seen for seen, _ in chain):
-            raise RecipeError(f"{path}: extends itself, over {' -> '.join(p.stem for p, _ in chain)}")
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise RecipeError(f"{path}: cannot be read as TOML: {error}") from None
-        base = table.pop("extends", None)
-        # A relative file name means: beside the recipe that says it.
-        for part in ("architecture", "dataset"):
-            section = table.get(part)
-            if isinstance(section, dict) and isinstance(section.get("file"), str):
-                section["file"] = str(path.parent / section["file"])
-        chain.append((path, table))
-        if base is None:
-            return chain
-        if not isinstance(base, str):
-            raise RecipeError(f"{path}: extends: the name of a recipe wanted, not {base!r}")
-        beside = path.parent / f"{base}.toml"
-        path = beside if beside.is_file() else find(base, models)
-
-
-def _merged(chain: list[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
-    def merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-        result = dict(base)
-        for key, value in own.items():
-            both = isinstance(value, dict) and isinstance(result.get(key), dict)
-            result[key] = merge(result[key], value) if both else value
-        return result
-
-    table: dict[str, Any] = {}
-    for _, own in reversed(chain):
-        # These belong to one recipe and are not taken over.
-        table = merge({k: v for k, v in table.items() if k not in ("name", "description", "title")}, own)
-    return table
-
-
-def _build(path: Path, table: dict[str, Any]) -> Recipe:
-    table = {"name": path.stem, **table}
-    if "trained_as" in table:
-        raise RecipeError(f"{path}: unknown key 'trained_as'")
-    if not (isinstance(table["name"], str) and _NAME.fullmatch(table["name"])):
-        wanted = "lower-case letters and digits, parts joined by '-' or '_'"
-        raise RecipeError(f"{path}: name: {wanted} wanted, not {table['name']!r}")
-    recipe: Recipe = _from_table(Recipe, table, str(path), "")
-    if recipe.architecture.family is Family.KERAS and "training" not in table:
-        # A model of the user's own keeps its weights unless the recipe says how to train it.
-        recipe = dataclasses.replace(recipe, training=Training(epochs=0))
-    return recipe
-
-
-def _from_table(cls: type, table: dict[str, Any], file: str, prefix: str) -> Any:
-    hints = typing.get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    for key in table:
-        if key not in fields:
-            import difflib
-
-            close = difflib.get_close_matches(key, fields, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(fields)} wanted"
-            raise RecipeError(f"{file}: unknown key {prefix + key!r}; {hint}")
-    for name, f in fields.items():
-        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if required and name not in table:
-            raise RecipeError(f"{file}: key {prefix + name!r} is missing")
-    values = {key: _value(hints[key], value, file, prefix + key) for key, value in table.items()}
-    try:
-        return cls(**values)
-    except RecipeError as error:
-        raise RecipeError(f"{file}: {prefix}{error}") from None
-
-
-def _value(hint: Any, value: Any, file: str, key: str) -> Any:
-    """`value` as TOML gave it, as the type that the dataclass wants."""
-    if isinstance(hint, types.UnionType):
-        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
-
-    def refuse(wanted: str) -> RecipeError:
-        return RecipeError(f"{file}: {key}: {wanted} wanted, not {value!r}")
-
-    origin = typing.get_origin(hint)
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type) and hint is not FixedPointType:
-        if not isinstance(value, dict):
-            raise refuse("a table")
-        return _from_table(hint, value, file, f"{key}.")
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise refuse("a list")
-        return tuple(_value(typing.get_args(hint)[0], item, file, key) for item in value)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise refuse("a table")
-        return {k: _value(typing.get_args(hint)[1], item, file, f"{key}.{k}") for k, item in value.items()}
-    if hint is FixedPointType:
-        try:
-            return FixedPointType.parse(value if isinstance(value, str) else repr(value))
-        except FixedPointError as error:
-            raise RecipeError(f"{file}: {key}: {error}") from None
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        if not isinstance(value, str) or value not in list(hint):
-            raise refuse(" or ".join(repr(str(member)) for member in hint))
-        return hint(value)
-    if hint is Path:
-        if not isinstance(value, str):
-            raise refuse("a path")
-        return Path(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not hint:
-        names = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
-        raise refuse(names[hint])
-    return value

@@ -66,6 +66,12 @@ bench-fifos: setup ## FIFO bits and BRAM18 with and without skips, as hls4ml mak
 bench-timing: setup ## modelled cycles against real csynth reports, where these are at hand
 	$(VENV)/bin/python -m benchmarks.timing
 
+bench-fifos: setup ## FIFOs with whole tensors and sized: ResNets with and without skips, and others
+	$(VENV)/bin/python -m benchmarks.fifos
+
+bench-timing: setup ## the timing model against real csynth reports (needs ../shared/reports)
+	$(VENV)/bin/python -m benchmarks.timing
+
 clean: ## remove what the stages made (not what git keeps)
 	git clean -fdXq models hls_projects tables
 

@@ -130,9 +130,11 @@ def _print(report: "FifoReport") -> None:
     totals = (("before", report.before), ("least", report.least), ("margin", report.margin), ("sized", report.after))
     print(f"{'all FIFOs':<14}{'bits':>12}{'Vivado BRAM18':>15}{'Vitis BRAM18':>14}{'bound to SRL':>14}{'+ LUT':>9}")
     for name, total in (*totals, ("skips before", report.skips_before), ("skips sized", report.skips_after)):
+        # hls4ml by itself binds nothing to shift registers.
+        bound = (total.vitis_bound_bram_18k, total.vitis_bound_lut) if "before" not in name else ("", "")
         print(
             f"{name:<14}{total.bits:>12,}{total.vivado_bram_18k:>15,}{total.vitis_bram_18k:>14,}"
-            f"{total.vitis_bound_bram_18k:>14,}{total.vitis_bound_lut:>9,}"
+            f"{bound[0]:>14}{bound[1]:>9}"
         )
     print()
     has = f"; {report.part} has {report.part_bram_18k:,} and {report.part_lut:,} LUT" if report.part_bram_18k else ""
@@ -148,7 +150,8 @@ def _print(report: "FifoReport") -> None:
 def _print_proof(proof: "Proof") -> None:
     print()
     for name, ran in (("sized", proof.sized), ("least", proof.least)):
-        state = "finished" if ran.finished else f"stuck: {ran.deadlock}"
+        left = ", ".join(f"{count} tokens left in {stream}" for stream, count in ran.leftovers.items())
+        state = "finished" if ran.finished else left or f"stuck: {ran.deadlock}"
         print(f"proof: {name} depths {state}, {ran.equal_values} of {ran.values} outputs equal the C simulation")
     for one in proof.shorter:
         print(f"proof: {one.stream} at {one.depth}: {one.deadlock or 'FINISHED, so the least depth is not least'}")

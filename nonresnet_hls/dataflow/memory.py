@@ -13,8 +13,10 @@ _BRAM18_PORT_BITS = {1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
 _BRAM18_DEEPEST = 16384
 # Up to this many bits the tools build shift registers; the true edge lies between 512 and 800 bits.
 _SHIFT_REGISTER_MAX_BITS = 512
-# A FIFO this deep takes one LUT per bit in shift registers.
-_SHIFT_REGISTER_MAX_WORDS = 32
+# Up to this depth the multiplexers of a slice suffice behind its shift registers.
+_SHIFT_REGISTER_MAX_WORDS = 128
+# The fewest LUTs that a part of `_PARTS` has for each BRAM18: shift registers that take less are the smaller share.
+_LUT_PER_BRAM18 = 144
 # A ROM of up to 512 words uses both ports of a BRAM18 as one of 36 bits; a small one stays in LUTs.
 _ROM_PORT_BITS = 36
 _ROM_PORT_WORDS = 512
@@ -142,16 +144,18 @@ def stream_memory(stream: Stream, depth: int, toolchain: Toolchain) -> Memory:
 
 
 def wants_shift_register(stream: Stream, depth: int, toolchain: Toolchain) -> bool:
-    """True for a shallow FIFO that the tool would put into BRAM unless told to take shift registers.
+    """True for a shallow FIFO that the tool would put into BRAM, and that is cheaper in shift registers.
 
-    Vitis HLS packs a token into one word, so that even two words of a wide token become BRAM.
+    Vitis HLS packs a token into one word, so that even two words of a wide token become BRAM. Cheaper means a
+    smaller share of the device (see `_LUT_PER_BRAM18`).
     """
-    shallow = depth <= _SHIFT_REGISTER_MAX_WORDS
-    return toolchain is Toolchain.VITIS_HLS and shallow and fifo_bram18(depth, stream.bits) > 0
+    if toolchain is not Toolchain.VITIS_HLS or depth > _SHIFT_REGISTER_MAX_WORDS:
+        return False
+    return shift_register_lut(depth, stream.bits) < _LUT_PER_BRAM18 * fifo_bram18(depth, stream.bits)
 
 
 def sized_memory(stream: Stream, depth: int, toolchain: Toolchain) -> Memory:
-    """As `stream_memory`, with shallow FIFOs bound to shift registers (one LUT per bit at most)."""
+    """As `stream_memory`, with shallow FIFOs bound to shift registers (see `wants_shift_register`)."""
     if wants_shift_register(stream, depth, toolchain):
         return Memory(0, shift_register_lut(depth, stream.bits))
     return stream_memory(stream, depth, toolchain)

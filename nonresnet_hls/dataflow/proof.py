@@ -1,7 +1,8 @@
 """`prove`: the sized depths finish with the right values, and no FIFO alone can be shorter than the least."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,14 @@ class Run:
         finished: every image went through and no token was left in any stream.
         equal_values: outputs that equal the C simulation, of `values`.
         deadlock: the circle in which it got stuck, if it did.
+        leftovers: tokens that stayed in streams when an image ended, by stream.
     """
 
     finished: bool
     equal_values: int
     values: int
     deadlock: Deadlock | None = None
+    leftovers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -103,5 +106,5 @@ def prove(project: Path, flow: Dataflow, depths: FifoDepths, work: Path, images:
 
 def _run(outcome: Outcome, expected: FloatArray) -> Run:
     if outcome.outputs is None:
-        return Run(False, 0, expected.size, outcome.deadlock)
+        return Run(False, 0, expected.size, outcome.deadlock, outcome.leftovers)
     return Run(True, int(np.count_nonzero(outcome.outputs == expected)), expected.size)

@@ -8,6 +8,7 @@ from nonresnet_hls.dataflow.memory import (
     Memory,
     fifo_memory,
     layer_memory,
+    lutram_lut,
     part_resources,
     shift_register_lut,
     stream_memory,
@@ -21,7 +22,7 @@ class FifoRow:
 
     `depth_least` is what the C++ itself needs (provable by execution), `depth_margin` (modelled) what it
     needs when pipelines stall with tokens in flight, `depth_after` (modelled) what keeps the throughput too.
-    `lut_shift_register` is what the sized FIFO takes as shift registers.
+    `lut_shift_register` and `lut_distributed_ram` are what the sized FIFO takes without BRAM.
     """
 
     stream: str
@@ -38,6 +39,7 @@ class FifoRow:
     vitis_bram_18k_before: int
     vitis_bram_18k_after: int
     lut_shift_register: int
+    lut_distributed_ram: int
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ def _row(stream: Stream, depths: FifoDepths) -> FifoRow:
         vitis_bram_18k_before=bram(before, Toolchain.VITIS_HLS),
         vitis_bram_18k_after=bram(after, Toolchain.VITIS_HLS),
         lut_shift_register=shift_register_lut(after, stream.bits),
+        lut_distributed_ram=lutram_lut(after, stream.bits),
     )
 
 

@@ -36,7 +36,9 @@ def quantized_layers() -> tuple[Callable[..., Any], Callable[..., Any]]:
     return conv, relu
 
 
-def convert(model: Any, project: Path, backend: str, strategy: str = "Latency") -> Any:
+def convert(
+    model: Any, project: Path, backend: str, strategy: str = "Latency", implementation: str = "LineBuffer"
+) -> Any:
     """A hls4ml `ModelGraph` with io_stream, written into `project`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # hls4ml, QKeras and Keras warn of each other
@@ -47,6 +49,7 @@ def convert(model: Any, project: Path, backend: str, strategy: str = "Latency") 
         for layer in config["LayerName"].values():
             layer["Strategy"] = strategy
             layer["ReuseFactor"] = 1
+            layer["ConvImplementation"] = implementation
         hls_model = hls4ml.converters.convert_from_keras_model(
             model, hls_config=config, output_dir=str(project), backend=backend, io_type="io_stream"
         )

@@ -71,7 +71,8 @@ def test_a_separable_convolution_is_two_processes_with_a_stream_between() -> Non
     source = parse_source("net", CPP, DEFINES, PARAMETERS)
     depthwise, pointwise = source.calls[:2]
     assert (depthwise.function, depthwise.arguments[:2]) == ("depthwise_conv_2d_cl", ("image", "sep_depthwise_res"))
-    assert (pointwise.function, pointwise.arguments[:2]) == ("pointwise_conv_2d_cl", ("sep_depthwise_res", "layer2_out"))
+    assert pointwise.function == "pointwise_conv_2d_cl"
+    assert pointwise.arguments[:2] == ("sep_depthwise_res", "layer2_out")
     assert [stream.name for stream in source.inner_streams] == ["sep_depthwise_res"]
     assert source.token_types["dw2_t"] == TokenType(3, 20)
 
@@ -86,12 +87,12 @@ def test_constants_are_evaluated() -> None:
 @pytest.mark.parametrize("text", ["nnet::resource", "sizeof(int)", "1 / 0", "1 +"])
 def test_what_is_no_integer_is_refused_by_name(text: str) -> None:
     config = Config("config9", {"n_in": text}, {})
-    with pytest.raises(ConversionError, match="struct config9 in parameters.h: n_in should be an integer"):
+    with pytest.raises(ConversionError, match=r"struct config9 in parameters\.h: n_in should be an integer"):
         config.integer("n_in")
 
 
 def test_a_missing_constant_is_refused_by_name() -> None:
-    with pytest.raises(ConversionError, match="struct config9 in parameters.h: constant 'n_in' wanted"):
+    with pytest.raises(ConversionError, match=r"struct config9 in parameters\.h: constant 'n_in' wanted"):
         Config("config9", {}, {}).integer("n_in")
 
 

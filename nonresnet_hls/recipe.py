@@ -5,8 +5,8 @@ A recipe is a TOML file `models/NAME.toml`. Its tables are the dataclasses below
 """
 
 import dataclasses
-import math
 import re
+import sys
 import tomllib
 import types
 import typing
@@ -518,7 +518,7 @@ def _value(hint: Any, value: Any, file: str, key: str) -> Any:
             raise refuse("a path")
         return Path(value)
     if hint is float and type(value) in (int, float):
-        if not math.isfinite(value):
+        if not abs(value) <= sys.float_info.max:  # so written, NaN is refused too
             raise refuse("a finite number")
         return float(value)
     if type(value) is not hint:

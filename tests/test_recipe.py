@@ -132,6 +132,7 @@ BAD = {
     "clock nan": (BASE + "[hls]\nclock_ns = nan\n", "hls.clock_ns: a finite number wanted, not nan"),
     "rate inf": (BASE + "[training]\nlearning_rate = inf\n", "training.learning_rate: a finite number wanted, not inf"),
     "rate nan": (BASE + "[quantization]\nlearning_rate = nan\n", "quantization.learning_rate: a finite number wanted"),
+    "rate of 400 digits": (BASE + f"[training]\nlearning_rate = 1{400 * '0'}\n", "a finite number wanted, not 1000"),
     "decay inf": (BASE + "[training]\nweight_decay = inf\n", "training.weight_decay: a finite number wanted, not inf"),
     "negative seed": (BASE + "[quantization]\nseed = -1\n", "quantization.seed: 0..4294967295 wanted, not -1"),
     "huge seed": (BASE + "[training]\nseed = 4294967296\n", "training.seed: 0..4294967295 wanted, not 4294967296"),

@@ -82,11 +82,11 @@ def run(
     digest = digest_of(stage, config, inputs)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
+        for leftover in directory.parent.glob(f".{directory.name}.partial-*"):
+            shutil.rmtree(leftover)  # of a killed run: we hold the lock, so nobody writes there
         found = load(directory)
         if found is not None and found.digest == digest:
             return found
-        for leftover in directory.parent.glob(f".{directory.name}.partial-*"):
-            shutil.rmtree(leftover)  # of a killed run: we hold the lock, so nobody writes there
         partial = directory.parent / f".{directory.name}.partial-{os.getpid()}"
         partial.mkdir()
         try:
@@ -225,16 +225,19 @@ def _replace(directory: Path, partial: Path) -> None:
     if not directory.exists():
         partial.rename(directory)
         return
+    if _pristine(directory):
+        # Under such a name it goes with the next run, should this one be killed half-way.
+        aside = partial.with_name(f"{partial.name}-old")
+        directory.rename(aside)
+        partial.rename(directory)
+        shutil.rmtree(aside)
+        return
     number = 1
     while (aside := directory.parent / f"{directory.name}.kept-{number}").exists():
         number += 1
-    pristine = _pristine(directory)
     directory.rename(aside)
     partial.rename(directory)
-    if pristine:
-        shutil.rmtree(aside)
-    else:
-        progress.say(f"{directory} held files that no stage wrote or that were changed: kept as {aside}")
+    progress.say(f"{directory} held files that no stage wrote or that were changed: kept as {aside}")
 
 
 def _pristine(directory: Path) -> bool:

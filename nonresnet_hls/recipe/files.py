@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import sys
 import tomllib
 import types
 import typing
@@ -181,7 +182,9 @@ def _value(hint: Any, value: Any, file: str, key: str) -> Any:
         if not isinstance(value, str):
             raise refuse("a path")
         return Path(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and type(value) in (int, float):
+        if not abs(value) <= sys.float_info.max:  # so written, NaN is refused too
+            raise refuse("a finite number")
         return float(value)
     if type(value) is not hint:
         names = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}

@@ -136,6 +136,11 @@ def _want(condition: bool, key: str, wanted: str, got: object) -> None:
         raise RecipeError(f"{key}: {wanted} wanted, not {got!r}")
 
 
+def _want_seed(seed: int) -> None:
+    # What Keras and NumPy both take.
+    _want(0 <= seed < 1 << 32, "seed", "0..4294967295", seed)
+
+
 @dataclass(frozen=True)
 class Architecture:
     """`[architecture]`: the float network."""
@@ -221,7 +226,7 @@ class Training:
         _want(0 <= self.momentum < 1, "momentum", "a number in [0, 1)", self.momentum)
         _want(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
         _want(0 <= self.label_smoothing < 1, "label_smoothing", "a number in [0, 1)", self.label_smoothing)
-        _want(self.seed >= 0, "seed", "0 or more", self.seed)
+        _want_seed(self.seed)
         _want(self.test_every > 0, "test_every", "a positive integer", self.test_every)
 
 
@@ -268,6 +273,7 @@ class Quantization:
         _want(self.epochs >= 0, "epochs", "0 or more", self.epochs)
         _want(self.batch_size > 0, "batch_size", "a positive integer", self.batch_size)
         _want(self.learning_rate > 0, "learning_rate", "a positive number", self.learning_rate)
+        _want_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -303,7 +309,7 @@ class Csim:
 
     def __post_init__(self) -> None:
         _want(self.samples > 0, "samples", "a positive integer", self.samples)
-        _want(self.seed >= 0, "seed", "0 or more", self.seed)
+        _want_seed(self.seed)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,181 @@
+"""Small quantized models, one per layer kind and setting, with seeded random weights on their grids."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from tensorflow import keras
+
+from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.quantization import quantizers
+from nonresnet_hls.quantization.quantize import finish
+
+UNSIGNED = FixedPointType(4, 1, signed=False)
+SIGNED = FixedPointType(5, 2)
+
+Tensors = Callable[[Any], Any]
+
+
+def model(body: Tensors, shape: tuple[int, ...] = (6, 6, 3), seed: int = 0) -> Any:
+    """The finished model of what `body` makes of an input tensor; all weights random, batch norms on a grid."""
+    x = keras.Input(shape, name="x")
+    made = keras.Model(x, body(x), name="small")
+    rng = np.random.default_rng(seed)
+    for layer in made.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            channels = layer.moving_mean.shape[0]
+            gamma = np.ldexp(rng.integers(-20, 21, channels).astype(float), -4)
+            beta = np.ldexp(rng.integers(-40, 41, channels).astype(float), -3)
+            layer.set_weights([gamma, beta, np.zeros(channels), np.ones(channels)])
+        else:
+            layer.set_weights([rng.normal(0, 0.5, w.shape) for w in layer.get_weights()])
+    return finish(made)
+
+
+def conv(filters: int = 3, size: Any = 3, bits: int = 5, bias: bool = True, **options: Any) -> Any:
+    import qkeras
+
+    kernel = quantizers.binary() if bits == 1 else quantizers.signed(bits, 0)
+    own = {"bias_quantizer": quantizers.signed(8, 1)} if bias else {}
+    return qkeras.QConv2D(filters, size, kernel_quantizer=kernel, use_bias=bias, **own, **options)
+
+
+def depthwise(size: Any = 3, bits: int = 5, **options: Any) -> Any:
+    import qkeras
+
+    return qkeras.QDepthwiseConv2D(
+        size,
+        depthwise_quantizer=quantizers.binary() if bits == 1 else quantizers.signed(bits, 0),
+        bias_quantizer=quantizers.signed(8, 1),
+        **options,
+    )
+
+
+def dense(units: int = 4, bits: int = 5, bias: bool = True) -> Any:
+    import qkeras
+
+    kernel = quantizers.binary() if bits == 1 else quantizers.signed(bits, 0)
+    own = {"bias_quantizer": quantizers.signed(8, 1)} if bias else {}
+    return qkeras.QDense(units, kernel_quantizer=kernel, use_bias=bias, **own)
+
+
+def relu(bits: int = 4, integer: int = 2) -> Any:
+    import qkeras
+
+    return qkeras.QActivation(str(quantizers.unsigned(bits, integer)))
+
+
+def linear(bits: int = 5, integer: int = 2) -> Any:
+    import qkeras
+
+    return qkeras.QActivation(str(quantizers.signed(bits, integer)))
+
+
+def batch_norm() -> Any:
+    return keras.layers.BatchNormalization(epsilon=0.0)
+
+
+def chain(*layers: Any) -> Tensors:
+    def body(x: Any) -> Any:
+        for layer in layers:
+            x = layer(x)
+        return x
+
+    return body
+
+
+def _add(x: Any) -> Any:
+    y = relu(4, 1)(conv(3, padding="same")(x))
+    return relu()(keras.layers.Add()([conv(3, padding="same")(y), y]))
+
+
+def _add_linear(x: Any) -> Any:
+    # A linear activation before a sum: hls4ml alone lets such sums overflow.
+    y = linear(5, 0)(conv(3, padding="same")(x))
+    z = linear(4, 3)(conv(3, 1)(x))
+    return keras.layers.Add()([y, z])
+
+
+def _concatenate(x: Any) -> Any:
+    y = relu(4, 1)(conv(2, padding="same")(x))
+    z = linear(4, 3)(conv(3, 1)(x))
+    return conv(2, 1)(keras.layers.Concatenate()([y, z]))
+
+
+def _three_readers(x: Any) -> Any:
+    y = relu(4, 1)(conv(3, padding="same")(x))
+    z = keras.layers.Add()([conv(3, 1)(y), y])
+    return keras.layers.Add()([z, conv(3, padding="same")(y)])
+
+
+def _twice(x: Any) -> Any:
+    return keras.layers.Add()([x, x])
+
+
+def bodies() -> dict[str, Tensors]:
+    """What can be converted, by name; made anew at every call, since a layer belongs to one model."""
+    layers = keras.layers
+    return {
+        "conv same": chain(conv(padding="same")),
+        "conv valid": chain(conv(), relu()),
+        "conv same stride 2": chain(conv(padding="same", strides=2), relu()),
+        "conv valid stride 2": chain(conv(strides=2), relu()),
+        "conv 1x1 stride 2": chain(conv(size=1, strides=2), relu()),
+        "conv 1x1": chain(conv(size=1), relu()),
+        "conv 3x1 same": chain(conv(size=(3, 1), padding="same"), relu()),
+        "conv 2x2 same": chain(conv(size=2, padding="same"), relu()),
+        "conv strides 2x1": chain(conv(strides=(2, 1)), relu()),
+        "conv without bias": chain(conv(bias=False, padding="same"), relu()),
+        "conv binary": chain(conv(bits=1, bias=False, padding="same"), batch_norm(), relu(2, 2)),
+        "conv binary with bias": chain(conv(bits=1, padding="same"), relu()),
+        "conv one filter": chain(conv(1, padding="same"), relu()),
+        "depthwise same": chain(depthwise(padding="same"), relu()),
+        "depthwise valid stride 2": chain(depthwise(strides=2), relu()),
+        "depthwise 1x1": chain(depthwise(1), relu()),
+        "depthwise multiplier 2": chain(depthwise(depth_multiplier=2), relu()),
+        "depthwise binary": chain(depthwise(bits=1, padding="same"), relu()),
+        "dense": chain(layers.Flatten(), dense(), relu(), dense(3)),
+        "dense binary": chain(layers.Flatten(), dense(bits=1, bias=False), batch_norm(), relu(2, 2), dense(3, bits=1)),
+        "dense of pixels": chain(dense(4), relu()),
+        "batch norm of input": chain(batch_norm(), relu()),
+        "batch norm twice": chain(batch_norm(), batch_norm()),
+        "relu layer": chain(conv(), layers.ReLU()),
+        "relu activation": chain(conv(), layers.Activation("relu"), conv(size=1)),
+        "linear activation": chain(conv(), layers.Activation("linear")),
+        "activation of input": chain(relu(3, 1)),
+        "activation signed": chain(conv(), linear(), conv(size=1)),
+        "activation of 1 bit": chain(conv(), relu(1, 1)),
+        "activation finer than input": chain(relu(9, 2)),
+        "add": _add,
+        "add linear": _add_linear,
+        "add twice the same": _twice,
+        "three readers": _three_readers,
+        "concatenate": _concatenate,
+        "max pool": chain(layers.MaxPooling2D(2), conv(size=1)),
+        "max pool 3 stride 2": chain(layers.MaxPooling2D(3, 2)),
+        "max pool same": chain(layers.MaxPooling2D(2, padding="same")),
+        "max pool 3x2": chain(layers.MaxPooling2D((3, 2))),
+        "max pool of negatives": chain(conv(padding="same"), layers.MaxPooling2D(2)),
+        "max pool with a rest": chain(layers.MaxPooling2D(4)),
+        "global max pool": chain(conv(), layers.GlobalMaxPooling2D(), dense(3)),
+        "global max pool keepdims": chain(conv(), layers.GlobalMaxPooling2D(keepdims=True)),
+        "average pool": chain(conv(padding="same"), layers.AveragePooling2D(2), relu()),
+        "average pool 2x1": chain(layers.AveragePooling2D((2, 1))),
+        "average pool stride 1": chain(layers.AveragePooling2D(2, 1)),
+        "global average pool": chain(conv(), layers.GlobalAveragePooling2D(), relu(4, 2), dense(3)),
+        "global average pool signed": chain(conv(), layers.GlobalAveragePooling2D()),
+        "global average pool keepdims": chain(conv(), layers.GlobalAveragePooling2D(keepdims=True)),
+        "zero padding": chain(layers.ZeroPadding2D(1), conv(), relu()),
+        "zero padding uneven": chain(layers.ZeroPadding2D(((1, 0), (0, 2))), conv()),
+        "zero padding last": chain(layers.ZeroPadding2D(2)),
+        "up-sampling": chain(conv(), layers.UpSampling2D(2), conv(size=1)),
+        "up-sampling 2x1": chain(layers.UpSampling2D((2, 1))),
+        "up-sampling 1x3": chain(layers.UpSampling2D((1, 3))),
+        "flatten": chain(conv(), layers.Flatten()),
+        "reshape": chain(conv(), layers.Reshape((2, 8, 3)), conv(size=1)),
+        "reshape flat": chain(conv(), layers.Reshape((48,)), dense(3)),
+        "reshape channels": chain(conv(), layers.Reshape((4, 2, 6)), conv(size=1)),
+        "W16A16": chain(conv(4, bits=16, padding="same"), relu(16, 2), conv(4, bits=16, padding="same"), relu(16, 4)),
+        "up-sampling bilinear": chain(layers.UpSampling2D(2, interpolation="bilinear")),
+        "max pool same with a rest": chain(layers.MaxPooling2D(4, padding="same")),
+    }

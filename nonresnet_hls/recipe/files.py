@@ -95,7 +95,10 @@ def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
         if not isinstance(base, str):
             raise RecipeError(f"{path}: extends: the name of a recipe wanted, not {base!r}")
         beside = path.parent / f"{base}.toml"
-        path = beside if beside.is_file() else find(base, models)
+        try:
+            path = beside if beside.is_file() else find(base, models)
+        except RecipeError as error:
+            raise RecipeError(f"{path}: extends: {error}") from None
 
 
 def _merged(chain: list[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:

@@ -77,7 +77,13 @@ def run(recipe: Recipe, workspace: Workspace) -> stages.Artefact:
             model = quantize(model, recipe.quantization, data.x_train[:_CALIBRATION_SAMPLES], only)
             if trained and recipe.quantization.epochs:
                 checkpoint = workspace.models / recipe.name / "checkpoints" / "quantize.npz"
-                fit.fit(model, data, _fine_tuning(recipe.quantization), checkpoint, label=f"fine-tuning {recipe.name}")
+                fit.fit(
+                    model,
+                    data,
+                    _fine_tuning(recipe.quantization, source.training),
+                    checkpoint,
+                    label=f"fine-tuning {recipe.name}",
+                )
                 checkpoint.unlink(missing_ok=True)
         samples: Any = data.x_test
         input_type = spec.input_type
@@ -178,7 +184,8 @@ def _data(source: Recipe) -> tuple[datasets.Data, str]:
     return datasets.Data(x, y, x, y, spec.input_type, spec.classes, where), where
 
 
-def _fine_tuning(config: Quantization) -> Training:
+def _fine_tuning(config: Quantization, float_training: Training) -> Training:
+    """Fine-tuning sees the images as the training did: without augmentation a network of CIFAR-10 overfits."""
     return Training(
         epochs=config.epochs,
         batch_size=config.batch_size,
@@ -186,6 +193,8 @@ def _fine_tuning(config: Quantization) -> Training:
         learning_rate=config.learning_rate,
         schedule=Schedule.COSINE,
         weight_decay=0.0,
+        augment=float_training.augment,
+        flip=float_training.flip,
         seed=config.seed,
     )
 

@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """List the skips, and write the changed model."""
     from nonresnet_hls import skips
     from nonresnet_hls.networks import saved
+    from nonresnet_hls.skips.graph import nested
 
     change = args.remove or args.shorten
     if bool(change) != (args.output is not None):
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
             raise ModelError(f"{args.output}: exists already; it is not overwritten")
     model = saved.load(args.model, args.allow)
     found = skips.find(model)
+    inside = [layer.name for layer in model.layers if nested(layer)]
     after = None
     if change:
         chosen = _chosen(change, found)
@@ -50,10 +52,12 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         rows = [_row(skip) for skip in found]
         written = {} if after is None else {"written": str(args.output), "skips_left": len(skips.find(after))}
-        common.print_json({"model": str(args.model), "skips": rows, **written})
+        common.print_json({"model": str(args.model), "skips": rows, "models_inside": inside, **written})
         return 0
     for skip in found:
         print(_line(skip))
+    for name in inside:
+        print(f"{name} is a model used as a layer: the skips inside it are not among these")
     print(f"{args.model}: {len(found)} skips, {sum(skip.removable for skip in found)} of them removable")
     if after is not None:
         counts = f"{after.count_params()} of {model.count_params()} parameters"

@@ -1,6 +1,7 @@
 """The trainer: fits a Keras model to a data set, epoch by epoch, and goes on where it was stopped."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import math
@@ -69,9 +70,9 @@ def fit(
     deterministic(config.seed)
     digest = _digest(model, data, config, teacher, distillation)
     per_epoch = pipeline.steps(len(data.x_train), config)
-    strategy = _strategy(config)
-    with strategy.scope() if strategy else contextlib.nullcontext():
-        replica = _clone(model) if strategy else model
+    devices = strategy(config.distribution)
+    with devices.scope() if devices else contextlib.nullcontext():
+        replica = _clone(model) if devices else model
         trained, loss, classes = _with_loss(replica, teacher, data, config, distillation)
         optimizer = _optimizer(replica, config, per_epoch)
         accuracy = keras.metrics.MeanMetricWrapper(losses.top1(classes), name="top1")
@@ -101,7 +102,7 @@ def fit(
                 verbose=0,
             )
             found = recorder.last
-    if strategy:
+    if devices:
         model.set_weights(replica.get_weights())
     return Fit(found.curve, found.seconds)
 
@@ -147,13 +148,18 @@ def _with_loss(
     return keras.Model(model.inputs, both), losses.distilled(classes, config.label_smoothing, distillation), classes
 
 
-def _strategy(config: Training) -> Any:
-    """What `tf.distribute` calls the devices; None for a single one."""
+@functools.cache
+def strategy(distribution: Distribution) -> Any:
+    """What `tf.distribute` calls the devices; None for a single one.
+
+    For several machines, call it before TensorFlow does anything else. Each machine runs the same command, with a
+    workspace of its own and its place in the environment variable TF_CONFIG.
+    """
     import tensorflow as tf
 
-    if config.distribution is Distribution.NONE:
+    if distribution is Distribution.NONE:
         return None
-    if config.distribution is Distribution.MULTI_WORKER:
+    if distribution is Distribution.MULTI_WORKER:
         return tf.distribute.MultiWorkerMirroredStrategy()
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices])

@@ -103,6 +103,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
     checkpoints = workspace.models / wanted.trained_as / "checkpoints"
 
     def produce(folder: Path) -> dict[str, Any]:
+        fit.strategy(config.training.distribution)  # several machines must find each other first
         data = datasets.load(config.dataset)
         progress.say(f"training {wanted.trained_as} on {data.source}")
         callbacks = _tensorboard(tensorboard, wanted.trained_as)

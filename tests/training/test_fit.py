@@ -1,5 +1,7 @@
 import dataclasses
+import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import nonresnet_hls
 from nonresnet_hls import networks
 from nonresnet_hls.errors import ArtefactError, ModelError
 from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.networks import saved
 from nonresnet_hls.recipe import (
     Distillation,
     DistillationLoss,
@@ -222,7 +225,7 @@ folder = Path({folder!r})
 model = test_fit.model()
 whole = fit.fit(model, test_fit.data(), config, folder / "c.npz", label="mirrored")
 print(len(whole.curve), whole.curve[-1]["loss"] < whole.curve[0]["loss"])
-print(fit._strategy(config).num_replicas_in_sync)
+print(fit.strategy(config.distribution).num_replicas_in_sync)
 again = test_fit.model()
 fit.fit(again, test_fit.data(), config, folder / "c.npz", label="mirrored")
 print(test_fit.same(model, again))
@@ -234,3 +237,45 @@ def test_two_virtual_devices_train_together(tmp_path):
     script = TWO_DEVICES.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
     done = python("-c", script)
     assert done.stdout.split() == ["5", "True", "2", "True"], done.stderr
+
+
+@pytest.mark.nightly
+def test_two_machines_train_together(tmp_path):
+    """Two processes of this machine; each must end with the same weights."""
+    workers = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            workers.append(f"127.0.0.1:{free.getsockname()[1]}")
+    started = []
+    for index in range(2):
+        models = tmp_path / str(index) / "models"
+        models.mkdir(parents=True)
+        squares = data()
+        np.savez(models / "squares.npz", x=squares.x_train, y=squares.y_train)
+        (models / "both.toml").write_text(TWO_MACHINES)
+        task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        env = {**os.environ, "PYTHONPATH": str(Path(nonresnet_hls.__file__).parents[1]), "TF_CONFIG": json.dumps(task)}
+        command = [sys.executable, "-m", "nonresnet_hls", "train", "both", "--workspace", str(models.parent)]
+        started.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+    told = [process.communicate(timeout=240) for process in started]
+    assert [process.returncode for process in started] == [0, 0], told
+    one, other = (saved.load(tmp_path / str(i) / "models" / "both" / "train" / "model.keras") for i in range(2))
+    assert same(one, other)
+
+
+TWO_MACHINES = """
+[architecture]
+family = "resnet"
+skips = "short"
+filters = [4]
+blocks_per_group = 1
+[dataset]
+name = "npz"
+file = "squares.npz"
+input_type = "ufixed<5,1>"
+[training]
+epochs = 2
+batch_size = 8
+distribution = "multi_worker"
+"""

@@ -43,6 +43,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _word(value: Any) -> str:
+    """A text; nothing where pandas has none."""
+    return value if isinstance(value, str) else ""
+
+
 def _text(frame: Any) -> "Table":
     from nonresnet_hls.reports.render import Table
 
@@ -53,9 +58,9 @@ def _text(frame: Any) -> "Table":
     row: Any
     for row in frame.itertuples():
         cells = [row.design, f"{row.weights}/{row.activations}"]
-        cells += [" ".join(str(part) for part in (row.engine, row.version) if part), row.stage or ""]
+        cells += [" ".join(filter(None, (_word(row.engine), _word(row.version)))), _word(row.stage)]
         cells += [common.fixed(row.throughput_khz, 3), common.whole(row.latency_cycles)]
-        cells += [common.whole(row.interval_cycles), common.fixed(row.clock_ns, 2), row.clock_basis or ""]
+        cells += [common.whole(row.interval_cycles), common.fixed(row.clock_ns, 2), _word(row.clock_basis)]
         for name in ("ff", "lut", "dsp", "bram_18k"):
             cells += [common.whole(getattr(row, name)), common.fixed(getattr(row, f"{name}_percent"), 2)]
         project = (row.streams, row.fifo_bits, row.fifo_bram_18k, row.weight_bits, row.multiplications_per_image)

@@ -1,11 +1,10 @@
-"""The hls4ml backend `OpenRTL`, registered through the entry-point group `hls4ml.backends`.
+"""The hls4ml backend `OpenRTL`; `plugin` registers it. Import hls4ml before this module, as the plugin does.
 
 It is the Vivado backend up to the project: same optimizers, types, reuse factors, FIFO depths, and the same C++
 for the C simulation. Beside that C++ it writes the design as SystemVerilog (folder `rtl`), and `build` simulates
 and synthesises that instead of calling a vendor tool.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from hls4ml.writer.vivado_writer import VivadoWriter
 
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.synthesis.rtl.design import generate
+from nonresnet_hls.synthesis.rtl.plugin import NAME, register
 
-NAME = "OpenRTL"
+__all__ = ["OpenRtlBackend", "OpenRtlWriter", "register"]
 
 
 class OpenRtlWriter(VivadoWriter):  # type: ignore[misc]  # hls4ml has no type information
@@ -65,18 +65,3 @@ class OpenRtlBackend(VivadoBackend):  # type: ignore[misc]  # hls4ml has no type
         from nonresnet_hls.synthesis.rtl.flow import build
 
         return build(model, Path(model.config.get_output_dir()), **settings).as_dict()
-
-
-def register(register_backend: Callable[..., None], register_writer: Callable[..., None]) -> None:
-    """What hls4ml's plugin loader calls."""
-    register_writer(NAME, OpenRtlWriter)
-    register_backend(NAME, OpenRtlBackend)
-
-
-def ensure_registered() -> None:
-    """Register with hls4ml where the entry point has not (a source tree that is not installed)."""
-    from hls4ml.backends import get_available_backends, register_backend
-    from hls4ml.writer import register_writer
-
-    if NAME.lower() not in get_available_backends():
-        register(register_backend, register_writer)

@@ -63,7 +63,9 @@ def read(model: Any) -> Network:
 
 
 def _is_inplace(node: Any) -> bool:
-    return "Inplace" in type(node.get_output_variable()).__name__
+    from hls4ml.model.types import InplaceTensorVariable
+
+    return isinstance(node.get_output_variable(), InplaceTensorVariable)
 
 
 def _stream(node: Any, output: str) -> Stream:

@@ -47,7 +47,7 @@ class Weights(StrEnum):
 class Options:
     """The choices that the hls4ml model leaves open."""
 
-    adders_per_stage: int = 3
+    adders_per_stage: int = 2
     """Adders between two registers of an adder graph."""
     most_thresholds: int = 3
     """Steps up to which a bias, scale and activation become comparisons."""

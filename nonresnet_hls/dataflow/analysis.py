@@ -149,6 +149,9 @@ def streams_on_skips(flow: Dataflow) -> frozenset[str]:
     for stream in flow.streams.values():
         if stream.sink is not None:
             graph.add_edge(stream.source or root, stream.sink, key=stream.name)
+    for process in flow.processes:
+        if not process.reads:
+            graph.add_edge(root, process.name)
     dominators = nx.immediate_dominators(nx.DiGraph(graph), root)
     skips: set[str] = set()
     for process in flow.processes:

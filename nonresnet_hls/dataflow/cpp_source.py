@@ -157,6 +157,8 @@ class CppSource:
         token_types: type name of a stream -> what a token carries.
         type_texts: type name -> its C++.
         configs: struct name -> constants.
+        other_arguments: how many arguments of the top function are no streams (weights in external memory).
+        namespace: that the top function is in, "" for none.
         text: of the file of the top function.
     """
 
@@ -168,6 +170,8 @@ class CppSource:
     token_types: Mapping[str, TokenType]
     type_texts: Mapping[str, str]
     configs: Mapping[str, Config]
+    other_arguments: int
+    namespace: str
     text: str = field(repr=False)
 
     @property
@@ -205,10 +209,12 @@ def read_firmware(firmware: Path, top: str) -> CppSource:
 def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource:
     """Parse the three generated texts; see `read_firmware`."""
     code = _COMMENT.sub("", cpp)
-    body_start = code.find("{")
-    ports = tuple(StreamDeclaration(m["name"], m["type"], None) for m in _PORT.finditer(code[:body_start]))
+    signature = re.search(rf"\b{re.escape(top)}\s*\((?P<arguments>[^)]*)\)\s*{{", code)
+    arguments = signature["arguments"] if signature else ""
+    ports = tuple(StreamDeclaration(m["name"], m["type"], None) for m in _PORT.finditer(arguments))
     if not ports:
         raise ConversionError(f"{top}.cpp: hls::stream arguments wanted (io_stream), none found")
+    namespace = re.search(r"\bnamespace\s+(\w+)\s*{", code)
     depths = {m["name"]: int(m["depth"]) for m in _DEPTH.finditer(code)}
     streams = tuple(StreamDeclaration(m["name"], m["type"], depths.get(m["name"])) for m in _STREAM.finditer(code))
     type_texts = {m["name"]: " ".join(m["type"].split()) for m in _TYPEDEF.finditer(_COMMENT.sub("", defines))}
@@ -235,6 +241,8 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
         token_types=token_types,
         type_texts=type_texts,
         configs=_configs(_COMMENT.sub("", parameters)),
+        other_arguments=len(arguments.split(",")) - len(ports),
+        namespace=namespace[1] if namespace else "",
         text=cpp,
     )
 

@@ -178,12 +178,10 @@ def _testbench(source: CppSource, flow: Dataflow) -> str:
     """The part of the test bench that knows the ports of this design.
 
     Raises:
-        ConversionError: a port is not a stream of arrays.
+        ConversionError: an argument of the top function is no stream.
     """
-    head = source.text[: source.text.find("{")]
-    arguments = head[head.find("(") + 1 : head.rfind(")")].split(",")
-    if len(arguments) > len(source.ports) + head.count("<") - len(source.ports):
-        raise ConversionError(f"{source.top}.cpp: only streams wanted as ports, got weights too")
+    if source.other_arguments:
+        raise ConversionError(f"{source.top}.cpp: only streams wanted as arguments, got weights too")
     declare, fill, drain = [], [], []
     for port in source.ports:
         stream = flow.streams[port.name]
@@ -197,6 +195,7 @@ def _testbench(source: CppSource, flow: Dataflow) -> str:
         [
             f'#include "{source.top}.h"',
             '#include "testbench.h"',
+            f"using namespace {source.namespace};" if source.namespace else "",
             "bool run_image(testbench::Values::const_iterator &inputs, testbench::Values &outputs) {",
             *declare,
             *fill,

@@ -299,8 +299,14 @@ def _multiplying_loop(kernel: Kernel, outputs: BoolArray) -> _Phase:
     reuse, overheads = kernel.reuse_factor, kernel.overheads
     windowed = "pointwise" not in kernel.call.function
     if kernel.pipelined:
-        latency = overheads.multiply_cycles
-        return _loop(kernel, len(outputs), (0, 1), reuse, latency, present)
+        interval = reuse
+        if windowed and kernel.toolchain is Toolchain.VITIS_HLS:
+            # It cannot pipeline the function that holds the static window: the interval is that function's
+            # latency, which grows with the adder tree.
+            c = kernel.config.integer
+            products = c("filt_height", 1) * c("filt_width") * c("n_chan")
+            interval = max(reuse, overheads.window_interval_cycles, products.bit_length() - 1)
+        return _loop(kernel, len(outputs), (0, 1), interval, overheads.multiply_cycles, present)
     multiply = reuse + (overheads.window_multiply_cycles if windowed else overheads.pointwise_multiply_cycles)
     skip = overheads.window_skip_cycles if windowed else overheads.pointwise_skip_cycles
     if windowed and "1d" in kernel.call.function:

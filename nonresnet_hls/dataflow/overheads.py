@@ -18,6 +18,7 @@ class Overheads:
         pipeline_cycles: from a read to the write of the same iteration in an elementwise loop.
         padding_loop_cycles, padding_cycles: of a padding function, per loop and once.
         multiply_cycles: from a read to the write in a pipelined convolution (Latency strategy).
+        window_interval_cycles: least interval of a pipelined convolution with a line buffer (Latency strategy).
         sequential_cycles: of a sequential loop over pixels, once.
         window_multiply_cycles: beyond the reuse factor, per output pixel of a sequential convolution.
         window_skip_cycles: per pixel of a sequential convolution that completes no window.
@@ -33,6 +34,7 @@ class Overheads:
     padding_loop_cycles: int
     padding_cycles: int
     multiply_cycles: int
+    window_interval_cycles: int
     sequential_cycles: int
     window_multiply_cycles: int
     window_skip_cycles: int
@@ -50,6 +52,7 @@ _VIVADO = Overheads(
     padding_loop_cycles=0,
     padding_cycles=3,
     multiply_cycles=4,
+    window_interval_cycles=1,
     sequential_cycles=1,
     window_multiply_cycles=6,
     window_skip_cycles=3,
@@ -66,6 +69,7 @@ _VITIS = Overheads(
     padding_loop_cycles=4,
     padding_cycles=-1,
     multiply_cycles=4,
+    window_interval_cycles=3,
     sequential_cycles=1,
     window_multiply_cycles=6,
     window_skip_cycles=4,

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,42 @@ def graphs(draw: st.DrawFn) -> Dataflow:
         processes.append(process(name, [source], [sink], pattern, pipeline))
         open_streams.append(sink)
     return assemble(processes, tokens)
+
+
+@st.composite
+def skips(draw: st.DrawFn) -> Dataflow:
+    """A fork, a long branch that lags, a skip with up to two processes, a join; streams of different widths."""
+    count = draw(st.integers(4, 8))
+    halved = draw(st.booleans())
+    final = (count + 1) // 2 if halved else count
+    processes = [process("fork", ["in"], ["a0", "b0"], [[0, 1, 2]] * count, 1)]
+    tokens = {"in": count, "a0": count, "b0": count, "out": final}
+
+    def branch(side: str, lagging: bool) -> str:
+        length = count
+        for number in range(draw(st.integers(1 if lagging or halved else 0, 2))):
+            pattern = [[0, 1]] * length
+            if halved and number == 0:
+                pattern = [[0, 1] if i % 2 == 0 else [0] for i in range(length)]
+            lag = draw(st.integers(1 if number else 3, length)) if lagging else 1
+            if lag > 1:
+                # Every write waits for the reads of the next `lag` iterations.
+                pattern = [[0]] * (lag - 1) + [[*touched] for touched in pattern[lag - 1 :]]
+                pattern += [[1]] * ((length + 1) // 2 if halved and number == 0 else length)
+                written = sum(touched.count(1) for touched in pattern)
+                wanted = (length + 1) // 2 if halved and number == 0 else length
+                pattern = pattern[: len(pattern) - (written - wanted)]
+            source, sink = f"{side}{number}", f"{side}{number + 1}"
+            processes.append(process(f"{side}{number}p", [source], [sink], pattern, 1))
+            length = sum(touched.count(1) for touched in pattern)
+            tokens[sink] = length
+        return next(name for name in reversed(tokens) if name.startswith(side))
+
+    long, short = branch("a", True), branch("b", False)
+    processes.append(process("join", [long, short], ["out"], [[0, 1, 2]] * final, 1))
+    flow = assemble(processes, tokens)
+    widths = {name: draw(st.integers(1, 20)) for name in flow.streams}
+    return replace(flow, streams={n: replace(s, element_bits=widths[n]) for n, s in flow.streams.items()})
 
 
 def assemble(processes: list[Process], tokens: dict[str, int]) -> Dataflow:

@@ -67,6 +67,14 @@ def test_streams_calls_types_and_constants() -> None:
     assert source.calls[2].arguments == ("layer2_out", "layer4_out")
 
 
+def test_a_namespace_and_weights_as_arguments_are_seen() -> None:
+    text = "namespace mine {\n" + CPP.replace("&layer5_out\n", "&layer5_out,\n    weight2_t w2[108]\n") + "}\n"
+    source = parse_source("net", text, DEFINES, PARAMETERS)
+    assert (source.namespace, source.other_arguments) == ("mine", 1)
+    plain = parse_source("net", CPP, DEFINES, PARAMETERS)
+    assert (plain.namespace, plain.other_arguments) == ("", 0)
+
+
 def test_a_separable_convolution_is_two_processes_with_a_stream_between() -> None:
     source = parse_source("net", CPP, DEFINES, PARAMETERS)
     depthwise, pointwise = source.calls[:2]

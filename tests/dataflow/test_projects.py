@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,60 @@ def test_the_command_proves_writes_and_prints(project: Path, capsys: pytest.Capt
     assert dataflow.analyse_project(project).depths() == sized
     assert main(["fifos", str(project)]) == 0
     assert "cycles per image (modelled)" in capsys.readouterr().out
+
+
+def test_the_command_takes_a_model_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # QKeras and Keras warn of each other
+        resnet(blocks=1).save(tmp_path / "mine.h5")
+        assert main(["fifos", str(tmp_path / "mine.h5"), "--backend", "vitis", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["toolchain"] == "Vitis"
+    assert [row["sink"] for row in printed["rows"] if row["on_skip"]] == ["add"]
+    assert main(["fifos", str(tmp_path / "mine.h5"), "--reuse-factor", "0"]) == 2
+    assert "--reuse-factor: a positive integer wanted" in capsys.readouterr().err
+
+
+RECIPE = """
+[architecture]
+family = "resnet"
+skips = "residual"
+filters = [4, 4]
+blocks_per_group = 1
+
+[dataset]
+name = "cifar10"
+
+[training]
+on_demand = false
+
+[quantization]
+epochs = 0
+
+[hls]
+backend = "vitis"
+"""
+
+
+def test_a_recipe_is_converted_with_sized_fifos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(RECIPE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # QKeras and Keras warn of each other
+        assert main(["convert", str(recipe), "--workspace", str(tmp_path), "--fifos", "sized", "--json"]) == 0
+    (converted,) = json.loads(capsys.readouterr().out)
+    project = Path(converted["project"])
+    flow = dataflow.analyse_project(project)
+    sized = dataflow.size_fifos(dataflow.whole_tensors(flow)).sized
+    assert flow.depths() == sized
+    assert converted["fifos"]["after"]["bits"] == sum(s.bits * sized[s.name] for s in flow.internal)
+    assert json.loads((project / "fifo_depths.json").read_text())["before"] == converted["fifos"]["before"]
+    # The design of a recipe is sized from whole tensors, also where its project is sized already.
+    recipe.write_text(RECIPE + 'fifo_depths = "sized"\n')
+    assert main(["fifos", str(recipe), "--workspace", str(tmp_path), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {row["stream"]: row["depth_after"] for row in rows} == sized
+    assert all(row["depth_before"] == flow.streams[row["stream"]].tokens for row in rows)
 
 
 def test_what_cannot_be_read_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

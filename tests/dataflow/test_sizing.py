@@ -2,15 +2,13 @@
 
 from itertools import product
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
 from nonresnet_hls.dataflow.graph import Dataflow
-from nonresnet_hls.dataflow.memory import sized_memory
 from nonresnet_hls.dataflow.schedule import Network, Semantics
 from nonresnet_hls.dataflow.sizing import least_depths, size_fifos, throughput_depths
-from tests.dataflow.nets import assemble, graphs, naive_times, process
+from tests.dataflow.nets import assemble, graphs, naive_times, process, skips
 
 LAWS = settings(max_examples=100, deadline=None, derandomize=True)
 
@@ -26,23 +24,22 @@ def test_least_depths_finish_and_none_can_be_shorter(flow: Dataflow, semantics: 
         assert depth == 1 or naive_times(flow, semantics, {**depths, name: depth - 1}) is None
 
 
-@LAWS
-@given(flow=graphs())
-def test_least_depths_cost_no_more_than_any_others(flow: Dataflow) -> None:
+@settings(LAWS, max_examples=40)
+@given(flow=skips())
+def test_no_cheaper_depths_finish(flow: Dataflow) -> None:
+    """The first 400 choices that cost less are tried, one by one; mostly there are fewer."""
     depths = least_depths(flow, Semantics.CPP)
+    assume(sum(depths.values()) > len(depths))
     network = Network(flow, Semantics.CPP)
-    ranges = [range(1, stream.tokens + 1) for stream in flow.internal]
-    if np.prod([len(one) for one in ranges], dtype=float) > 3000:
-        return
-
-    def cost(choice: dict[str, int]) -> tuple[int, int]:
-        memories = [sized_memory(s, choice[s.name], flow.toolchain).bram_18k for s in flow.internal]
-        return sum(memories), sum(stream.bits * choice[stream.name] for stream in flow.internal)
-
-    names = [stream.name for stream in flow.internal]
-    choices = (dict(zip(names, depths_of, strict=True)) for depths_of in product(*ranges))
-    best = min((choice for choice in choices if network.finishes(choice)), key=cost)
-    assert cost(depths) == cost(best)
+    streams = list(flow.internal)
+    total = sum(stream.bits * depths[stream.name] for stream in streams)
+    cheaper = 0
+    for choice in product(*(range(1, stream.tokens + 1) for stream in streams)):
+        if sum(stream.bits * depth for stream, depth in zip(streams, choice, strict=True)) < total:
+            cheaper += 1
+            if cheaper <= 400:
+                trial = dict(zip((stream.name for stream in streams), choice, strict=True))
+                assert not network.finishes(trial), trial
 
 
 @LAWS

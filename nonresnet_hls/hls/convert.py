@@ -112,6 +112,13 @@ def _refuse(arithmetic: ModelArithmetic) -> None:
             raise ConversionError(f"layer {name!r}: {wanted} wanted as its name; rename the layer")
         if layer.node.kind == "QDepthwiseConv2D" and layer.node.layer.depth_multiplier != 1:
             raise ConversionError(f"layer {name}: depth_multiplier 1 wanted, not {layer.node.layer.depth_multiplier}")
+        if layer.node.kind == "Reshape":
+            before = arithmetic.layers[layer.node.inputs[0]].node.output_shape[-1]
+            after = layer.node.output_shape[-1]
+            if before % after and after % before:
+                # repack_stream would drop values.
+                wanted = f"a multiple or divisor of the {before} channels before"
+                raise ConversionError(f"layer {name}: {wanted} wanted as its channels, not {after}")
         if layer.node.kind in ("MaxPooling2D", "AveragePooling2D"):
             size, steps = tuple(layer.node.layer.pool_size), tuple(layer.node.layer.strides)
             if size != steps:

@@ -15,7 +15,7 @@ from tests.hls import projects
 from tests.quantization import nets
 
 REFUSED = (
-    "depthwise multiplier 2", "up-sampling bilinear", "max pool same with a rest", "max pool 3 stride 2", "average pool stride 1")
+    "depthwise multiplier 2", "reshape that splits pixels", "up-sampling bilinear", "max pool same with a rest", "max pool 3 stride 2", "average pool stride 1")
 _VIVADO = Hls(reuse_factor=4)
 _VITIS = Hls(reuse_factor=4, backend=Backend.VITIS, strategy=Strategy.RESOURCE)
 
@@ -137,6 +137,12 @@ def test_names_that_cannot_stand_in_the_cpp_are_refused(name: str, tmp_path: Pat
 def test_overlapping_pools_are_refused_by_layer(name: str, tmp_path: Path) -> None:
     made = projects.quantized(nets.model(nets.bodies()[name]), nets.UNSIGNED)
     with pytest.raises(ConversionError, match=r"^layer (max|average)_pooling2d\S*: strides \(\d, \d\) as the size"):
+        convert.to_model_graph(made.model, made.arithmetic, {}, _VIVADO, tmp_path)
+
+
+def test_a_reshape_that_splits_pixels_is_refused_by_layer(tmp_path: Path) -> None:
+    made = projects.quantized(nets.model(nets.bodies()["reshape that splits pixels"]), nets.UNSIGNED)
+    with pytest.raises(ConversionError, match=r"^layer reshape\S*: a multiple or divisor of the 3 channels .* not 2$"):
         convert.to_model_graph(made.model, made.arithmetic, {}, _VIVADO, tmp_path)
 
 

@@ -174,7 +174,8 @@ def bodies() -> dict[str, Tensors]:
         "flatten": chain(conv(), layers.Flatten()),
         "reshape": chain(conv(), layers.Reshape((2, 8, 3)), conv(size=1)),
         "reshape flat": chain(conv(), layers.Reshape((48,)), dense(3)),
-        "reshape channels": chain(conv(), layers.Reshape((4, 2, 6)), conv(size=1)),
+        "reshape channels": chain(conv(), layers.Reshape((-1, 2, 6)), conv(size=1)),
+        "reshape that splits pixels": chain(conv(), layers.Reshape((-1, 2, 2)), conv(size=1)),
         "W16A16": chain(conv(4, bits=16, padding="same"), relu(16, 2), conv(4, bits=16, padding="same"), relu(16, 4)),
         "up-sampling bilinear": chain(layers.UpSampling2D(2, interpolation="bilinear")),
         "max pool same with a rest": chain(layers.MaxPooling2D(4, padding="same")),
@@ -220,7 +221,7 @@ def _net_e(x: Any) -> Any:
     x = relu(4, 3)(depthwise(2)(x))
     x = layers.MaxPooling2D(2)(relu(4, 3)(dense(4)(x)))  # 7x7 pixels: one row and column are left over
     x = relu(4, 3)(layers.AveragePooling2D((2, 1))(x))
-    x = relu(4, 4)(conv(3, 1)(layers.Reshape((2, 1, 6))(x)))
+    x = relu(4, 4)(conv(3, (1, 3))(layers.Reshape((2, 3, 2))(x)))
     return layers.Flatten()(conv(2, 1)(relu(5, 4)(layers.GlobalAveragePooling2D(keepdims=True)(x))))
 
 

@@ -61,7 +61,8 @@ def recipes(args: argparse.Namespace) -> "list[Recipe]":
 
 def print_json(value: Any) -> None:
     """Figures as JSON on stdout."""
-    json.dump(value, sys.stdout, indent=2)
+    # NumPy's numbers know how to become Python's.
+    json.dump(value, sys.stdout, indent=2, default=lambda number: number.item())
     print()
 
 
@@ -75,7 +76,8 @@ def show_table(frame: "pd.DataFrame", text: "Table", path: Path, as_json: bool) 
     stages.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN))
     stages.write_text(path.with_suffix(".csv"), frame.to_csv(index=False))
     if as_json:
-        print(frame.to_json(orient="records", indent=2))
+        # Not `to_json`: it rounds to 10 digits.
+        print_json(frame.astype(object).where(frame.notna(), None).to_dict("records"))
     else:
         print(plain, end="")
 

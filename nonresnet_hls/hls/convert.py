@@ -8,6 +8,7 @@ import contextlib
 import io
 import math
 import re
+import shutil
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -24,9 +25,21 @@ PROJECT = "myproject"
 """Name of the top function and of the files: hls4ml's own default, which its users know."""
 
 _BACKENDS = {Backend.VIVADO: "Vivado", Backend.VITIS: "Vitis"}
-# hls4ml names variables after layers; these are its own or C++'s.
-_RESERVED = ("input",)
+# hls4ml names types after layers, and the top function's arguments after input layers.
 _C_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED = frozenset(
+    """
+    input main std hls nnet array
+    alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl const
+    const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern
+    false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq
+    private protected public register reinterpret_cast return short signed sizeof static static_assert static_cast
+    struct switch template this thread_local throw true try typedef typeid typename union unsigned using virtual void
+    volatile wchar_t while xor xor_eq
+    """.split()
+)
+_GENERATED = re.compile(rf"{PROJECT}\w*|layer\d+_\w*|[wbs]\d+|config\d+|\w+_t|ap_\w+|N_\w+|[A-Z_]+|_.*")
+"""What hls4ml's C++ calls its own things."""
 
 
 def to_model_graph(
@@ -54,10 +67,7 @@ def to_model_graph(
     """
     import hls4ml
 
-    for name in arithmetic.layers:
-        if name in _RESERVED or not _C_NAME.fullmatch(name):
-            wanted = "a C++ identifier that is not reserved by hls4ml"
-            raise ConversionError(f"layer {name!r}: {wanted} wanted as its name; rename the layer")
+    _refuse(arithmetic)
     model_config = {
         # A type of which one would see at once that it was not ours.
         "Precision": {"default": "fixed<63,31>"},
@@ -83,9 +93,37 @@ def to_model_graph(
             )
         # hls4ml raises bare Exceptions; its own words are all there is to say.
         except Exception as error:
-            raise ConversionError(f"model {model.name}: hls4ml cannot take it: {error}") from error
+            raise ConversionError(f"model {model.name}: hls4ml cannot take it: {one_line(error)}") from error
     _check_types(graph, arithmetic)
     return graph
+
+
+def one_line(error: Exception) -> str:
+    """An error's text without line breaks."""
+    return " ".join(str(error).split())
+
+
+def _refuse(arithmetic: ModelArithmetic) -> None:
+    """What hls4ml would take, but its C++ could not."""
+    for name, layer in arithmetic.layers.items():
+        own = layer.node.inputs == () and (name in _RESERVED or _GENERATED.fullmatch(name))
+        if name == "input" or own or not _C_NAME.fullmatch(name):
+            wanted = "a C++ identifier that is not reserved by hls4ml"
+            raise ConversionError(f"layer {name!r}: {wanted} wanted as its name; rename the layer")
+        if layer.node.kind == "QDepthwiseConv2D" and layer.node.layer.depth_multiplier != 1:
+            raise ConversionError(f"layer {name}: depth_multiplier 1 wanted, not {layer.node.layer.depth_multiplier}")
+        if layer.node.kind == "Reshape":
+            before = arithmetic.layers[layer.node.inputs[0]].node.output_shape[-1]
+            after = layer.node.output_shape[-1]
+            if before % after and after % before:
+                # repack_stream would drop values.
+                wanted = f"a multiple or divisor of the {before} channels before"
+                raise ConversionError(f"layer {name}: {wanted} wanted as its channels, not {after}")
+        if layer.node.kind in ("MaxPooling2D", "AveragePooling2D"):
+            size, steps = tuple(layer.node.layer.pool_size), tuple(layer.node.layer.strides)
+            if size != steps:
+                # Their C++ asserts these, which would end the process.
+                raise ConversionError(f"layer {name}: strides {size} as the size of the pool wanted, not {steps}")
 
 
 def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
@@ -163,8 +201,23 @@ def figures(graph: Any, arithmetic: ModelArithmetic) -> dict[str, Any]:
     }
 
 
-def trace(graph: Any, inputs: Any) -> dict[str, Any]:
-    """Compile a graph converted with `trace` and return (samples, ...) outputs of its layers, by layer."""
+def trace(graph: Any, inputs: Any, firmware: Path | None = None) -> dict[str, Any]:
+    """Compile a graph converted with `trace` and return (samples, ...) outputs of its layers, by layer.
+
+    With `firmware`, the folder of that name in a project of the same model, all but the top function is that project's:
+    its weights, types and layer headers.
+    """
+    write_new = graph.write
+
+    def write_with_theirs() -> None:
+        write_new()
+        if firmware is not None:
+            own = Path(graph.config.get_output_dir()) / "firmware"
+            for path in firmware.rglob("*"):
+                if path.is_file() and path.name != f"{PROJECT}.cpp":
+                    shutil.copyfile(path, own / path.relative_to(firmware))
+
+    graph.write = write_with_theirs  # hls4ml writes once more before it compiles
     with _quiet():
         _, outputs = graph.trace(inputs)
     return dict(outputs)

@@ -132,8 +132,9 @@ def compare(simulation: Simulation, asked: Question, find_layer: Callable[[Any],
     inputs = np.concatenate(list(asked.sets.values()))
     names = [name for name, values in asked.sets.items() for _ in range(len(values))]
     starts = {name: names.index(name) for name in asked.sets}
-    library = simulation.library(inputs, expected.outputs.shape[1:])
+    # First as a process of its own: where an assertion of hls4ml's C++ fails, it is that which ends.
     bench = simulation.bench(inputs, expected.outputs)
+    library = simulation.library(inputs, expected.outputs.shape[1:])
     input_sets = []
     for name, values in asked.sets.items():
         part = slice(starts[name], starts[name] + len(values))
@@ -174,10 +175,11 @@ def compare(simulation: Simulation, asked: Question, find_layer: Callable[[Any],
     )
 
 
-def first_different_layer(quantized: Quantized, hls: Hls, inputs: Any) -> str | None:
+def first_different_layer(quantized: Quantized, hls: Hls, inputs: Any, project: Path) -> str | None:
     """Name of the first layer whose C simulation differs from the exact evaluation; None if none does.
 
-    Converts and compiles the model once more, with hls4ml's recording of all layers.
+    Converts and compiles the model once more, with hls4ml's recording of all layers; weights, types and layer
+    headers are those of the project, which may differ from a fresh one.
     """
     import numpy as np
 
@@ -187,7 +189,7 @@ def first_different_layer(quantized: Quantized, hls: Hls, inputs: Any) -> str | 
         graph = convert.to_model_graph(
             quantized.model, quantized.arithmetic, factors, hls, Path(folder) / "project", trace=True
         )
-        traced = convert.trace(graph, np.ascontiguousarray(inputs, dtype=np.float64))
+        traced = convert.trace(graph, np.ascontiguousarray(inputs, dtype=np.float64), project / "firmware")
     wanted = exact.evaluate(quantized.arithmetic, inputs, [name for name in layers if name in traced])
     for name in layers:
         if name in wanted and (traced[name].reshape(wanted[name].shape) != wanted[name]).any():

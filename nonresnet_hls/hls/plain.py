@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.hls.convert import PROJECT
+from nonresnet_hls.hls.convert import PROJECT, one_line
 from nonresnet_hls.recipe import Hls
 
 
@@ -43,4 +43,4 @@ def write_plain(model: Any, hls: Hls, directory: Path) -> None:
             graph.write()
         # hls4ml raises bare Exceptions; its own words are all there is to say.
         except Exception as error:
-            raise ConversionError(f"model {model.name}: hls4ml cannot take it: {error}") from error
+            raise ConversionError(f"model {model.name}: hls4ml cannot take it: {one_line(error)}") from error

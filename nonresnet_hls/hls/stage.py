@@ -119,7 +119,7 @@ def _csim(
 
             def find_layer(inputs: Any) -> str | None:
                 with keras:
-                    return csim.first_different_layer(quantized, recipe.hls, inputs)
+                    return csim.first_different_layer(quantized, recipe.hls, inputs, project.directory)
 
             result = csim.compare(simulation, asked, find_layer)
         figures = {"weights": before.figures["weights"], **asdict(result)}

@@ -93,6 +93,8 @@ def infer(model: Any, input_types: FixedPointType | dict[str, FixedPointType]) -
                 raise ModelError(f"layer {node.name}: an input type wanted, none given")
             layers[node.name] = _input(node, own)
         else:
+            if getattr(node.layer, "data_format", None) == "channels_first":
+                raise ModelError(f"layer {node.name}: channels_last wanted, not channels_first")
             infer_layer = _RULES.get(node.kind)
             if infer_layer is None:
                 known = ", ".join(sorted(_RULES))
@@ -208,8 +210,6 @@ def _conv(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
         raise ModelError(f"layer {node.name}: dilation 1 wanted, not {layer.dilation_rate}")
     if getattr(layer, "groups", 1) != 1:
         raise ModelError(f"layer {node.name}: 1 group wanted, not {layer.groups}")
-    if layer.data_format != "channels_last":
-        raise ModelError(f"layer {node.name}: channels_last wanted, not {layer.data_format}")
     kernel = _constant(layer.kernel.numpy(), layer.kernel_quantizer_internal, f"{node.name} (kernel)")
     return _weighted(node, inputs, kernel, axes=3)
 
@@ -307,6 +307,12 @@ def _flatten(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic
     return LayerArithmetic(node, source.output, low, high, _bits(low, high))
 
 
+def _up_sampling(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
+    if node.layer.interpolation != "nearest":
+        raise ModelError(f"layer {node.name}: interpolation nearest wanted, not {node.layer.interpolation}")
+    return _same(node, inputs)
+
+
 def _max_pool(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     _no_padding(node)
     return _same(node, inputs)
@@ -384,7 +390,7 @@ _RULES = {
     "AveragePooling2D": _average_pool,
     "GlobalAveragePooling2D": _average_pool,
     "ZeroPadding2D": _padding,
-    "UpSampling2D": _same,
+    "UpSampling2D": _up_sampling,
     "Flatten": _flatten,
     "Reshape": _flatten,
 }

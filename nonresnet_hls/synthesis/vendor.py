@@ -80,11 +80,12 @@ def run(project: Path, backend: Backend, steps: Steps) -> Tool:
         script = _with_options(project / "build_prj.tcl", options)
         command = [tool, "--mode", "hls", "--tcl", script] if tool is Tool.VITIS_RUN else [tool, "-f", script]
     log = project / LOG
+    before = _csynth_reports(project)
     status = _watched(command, project, log)
     first = next((line for line in log.read_text(errors="replace").splitlines() if line.startswith("ERROR")), None)
     if status != 0:
         raise ToolError(f"{tool}: exit status {status}: {first or 'no ERROR line'}; see {log}")
-    if not any((project / f"{PROJECT}_prj").rglob("*csynth.rpt")):
+    if not _csynth_reports(project) - before:
         raise ToolError(f"{tool}: ended well but left no csynth report: {first or 'no ERROR line'}; see {log}")
     return tool
 
@@ -94,6 +95,11 @@ def reports(project: Path) -> list[Path]:
     found = [path for path in (project / f"{PROJECT}_prj").rglob("*") if path.suffix in (".rpt", ".xml", ".rb")]
     found += [path for path in (project / "vivado_synth.rpt", project / LOG) if path.is_file()]
     return sorted(path for path in found if path.is_file() and not path.is_symlink())
+
+
+def _csynth_reports(project: Path) -> set[tuple[Path, int]]:
+    """The reports of C synthesis and when they were written: those of an earlier run prove nothing."""
+    return {(path, path.stat().st_mtime_ns) for path in (project / f"{PROJECT}_prj").rglob("*csynth.rpt")}
 
 
 def _with_options(script: Path, options: dict[str, bool]) -> str:
@@ -112,8 +118,9 @@ def _with_options(script: Path, options: dict[str, bool]) -> str:
 
 
 def _watched(command: list[str], directory: Path, log: Path) -> int:
-    with log.open("w", encoding="utf-8") as copy:
-        process = subprocess.Popen(
+    with (
+        log.open("w", encoding="utf-8") as copy,
+        subprocess.Popen(
             command,
             cwd=directory,
             stdout=subprocess.PIPE,
@@ -121,7 +128,8 @@ def _watched(command: list[str], directory: Path, log: Path) -> int:
             stdin=subprocess.DEVNULL,
             text=True,
             errors="replace",
-        )
+        ) as process,
+    ):
         try:
             for line in process.stdout or ():
                 copy.write(line)

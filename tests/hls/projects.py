@@ -1,6 +1,5 @@
 """Models made into projects and simulated, for the tests of this room."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,4 +36,4 @@ def simulate(made: Quantized, hls: Hls, directory: Path) -> csim.Result:
     write(made, hls, directory)
     asked = csim.question(made, Csim(samples=6), "random samples")
     with Simulation(directory) as simulation:
-        return csim.compare(simulation, asked, lambda inputs: csim.first_different_layer(made, hls, inputs))
+        return csim.compare(simulation, asked, lambda inputs: csim.first_different_layer(made, hls, inputs, directory))

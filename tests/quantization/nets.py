@@ -174,8 +174,70 @@ def bodies() -> dict[str, Tensors]:
         "flatten": chain(conv(), layers.Flatten()),
         "reshape": chain(conv(), layers.Reshape((2, 8, 3)), conv(size=1)),
         "reshape flat": chain(conv(), layers.Reshape((48,)), dense(3)),
-        "reshape channels": chain(conv(), layers.Reshape((4, 2, 6)), conv(size=1)),
+        "reshape channels": chain(conv(), layers.Reshape((-1, 2, 6)), conv(size=1)),
+        "reshape that splits pixels": chain(conv(), layers.Reshape((-1, 2, 2)), conv(size=1)),
         "W16A16": chain(conv(4, bits=16, padding="same"), relu(16, 2), conv(4, bits=16, padding="same"), relu(16, 4)),
         "up-sampling bilinear": chain(layers.UpSampling2D(2, interpolation="bilinear")),
         "max pool same with a rest": chain(layers.MaxPooling2D(4, padding="same")),
     }
+
+
+def _net_a(x: Any) -> Any:
+    layers = keras.layers
+    x = relu(4, 2)(conv(3, 2, padding="same")(x))
+    x = relu(4, 3)(conv(4, (3, 1), padding="same", bias=False)(x))
+    x = layers.ReLU()(conv(3, 1, strides=2)(x))
+    x = relu(3, 4)(layers.Activation("linear")(conv(3, strides=(2, 1))(x)))
+    return dense(3, bias=False)(linear(5, 5)(dense(4)(layers.Flatten()(x))))
+
+
+def _net_b(x: Any) -> Any:
+    layers = keras.layers
+    x = relu(4, 2)(conv(3)(layers.ZeroPadding2D(((1, 0), (0, 2)))(x)))
+    x = linear(5, 3)(depthwise(padding="same")(layers.MaxPooling2D((2, 1))(x)))
+    x = relu(5, 3)(layers.AveragePooling2D(2)(layers.UpSampling2D(2)(x)))
+    x = layers.Concatenate()([relu(4, 3)(conv(2, 1)(x)), linear(4, 2)(conv(3, padding="same")(x))])
+    x = relu(6, 3)(layers.GlobalAveragePooling2D()(relu(4, 4)(conv(4, (2, 1), strides=(1, 2))(x))))
+    return dense(3)(x)
+
+
+def _net_c(x: Any) -> Any:
+    layers = keras.layers
+    x = relu(2, 2)(batch_norm()(conv(4, bits=1, bias=False, padding="same")(x)))
+    y = batch_norm()(conv(4, bits=1, bias=False, padding="same")(x))
+    x = relu(2, 3)(layers.Add()([y, x]))
+    z = linear(4, 4)(layers.Add()([batch_norm()(conv(4, 1, bits=1)(x)), x]))
+    x = relu(1, 3)(layers.Add()([z, linear(5, 2)(depthwise(padding="same", bits=1)(x))]))
+    x = layers.Activation("relu")(conv(3, 1)(layers.Reshape((2, 16, 4))(layers.MaxPooling2D(2)(_up(x)))))
+    return dense(3, bits=1)(linear(8, 6)(layers.GlobalMaxPooling2D()(x)))
+
+
+def _up(x: Any) -> Any:
+    return keras.layers.ZeroPadding2D(((1, 0), (1, 0)))(keras.layers.UpSampling2D((1, 2))(x))
+
+
+def _net_e(x: Any) -> Any:
+    layers = keras.layers
+    x = relu(4, 3)(depthwise(2)(x))
+    x = layers.MaxPooling2D(2)(relu(4, 3)(dense(4)(x)))  # 7x7 pixels: one row and column are left over
+    x = relu(4, 3)(layers.AveragePooling2D((2, 1))(x))
+    x = relu(4, 4)(conv(3, (1, 3))(layers.Reshape((2, 3, 2))(x)))
+    return layers.Flatten()(conv(2, 1)(relu(5, 4)(layers.GlobalAveragePooling2D(keepdims=True)(x))))
+
+
+def _net_f(x: Any) -> Any:
+    layers = keras.layers
+    x = relu(14, 6)(batch_norm()(batch_norm()(x)))
+    x = layers.Add()([x, x])
+    x = conv(1, 3, padding="same", strides=2)(layers.UpSampling2D((2, 1))(x))
+    return layers.ZeroPadding2D(1)(layers.GlobalMaxPooling2D(keepdims=True)(linear(7, 6)(x)))
+
+
+def _net_d(x: Any) -> Any:
+    x = relu(16, 2)(conv(4, bits=16, padding="same")(x))
+    return relu(16, 5)(keras.layers.Add()([conv(4, bits=16, padding="same")(x), x]))
+
+
+def nets() -> dict[str, Tensors]:
+    """Every kind of layer in few models (8x8x3), so that few need to be compiled."""
+    return {"W5A4": _net_a, "W5A6": _net_b, "W1A2": _net_c, "W16A16": _net_d, "odd": _net_e, "odd ends": _net_f}

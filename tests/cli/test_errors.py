@@ -1,0 +1,220 @@
+"""Bad input on the command line: one line that says what, status 2, no traceback."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nonresnet_hls import cli, stages
+from tests.tiny import RECIPE, write_model
+
+
+def _refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line with which a command ends at status 2."""
+    capsys.readouterr()
+    assert cli.main(list(arguments)) == 2
+    captured = capsys.readouterr()
+    # Progress is on stderr, too; the error is the last line and the only one of its kind.
+    lines = [line for line in captured.err.splitlines() if line.startswith("nonresnet-hls: ")]
+    assert captured.err.splitlines()[-1:] == lines
+    assert "Traceback" not in captured.err
+    return lines[0].removeprefix("nonresnet-hls: ")
+
+
+COMMANDS = ["train", "quantize", "convert", "csim", "synth", "table2"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_recipe(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = _refused(capsys, command, "resnett8", "--workspace", str(tmp_path))
+    assert line.startswith("recipe 'resnett8': no ")
+    assert "did you mean" in line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["quantize", "convert", "csim"])
+def test_no_recipe_at_all(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        line = _refused(capsys, command)
+    except SystemExit as end:
+        assert end.code == 2
+    else:
+        assert line.startswith("no recipe named; ")
+
+
+RECIPES = {
+    "mistyped key": ("[hls]", "[hls]\nclok_ns = 1", "unknown key 'hls.clok_ns'; did you mean 'clock_ns'?"),
+    "wrong type": ("weight_bits = 4", "weight_bits = '4'", "quantization.weight_bits: an integer wanted, not '4'"),
+    "part out of Tcl": ("xcu250-figd2104-2L-e", "x; exec ls", "hls.part: letters, digits, '-', '.' and '_' wanted"),
+    "name out of C++": ("title =", "name = 'Tiny;'\ntitle =", "name: lower-case letters and digits"),
+}
+
+
+@pytest.mark.parametrize("case", RECIPES)
+@pytest.mark.parametrize("command", ["convert", "table2"])
+def test_a_bad_recipe(case: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new, wanted = RECIPES[case]
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE.replace(old, new, 1))
+    line = _refused(capsys, command, str(path), "--workspace", str(tmp_path))
+    assert line.startswith(f"{path}: {wanted}")
+
+
+def _converted(folder: Path, capsys: pytest.CaptureFixture[str], model: Any, recipe: str = RECIPE) -> str:
+    from nonresnet_hls.networks import saved
+
+    saved.save(model, folder / "models" / "tiny-net.keras")
+    (folder / "models" / "tiny.toml").write_text(recipe)
+    return _refused(capsys, "convert", "tiny")
+
+
+def _body(layer: Any, name: str = "image") -> Any:
+    from tensorflow import keras
+
+    image = keras.Input((4, 4, 2), name=name)
+    x = layer(keras.layers.Conv2D(2, 3, name="conv")(image))
+    return keras.Model(image, keras.layers.Dense(3, name="logits")(keras.layers.Flatten()(x)), name="user")
+
+
+@pytest.mark.parametrize(
+    ("make", "wanted"),
+    [
+        (lambda layers: layers.PReLU(name="odd"), "layer odd: PReLU cannot be quantized"),
+        (lambda layers: layers.Conv2DTranspose(2, 3, name="odd"), "layer odd: Conv2DTranspose cannot be quantized"),
+        (lambda layers: layers.LayerNormalization(name="odd"), "layer odd: LayerNormalization cannot be quantized"),
+        (lambda layers: layers.Softmax(name="odd"), "layer odd: softmax wanted at the end only"),
+        (lambda layers: layers.Activation("tanh", name="odd"), "layer odd: Activation cannot be quantized"),
+        (lambda layers: layers.ReLU(negative_slope=0.5, name="odd"), "layer odd: a ReLU without slope and threshold"),
+        (lambda layers: layers.MaxPooling2D(2, 1, name="odd"), "layer odd: strides (2, 2) as the size of the pool"),
+        (
+            lambda layers: layers.Conv2D(2, 1, activation="elu", name="odd"),
+            "layer odd: activation relu, linear or a final softmax wanted, not elu",
+        ),
+    ],
+)
+def test_a_layer_that_cannot_be_taken(
+    make: Any, wanted: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tensorflow import keras
+
+    assert _converted(tiny, capsys, _body(make(keras.layers))).startswith(wanted)
+
+
+def test_the_reserved_layer_name(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tensorflow import keras
+
+    line = _converted(tiny, capsys, _body(keras.layers.ReLU(), name="input"))
+    assert line.startswith("layer 'input': a C++ identifier that is not reserved by hls4ml wanted as its name")
+
+
+@pytest.mark.parametrize("strategy", ["latency", "resource"])
+def test_a_reuse_factor_that_does_not_fit(
+    strategy: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = RECIPE.replace("[hls]", f'[hls]\nreuse_factors = {{ logits = 7 }}\nstrategy = "{strategy}"')
+    (tiny / "models" / "tiny.toml").write_text(recipe)
+    line = _refused(capsys, "convert", "tiny")
+    nearest = 6
+    assert line == (
+        f"layer logits: reuse factor 7 does not fit 2x3 weights with strategy {strategy}; the nearest that does is"
+        f" {nearest}"
+    )
+
+
+def test_a_reuse_factor_for_no_layer(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tiny / "models" / "tiny.toml").write_text(RECIPE.replace("[hls]", "[hls]\nreuse_factors = { logit = 1 }"))
+    assert _refused(capsys, "convert", "tiny") == (
+        "hls.reuse_factors.logit: a layer with weights wanted, one of conv, logits"
+    )
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.mark.parametrize("file", ["model.keras", "samples.npz", "stage.json"])
+def test_a_corrupt_artefact(file: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tiny / "models" / "tiny" / "quantize" / file
+    _truncate(path)
+    line = _refused(capsys, "csim", "tiny")
+    assert str(Path("models", "tiny", "quantize", file)) in line
+    assert "delete models/tiny/quantize to have it made anew" in line
+
+
+@pytest.mark.parametrize("file", ["tiny-net.keras", "tiny-data.npz"])
+@pytest.mark.parametrize("damage", ["truncated", "missing", "text"])
+def test_a_damaged_file_of_the_users(
+    file: str, damage: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny / "models" / file
+    if damage == "missing":
+        path.unlink()
+    elif damage == "text":
+        path.write_text("no model")
+    else:
+        _truncate(path)
+    assert file in _refused(capsys, "convert", "tiny")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "wanted"),
+    [
+        ({"x": np.zeros((40, 4, 4, 2), np.float32)}, "y"),
+        ({"x": np.zeros((40, 4, 4, 2), np.float32), "y": np.zeros(39, int)}, "39"),
+        ({"x": np.full((40, 4, 4, 2), np.nan, np.float32), "y": np.zeros(40, int)}, "nan"),
+        ({"x": np.full((40, 4, 4, 2), 1 / 3, np.float32), "y": np.zeros(40, int)}, "fit"),
+        ({"x": np.zeros((40, 5, 4, 2), np.float32), "y": np.zeros(40, int)}, "5, 4, 2"),
+    ],
+    ids=["no y", "fewer y", "nan", "off the grid", "other shape"],
+)
+def test_data_that_do_not_fit(
+    arrays: dict[str, Any], wanted: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tiny / "models" / "tiny-data.npz", **arrays)
+    assert wanted in _refused(capsys, "convert", "tiny")
+
+
+def test_a_model_that_holds_code(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tiny / "models" / "tiny-net.keras"
+    write_model(path)
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    files["config.json"] = files["config.json"].replace(b'"class_name": "ReLU"', b'"class_name": "Lambda"')
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    assert "layer 'relu' is a Lambda: it holds code" in _refused(capsys, "convert", "tiny")
+
+
+def test_a_project_that_the_user_changed_is_not_overwritten(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tiny / "hls_projects" / "tiny" / "firmware" / "myproject.cpp"
+    source.write_text(source.read_text() + "// mine\n")
+    assert "myproject.cpp: changed since stage convert wrote it" in _refused(capsys, "convert", "tiny")
+    assert source.read_text().endswith("// mine\n")
+    assert stages.RECORD in {path.name for path in source.parent.parent.iterdir()}
+
+
+def test_the_program_itself_ends_so(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "nonresnet_hls", "convert", "nowhere.toml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PYTHONPATH": str(Path(cli.__file__).parent.parent.parent), "PATH": "/usr/bin:/bin"},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "nonresnet-hls: nowhere.toml: no such recipe file\n"
+
+
+def test_json_is_read_back(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["convert", "tiny", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["project"] == "hls_projects/tiny"
+    assert {factor["layer"] for factor in found["reuse_factors"]} == {"conv", "logits"}

@@ -14,7 +14,7 @@ from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
 from nonresnet_hls.networks import saved
 from nonresnet_hls.quantization import arithmetic, block, quantizers
 from nonresnet_hls.quantization.quantize import finish, is_quantized, quantize
-from nonresnet_hls.recipe import Architecture, Family, Optimizer, Quantization, Recipe, Schedule, Training
+from nonresnet_hls.recipe import Architecture, DatasetName, Family, Optimizer, Quantization, Recipe, Schedule, Training
 from nonresnet_hls.training import datasets, downloads, fit
 from nonresnet_hls.training import stage as training
 from nonresnet_hls.workspace import Workspace
@@ -171,7 +171,8 @@ def _data(source: Recipe) -> tuple[datasets.Data, str]:
     import numpy as np
 
     name = source.dataset.name
-    if source.training.on_demand or source.dataset.file is not None or downloads.local(name) is not None:
+    ships = name in (DatasetName.DIGITS, DatasetName.NPZ)
+    if source.training.on_demand or ships or downloads.local(name) is not None:
         data = datasets.load(source.dataset)
         return data, f"{name} test data"
     spec = datasets.spec(source.dataset)

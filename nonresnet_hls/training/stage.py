@@ -106,12 +106,16 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
         fit.strategy(config.training.distribution)  # several machines must find each other first
         data = datasets.load(config.dataset)
         progress.say(f"training {wanted.trained_as} on {data.source}")
-        callbacks = _tensorboard(tensorboard, wanted.trained_as)
+
+        def callbacks(phase: int) -> list[Any]:
+            return _tensorboard(tensorboard, wanted.trained_as, phase)
+
         if start is None or config.distillation is None:
             model = build(wanted)
             result = fit.fit(
-                model, data, config.training, checkpoints / "phase-1.npz", label=wanted.trained_as, callbacks=callbacks
-            )
+                model, data, config.training, checkpoints / "phase-1.npz", label=wanted.trained_as,
+                callbacks=callbacks(1),
+            )  # fmt: skip
             phases: Sequence[Phase] = (Phase("training", (), result.seconds, result.curve),)
         else:
             teacher = saved.load(start.directory / MODEL)
@@ -281,9 +285,9 @@ def read_metrics(artefact: stages.Artefact) -> dict[str, Any]:
     return metrics
 
 
-def _tensorboard(folder: Path | None, name: str) -> list[Any]:
+def _tensorboard(folder: Path | None, name: str, phase: int) -> list[Any]:
     if folder is None:
         return []
     from tensorflow import keras
 
-    return [keras.callbacks.TensorBoard(str(folder / name))]
+    return [keras.callbacks.TensorBoard(str(folder / name / f"phase-{phase}"))]

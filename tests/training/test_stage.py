@@ -12,7 +12,7 @@ from nonresnet_hls.networks import saved
 from nonresnet_hls.recipe import SkipStyle
 from nonresnet_hls.training import stage
 from nonresnet_hls.workspace import Workspace
-from tests.training.test_fit import data
+from tests.training.test_fit import data, same
 
 START = """
 [architecture]
@@ -116,9 +116,20 @@ def test_a_model_of_the_users_own(workspace, capsys):
     assert (workspace.models / "mine.keras").read_bytes() == before
 
 
+def test_no_epochs_leave_the_users_weights_as_they_are(workspace, capsys):
+    model = networks.resnet(SkipStyle.RESIDUAL, (8, 8, 1), 3, (4,), 1, seed=9)
+    saved.save(model, workspace.models / "mine.keras")
+    own = START.split("[dataset]")[1].replace("epochs = 2", "epochs = 0")
+    text = '[architecture]\nfamily = "keras"\nfile = "mine.keras"\n[dataset]' + own
+    (workspace.models / "own.toml").write_text(text)
+    status, (figures,) = command(workspace, capsys, "train", "own")
+    assert (status, figures["epochs"]) == (0, 0)
+    assert same(saved.load(workspace.artefact("own", "train") / "model.keras"), model)
+
+
 def test_tensorboard_logs(workspace, capsys, tmp_path):
     command(workspace, capsys, "train", "short", "--tensorboard", str(tmp_path / "logs"))
-    assert list((tmp_path / "logs" / "short" / "train").glob("events.out.tfevents*"))
+    assert list((tmp_path / "logs" / "short" / "phase-1" / "train").glob("events.out.tfevents*"))
 
 
 @pytest.mark.parametrize(

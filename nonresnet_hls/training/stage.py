@@ -153,11 +153,8 @@ def existing(wanted: Recipe, workspace: Workspace) -> stages.Artefact | None:
         if start is None:
             return None
     digest = stages.digest_of(STAGE, config.stated(), _inputs(config, start))
-    for place in (workspace, Workspace(recipe.BUILT_IN.parent)):
-        folder = place.artefact(wanted.trained_as, STAGE)
-        if place is not workspace:
-            folder = recipe.BUILT_IN / wanted.trained_as / STAGE
-        found = stages.load(folder)
+    for models in (workspace.models, recipe.BUILT_IN):
+        found = stages.load(models / wanted.trained_as / STAGE)
         if found is not None and found.digest == digest:
             return found
     return None

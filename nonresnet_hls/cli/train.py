@@ -12,7 +12,7 @@ HELP = "train a recipe's network"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     common.add_recipes(parser)
-    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard logs into DIR/NAME")
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard logs into DIR/NAME/phase-N")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """Algorithm 1 of Weng et al. (2021): the skips of a trained network go phase by phase, and it learns on after each."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,12 @@ def run(
     checkpoints: Path,
     *,
     label: str,
-    callbacks: Sequence[Any] = (),
+    callbacks: Callable[[int], Sequence[Any]] = lambda _: (),
 ) -> tuple[Any, tuple[Phase, ...]]:
     """Remove the skips of the trained model `start`, and return the last model and its phases.
 
     Each phase trains as `training` says, from the weights that the phase before ended with; its checkpoint is
-    `phase-N.npz` in the folder `checkpoints`.
+    `phase-N.npz` in the folder `checkpoints`; `callbacks(N)` gives its Keras callbacks.
 
     Raises:
         ModelError: the model has no skip that can be removed, or does not tell the classes of `data` apart.
@@ -80,7 +80,7 @@ def run(
             label=f"{label}, {name}",
             teacher=start if distillation.teacher is Teacher.START else before,
             distillation=distillation,
-            callbacks=callbacks,
+            callbacks=callbacks(number),
             epochs_to_follow=(len(phases) - number) * training.epochs,
         )
         done.append(Phase(name, removed, result.seconds, result.curve))

@@ -106,12 +106,16 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
         fit.strategy(config.training.distribution)  # several machines must find each other first
         data = datasets.load(config.dataset)
         progress.say(f"training {wanted.trained_as} on {data.source}")
-        callbacks = _tensorboard(tensorboard, wanted.trained_as)
+
+        def callbacks(phase: int) -> list[Any]:
+            return _tensorboard(tensorboard, wanted.trained_as, phase)
+
         if start is None or config.distillation is None:
             model = build(wanted)
             result = fit.fit(
-                model, data, config.training, checkpoints / "phase-1.npz", label=wanted.trained_as, callbacks=callbacks
-            )
+                model, data, config.training, checkpoints / "phase-1.npz", label=wanted.trained_as,
+                callbacks=callbacks(1),
+            )  # fmt: skip
             phases: Sequence[Phase] = (Phase("training", (), result.seconds, result.curve),)
         else:
             teacher = saved.load(start.directory / MODEL)
@@ -149,11 +153,8 @@ def existing(wanted: Recipe, workspace: Workspace) -> stages.Artefact | None:
         if start is None:
             return None
     digest = stages.digest_of(STAGE, config.stated(), _inputs(config, start))
-    for place in (workspace, Workspace(recipe.BUILT_IN.parent)):
-        folder = place.artefact(wanted.trained_as, STAGE)
-        if place is not workspace:
-            folder = recipe.BUILT_IN / wanted.trained_as / STAGE
-        found = stages.load(folder)
+    for models in (workspace.models, recipe.BUILT_IN):
+        found = stages.load(models / wanted.trained_as / STAGE)
         if found is not None and found.digest == digest:
             return found
     return None
@@ -281,9 +282,9 @@ def read_metrics(artefact: stages.Artefact) -> dict[str, Any]:
     return metrics
 
 
-def _tensorboard(folder: Path | None, name: str) -> list[Any]:
+def _tensorboard(folder: Path | None, name: str, phase: int) -> list[Any]:
     if folder is None:
         return []
     from tensorflow import keras
 
-    return [keras.callbacks.TensorBoard(str(folder / name))]
+    return [keras.callbacks.TensorBoard(str(folder / name / f"phase-{phase}"))]

@@ -64,7 +64,7 @@ def test_stopped_between_phases_it_ends_the_same(tmp_path):
 
     def run(folder, *callbacks):
         return algorithm1.run(
-            network(), data(), ONE_EPOCH, Distillation("start"), folder, label="test", callbacks=callbacks
+            network(), data(), ONE_EPOCH, Distillation("start"), folder, label="test", callbacks=lambda _: callbacks
         )[0]
 
     whole = run(tmp_path / "whole")

@@ -12,7 +12,7 @@ from nonresnet_hls.networks import saved
 from nonresnet_hls.recipe import SkipStyle
 from nonresnet_hls.training import stage
 from nonresnet_hls.workspace import Workspace
-from tests.training.test_fit import data
+from tests.training.test_fit import data, same
 
 START = """
 [architecture]
@@ -116,9 +116,35 @@ def test_a_model_of_the_users_own(workspace, capsys):
     assert (workspace.models / "mine.keras").read_bytes() == before
 
 
+def test_no_epochs_leave_the_users_weights_as_they_are(workspace, capsys):
+    model = networks.resnet(SkipStyle.RESIDUAL, (8, 8, 1), 3, (4,), 1, seed=9)
+    saved.save(model, workspace.models / "mine.keras")
+    own = START.split("[dataset]")[1].replace("epochs = 2", "epochs = 0")
+    text = '[architecture]\nfamily = "keras"\nfile = "mine.keras"\n[dataset]' + own
+    (workspace.models / "own.toml").write_text(text)
+    status, (figures,) = command(workspace, capsys, "train", "own")
+    assert (status, figures["epochs"]) == (0, 0)
+    assert same(saved.load(workspace.artefact("own", "train") / "model.keras"), model)
+
+
+def test_weights_that_a_recipe_ships_with_are_used_in_place(workspace, capsys, tmp_path, monkeypatch):
+    text = (
+        START.replace('"npz"', '"digits"').replace('file = "squares.npz"', "").replace('input_type = "ufixed<5,1>"', "")
+    )
+    (workspace.models / "shipped.toml").write_text(text.replace("epochs = 2", "epochs = 0"))
+    command(workspace, capsys, "train", "shipped")
+    monkeypatch.setattr(stage.recipe, "BUILT_IN", workspace.models)
+    elsewhere = Workspace(tmp_path / "elsewhere")
+    elsewhere.models.mkdir(parents=True)
+    (elsewhere.models / "shipped.toml").write_bytes((workspace.models / "shipped.toml").read_bytes())
+    found = stage.train(elsewhere.recipe("shipped"), elsewhere)
+    assert (found.directory, found.fresh) == (workspace.artefact("shipped", "train"), False)
+    assert list(elsewhere.models.iterdir()) == [elsewhere.models / "shipped.toml"]
+
+
 def test_tensorboard_logs(workspace, capsys, tmp_path):
     command(workspace, capsys, "train", "short", "--tensorboard", str(tmp_path / "logs"))
-    assert list((tmp_path / "logs" / "short" / "train").glob("events.out.tfevents*"))
+    assert list((tmp_path / "logs" / "short" / "phase-1" / "train").glob("events.out.tfevents*"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from nonresnet_hls import reports
 from nonresnet_hls.errors import ArtefactError, ToolError
 from nonresnet_hls.fixed_point import FixedPointType
-from nonresnet_hls.synthesis.rtl import Options, RtlDesign, stored
+from nonresnet_hls.synthesis.rtl import RtlDesign, RtlOptions, stored
 from nonresnet_hls.synthesis.rtl.arithmetic import Cast
 from nonresnet_hls.synthesis.rtl.design import assemble
 from nonresnet_hls.synthesis.rtl.layers import Matrix, Network, Pad, Stream, Window
@@ -36,7 +36,7 @@ def design() -> RtlDesign:
         Matrix("conv", ("padded",), ("y",), window, kernel, 1, 0, True, (Cast(result),), 0, 1),
     )
     network = Network("small", streams, layers, ("x",), ("y",))
-    return assemble(network, build(network, Options()))
+    return assemble(network, build(network, RtlOptions()))
 
 
 def test_a_design_is_read_back_as_it_was_saved(design: RtlDesign, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def _run_rtl(recipe: "Recipe", place: "Workspace", args: argparse.Namespace) -> 
     from nonresnet_hls.synthesis.rtl.flow import Depths
     from nonresnet_hls.synthesis.rtl.yosys import Target
 
-    config = stage.RtlConfig(Depths(args.fifos), least_depths=args.least_depths)
+    config = stage.RtlConfig(Depths(args.fifos), recipe.rtl, args.least_depths)
     rtl = stage.run_rtl(recipe, place, config)
     result: dict[str, Any] = {"name": recipe.name, "engine": "rtl", "verilog": str(rtl.directory), **rtl.figures}
     if args.simulate:

@@ -131,6 +131,24 @@ class FifoDepths(StrEnum):
     """The least that neither deadlock nor cost throughput."""
 
 
+class Multipliers(StrEnum):
+    """What the multiplications of a folded unit are made of."""
+
+    AUTO = "auto"
+    """DSP blocks where both factors have at least 5 bits."""
+    DSP = "dsp"
+    LUT = "lut"
+
+
+class WeightMemory(StrEnum):
+    """Where the weights of a folded unit are kept."""
+
+    AUTO = "auto"
+    """Constants (one LUT a bit) up to 64 folds and 32 Kbit, block RAM above."""
+    CONSTANT = "constant"
+    BLOCK_RAM = "block_ram"
+
+
 def _want(condition: bool, key: str, wanted: str, got: object) -> None:
     if not condition:
         raise RecipeError(f"{key}: {wanted} wanted, not {got!r}")
@@ -299,6 +317,22 @@ class Hls:
 
 
 @dataclass(frozen=True)
+class RtlOptions:
+    """`[rtl]`: what the open RTL engine is left to choose; the rest it takes from the HLS project."""
+
+    adders_per_stage: int = 2
+    """Adders between two registers of an adder graph (layers with reuse factor 1)."""
+    most_thresholds: int = 3
+    """Steps up to which a bias, scale and activation become comparisons."""
+    multipliers: Multipliers = Multipliers.AUTO
+    weights: WeightMemory = WeightMemory.AUTO
+
+    def __post_init__(self) -> None:
+        _want(self.adders_per_stage > 0, "adders_per_stage", "a positive integer", self.adders_per_stage)
+        _want(self.most_thresholds >= 0, "most_thresholds", "0 or more", self.most_thresholds)
+
+
+@dataclass(frozen=True)
 class Csim:
     """`[csim]`: what the C simulation is compared on."""
 
@@ -324,6 +358,7 @@ class Recipe:
     quantization: Quantization = field(default_factory=Quantization)
     hls: Hls = field(default_factory=Hls)
     csim: Csim = field(default_factory=Csim)
+    rtl: RtlOptions = field(default_factory=RtlOptions)
     description: str = ""
     title: str = ""
     """The name as tables print it; `name` where it is empty."""

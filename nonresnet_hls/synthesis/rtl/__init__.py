@@ -1,21 +1,24 @@
 """The open RTL engine: an hls4ml model as SystemVerilog, simulated by Verilator and synthesised by Yosys.
 
-design = generate(hls_model, directory)
-simulation = simulate(design, x)
-synthesis = synthesise(design, Target.XC7)
+`generate(hls_model, directory)` gives a design, `simulate(design, x)` its outputs and cycles, and
+`synthesise(design, Target.XC7)` its resources; `flow.build` does all of it.
 """
 
+from nonresnet_hls.recipe import Multipliers, RtlOptions, WeightMemory
 from nonresnet_hls.synthesis.rtl.design import RtlDesign, generate
 from nonresnet_hls.synthesis.rtl.simulation import Simulation, Stalls, simulate
-from nonresnet_hls.synthesis.rtl.unit_kinds import Multipliers, Options, Weights
+from nonresnet_hls.synthesis.rtl.yosys import Synthesis, Target, synthesise
 
 __all__ = [
     "Multipliers",
-    "Options",
     "RtlDesign",
+    "RtlOptions",
     "Simulation",
     "Stalls",
-    "Weights",
+    "Synthesis",
+    "Target",
+    "WeightMemory",
     "generate",
     "simulate",
+    "synthesise",
 ]

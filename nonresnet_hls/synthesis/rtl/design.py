@@ -8,9 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from nonresnet_hls.recipe import RtlOptions
 from nonresnet_hls.synthesis.rtl import model_graph, units
 from nonresnet_hls.synthesis.rtl.layers import Network, Stream
-from nonresnet_hls.synthesis.rtl.unit_kinds import Options, Unit
+from nonresnet_hls.synthesis.rtl.unit_kinds import Unit
 from nonresnet_hls.synthesis.rtl.unit_text import identifier, port_range
 
 
@@ -149,7 +150,7 @@ def library() -> dict[str, str]:
     return {entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.name.endswith(".sv")}
 
 
-def generate(hls_model: Any, directory: Path | None = None, options: Options | None = None) -> RtlDesign:
+def generate(hls_model: Any, directory: Path | None = None, options: RtlOptions | None = None) -> RtlDesign:
     """The RTL of an hls4ml `ModelGraph` (io_stream), FIFOs as deep as the model says.
 
     Args:
@@ -161,7 +162,7 @@ def generate(hls_model: Any, directory: Path | None = None, options: Options | N
         ConversionError: a layer, type or option that the engine does not build; names the layer.
     """
     network = model_graph.read(hls_model)
-    design = assemble(network, units.build(network, options or Options()))
+    design = assemble(network, units.build(network, options or RtlOptions()))
     return design if directory is None else design.write(directory)
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nonresnet_hls.errors import NonResNetError
+from nonresnet_hls.recipe import RtlOptions
 from nonresnet_hls.synthesis.rtl.design import RtlDesign, generate
 from nonresnet_hls.synthesis.rtl.place_and_route import PlaceAndRoute, place_and_route
 from nonresnet_hls.synthesis.rtl.simulation import FifoUse, Simulation, Simulator, Stalls, compile_simulator
 from nonresnet_hls.synthesis.rtl.sizing import LeastDepth, least_depths, size_fifos
-from nonresnet_hls.synthesis.rtl.unit_kinds import Options
 from nonresnet_hls.synthesis.rtl.yosys import Synthesis, Target, synthesise
 
 
@@ -94,7 +94,7 @@ def build(
     flat: bool = False,
     least: bool = False,
     stalls: Stalls | None = None,
-    options: Options | None = None,
+    options: RtlOptions | None = None,
 ) -> RtlReport:
     """Everything for one model; the design is left in `directory/rtl`, the figures in `directory/rtl/report.json`.
 

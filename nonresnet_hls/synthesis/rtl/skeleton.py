@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.recipe import RtlOptions
 from nonresnet_hls.synthesis.rtl.design import RtlDesign
 from nonresnet_hls.synthesis.rtl.layers import (
     Elementwise,
@@ -19,7 +20,7 @@ from nonresnet_hls.synthesis.rtl.layers import (
     Pool,
     Reduction,
 )
-from nonresnet_hls.synthesis.rtl.unit_kinds import Options, Unit, UnitBuilder
+from nonresnet_hls.synthesis.rtl.unit_kinds import Unit, UnitBuilder
 
 _BIT = FixedPointType(1, 1, signed=False)
 
@@ -51,7 +52,7 @@ class _Builder(UnitBuilder):
     """Writes a unit without arithmetic."""
 
     def __init__(self, network: Network, layers: Sequence[Layer], original: Unit) -> None:
-        super().__init__(network, layers, (), Options())
+        super().__init__(network, layers, (), RtlOptions())
         self.original = original
 
     def _matrix(self, layer: Matrix) -> int:

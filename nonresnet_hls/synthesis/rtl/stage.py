@@ -18,14 +18,13 @@ from nonresnet_hls.hls import convert, csim, reuse
 from nonresnet_hls.hls import simulate as c_simulate
 from nonresnet_hls.hls import stage as hls
 from nonresnet_hls.quantization import stage as quantization
-from nonresnet_hls.recipe import Csim, Recipe
+from nonresnet_hls.recipe import Csim, Recipe, RtlOptions
 from nonresnet_hls.synthesis.rtl import stored
 from nonresnet_hls.synthesis.rtl.design import generate, library
 from nonresnet_hls.synthesis.rtl.flow import Depths, check_equal
 from nonresnet_hls.synthesis.rtl.place_and_route import place_and_route
 from nonresnet_hls.synthesis.rtl.simulation import Stalls, compile_simulator
 from nonresnet_hls.synthesis.rtl.sizing import least_depths, size_fifos
-from nonresnet_hls.synthesis.rtl.unit_kinds import Options
 from nonresnet_hls.synthesis.rtl.yosys import Target, stat_document, synthesise, tool_versions
 from nonresnet_hls.workspace import Workspace
 
@@ -44,7 +43,7 @@ class RtlConfig:
     """How the SystemVerilog is made."""
 
     depths: Depths = Depths.SIZED
-    options: Options = field(default_factory=Options)
+    options: RtlOptions = field(default_factory=RtlOptions)
     least_depths: bool = False
     """Whether the least FIFO depths that do not deadlock are found."""
 

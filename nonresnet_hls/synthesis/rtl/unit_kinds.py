@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from math import ceil
 
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.recipe import Multipliers, RtlOptions, WeightMemory
 from nonresnet_hls.synthesis.rtl import adder_graph
 from nonresnet_hls.synthesis.rtl.arithmetic import Affine, Cast, Chain, Wire, extend, low_bits, unused_bits
 from nonresnet_hls.synthesis.rtl.layers import (
@@ -23,36 +23,6 @@ from nonresnet_hls.synthesis.rtl.layers import (
     Stream,
 )
 from nonresnet_hls.synthesis.rtl.unit_text import UnitText, numbers, port_range, stream_ports, unused
-
-
-class Multipliers(StrEnum):
-    """What the multiplications of a folded unit are made of."""
-
-    AUTO = "auto"
-    """DSP blocks where both factors have at least 5 bits."""
-    DSP = "dsp"
-    LUT = "lut"
-
-
-class Weights(StrEnum):
-    """Where the weights of a folded unit are kept."""
-
-    AUTO = "auto"
-    """Constants (one LUT a bit) up to 64 folds and 32 Kbit, block RAM above."""
-    CONSTANT = "constant"
-    BLOCK_RAM = "block_ram"
-
-
-@dataclass(frozen=True)
-class Options:
-    """The choices that the hls4ml model leaves open."""
-
-    adders_per_stage: int = 2
-    """Adders between two registers of an adder graph."""
-    most_thresholds: int = 3
-    """Steps up to which a bias, scale and activation become comparisons."""
-    multipliers: Multipliers = Multipliers.AUTO
-    weights: Weights = Weights.AUTO
 
 
 @dataclass(frozen=True)
@@ -85,7 +55,7 @@ class Unit:
 class UnitBuilder:
     """Writes the unit of a layer and of the element-wise layers behind it."""
 
-    def __init__(self, network: Network, layers: Sequence[Layer], chain: Chain, options: Options) -> None:
+    def __init__(self, network: Network, layers: Sequence[Layer], chain: Chain, options: RtlOptions) -> None:
         """Take the layers of one unit; `chain` is what follows the first."""
         self.head, self.chain, self.options, self.layers = layers[0], chain, options, layers
         self.sources = [network.streams[name] for name in self.head.inputs]
@@ -291,7 +261,7 @@ class UnitBuilder:
         address = port_range(max(1, (len(words) - 1).bit_length()))
         choice = self.options.weights
         large = len(words) > 64 or len(words) * bits > 32 * 1024
-        block = choice is Weights.BLOCK_RAM or (choice is Weights.AUTO and large)
+        block = choice is WeightMemory.BLOCK_RAM or (choice is WeightMemory.AUTO and large)
         style = "block" if block else "logic"
         values = "\n".join(f"        words[{fold}] = {bits}'h{word:x};" for fold, word in enumerate(words))
         return f"""// The weights of {self.head.name}, one word a fold.

@@ -1,11 +1,12 @@
 """From the layers of a network to its units."""
 
+from nonresnet_hls.recipe import RtlOptions
 from nonresnet_hls.synthesis.rtl.arithmetic import Chain
 from nonresnet_hls.synthesis.rtl.layers import Clone, Elementwise, Layer, Network, Pad
-from nonresnet_hls.synthesis.rtl.unit_kinds import Options, Unit, UnitBuilder
+from nonresnet_hls.synthesis.rtl.unit_kinds import Unit, UnitBuilder
 
 
-def build(network: Network, options: Options) -> tuple[Unit, ...]:
+def build(network: Network, options: RtlOptions) -> tuple[Unit, ...]:
     """All units of a network, in the order of its layers."""
     return tuple(UnitBuilder(network, layers, chain, options).unit() for layers, chain in _groups(network))
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
-from nonresnet_hls.synthesis.rtl import Multipliers, Options, RtlDesign, Stalls
+from nonresnet_hls.synthesis.rtl import Multipliers, RtlDesign, RtlOptions, Stalls
 from nonresnet_hls.synthesis.rtl.arithmetic import Affine, Cast, Positive, Wire, cast, evaluate
 from nonresnet_hls.synthesis.rtl.design import assemble
 from nonresnet_hls.synthesis.rtl.layers import (
@@ -241,7 +241,7 @@ def bench() -> Bench:
 @pytest.fixture(scope="module")
 def design(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> RtlDesign:
     network = Network("bench", bench.streams, tuple(bench.layers), tuple(bench.inputs), tuple(bench.expected))
-    parts = build(network, Options(multipliers=Multipliers.LUT))
+    parts = build(network, RtlOptions(multipliers=Multipliers.LUT))
     return assemble(network, parts).write(tmp_path_factory.mktemp("bench") / "rtl")
 
 

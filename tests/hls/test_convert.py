@@ -15,7 +15,13 @@ from tests.hls import projects
 from tests.quantization import nets
 
 REFUSED = (
-    "depthwise multiplier 2", "reshape that splits pixels", "up-sampling bilinear", "max pool same with a rest", "max pool 3 stride 2", "average pool stride 1")
+    "depthwise multiplier 2",
+    "reshape that splits pixels",
+    "up-sampling bilinear",
+    "max pool same with a rest",
+    "max pool 3 stride 2",
+    "average pool stride 1",
+)
 _VIVADO = Hls(reuse_factor=4)
 _VITIS = Hls(reuse_factor=4, backend=Backend.VITIS, strategy=Strategy.RESOURCE)
 

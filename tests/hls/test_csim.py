@@ -21,7 +21,8 @@ from tests.quantization import nets
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
-    own=st.builds(FixedPointType, st.integers(1, 20), st.integers(-4, 24), st.booleans()), seed=st.integers(0, 2**32 - 1)
+    own=st.builds(FixedPointType, st.integers(1, 20), st.integers(-4, 24), st.booleans()),
+    seed=st.integers(0, 2**32 - 1),
 )
 def test_adversarial_inputs_are_of_the_type_and_reach_its_ends(own: FixedPointType, seed: int) -> None:
     sets = csim.adversarial(own, (2, 3), seed)

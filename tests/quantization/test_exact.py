@@ -143,9 +143,7 @@ mantissas = st.lists(st.integers(-(2**50), 2**50), min_size=1, max_size=20)
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(batch=mantissas, fraction_bits=st.integers(-5, 40), width=st.integers(1, 20), integer=st.integers(-5, 20))
-def test_requantization_of_floats_and_integers(
-    batch: list[int], fraction_bits: int, width: int, integer: int
-) -> None:
+def test_requantization_of_floats_and_integers(batch: list[int], fraction_bits: int, width: int, integer: int) -> None:
     from nonresnet_hls.fixed_point import Overflow, Rounding
 
     target = FixedPointType(width, integer, True, Rounding.RND_CONV, Overflow.SAT)

@@ -27,9 +27,16 @@ PROJECT = "myproject"
 _BACKENDS = {Backend.VIVADO: "Vivado", Backend.VITIS: "Vitis"}
 # hls4ml names types after layers, and the top function's arguments after input layers.
 _C_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RESERVED = frozenset(
-    ["input", "main", "std", "hls", "nnet", "array", "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char", "char16_t", "char32_t", "class", "compl", "const", "const_cast", "constexpr", "continue", "decltype", "default", "delete", "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq", "nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq"]
-)
+_WORDS = """
+input main std hls nnet array
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl const
+const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern
+false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq
+private protected public register reinterpret_cast return short signed sizeof static static_assert static_cast
+struct switch template this thread_local throw true try typedef typeid typename union unsigned using virtual void
+volatile wchar_t while xor xor_eq
+"""
+_RESERVED = frozenset(_WORDS.split())
 _GENERATED = re.compile(rf"{PROJECT}\w*|layer\d+_\w*|[wbs]\d+|config\d+|\w+_t|ap_\w+|N_\w+|[A-Z_]+|_.*")
 """What hls4ml's C++ calls its own things."""
 

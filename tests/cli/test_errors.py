@@ -37,14 +37,9 @@ def test_an_unknown_recipe(command: str, tmp_path: Path, capsys: pytest.CaptureF
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["quantize", "convert", "csim"])
+@pytest.mark.parametrize("command", ["convert", "csim"])
 def test_no_recipe_at_all(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    try:
-        line = _refused(capsys, command)
-    except SystemExit as end:
-        assert end.code == 2
-    else:
-        assert line.startswith("no recipe named; ")
+    assert _refused(capsys, command).startswith("no recipe named; ")
 
 
 RECIPES = {

@@ -41,7 +41,7 @@ def test_several_inputs_are_refused() -> None:
     x, y = keras.Input((4, 4, 2), name="x"), keras.Input((4, 4, 2), name="y")
     model = keras.Model([x, y], keras.layers.Add()([nets.relu()(x), nets.relu()(y)]), name="two")
     made = projects.quantized(model, nets.UNSIGNED)
-    with pytest.raises(ModelError, match="^model two: one input and one output wanted for csim, not 2 and 1$"):
+    with pytest.raises(ModelError, match=r"^model two: one input and one output wanted for csim, not 2 and 1$"):
         csim.question(made, Csim(), "samples")
 
 

@@ -107,7 +107,7 @@ def test_sums_of_three_and_of_unlike_shapes_are_refused() -> None:
 
 
 def test_an_input_without_a_type_is_refused() -> None:
-    with pytest.raises(ModelError, match="^layer x: an input type wanted, none given"):
+    with pytest.raises(ModelError, match=r"^layer x: an input type wanted, none given"):
         arithmetic.infer(_plain(nets.relu()), {})
 
 

@@ -87,7 +87,7 @@ def test_a_cosim_that_differs_is_an_error(tiny: Path, tools: Path) -> None:
     install(tools, Tool.VIVADO_HLS)
     prelude = tools / "prelude.tcl"
     prelude.write_text(prelude.read_text().replace("puts $out {1 2 3}", "puts $out $name"))
-    with pytest.raises(ToolError, match="^vivado_hls: exit status 1: ERROR: Test failed; see .*synth.log$"):
+    with pytest.raises(ToolError, match=r"^vivado_hls: exit status 1: ERROR: Test failed; see .*synth.log$"):
         vendor.run(tiny / "hls_projects" / "tiny", Backend.VIVADO, Steps(cosim=True))
 
 

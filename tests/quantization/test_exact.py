@@ -46,7 +46,7 @@ def _check(model: Any, own: FixedPointType, seed: int = 0, naively: bool = True)
             assert {i: Fraction(float(found[name][2][i])) for i in plain[name]} == plain[name], name
 
 
-@pytest.mark.parametrize("own", [nets.UNSIGNED, nets.SIGNED], ids=str)
+@pytest.mark.parametrize("own", [pytest.param(nets.UNSIGNED, marks=pytest.mark.nightly), nets.SIGNED], ids=str)
 @pytest.mark.parametrize("name", _TAKEN)
 def test_each_layer_kind(name: str, own: FixedPointType) -> None:
     _check(nets.model(nets.bodies()[name]), own, naively=own is nets.SIGNED)

@@ -23,7 +23,9 @@ types = st.builds(
     rounding=st.sampled_from(Rounding),
     overflow=st.sampled_from(Overflow),
 )
-wide_types = st.builds(FixedPointType, st.integers(31, 53), st.integers(-5, 60), st.booleans(), st.sampled_from(Rounding))
+wide_types = st.builds(
+    FixedPointType, st.integers(31, 53), st.integers(-5, 60), st.booleans(), st.sampled_from(Rounding)
+)
 # Dyadic values around what the types hold: halves of last bits, both signs, in and out of range.
 values = st.builds(lambda m, e: Fraction(m) * Fraction(2) ** e, st.integers(-(2**34), 2**34), st.integers(-14, 12))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import networks, progress, recipe, skips, stages
-from nonresnet_hls.errors import ArtefactError, RecipeError
+from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.networks import saved
 from nonresnet_hls.recipe import Architecture, Dataset, Distillation, Family, Recipe, Training
 from nonresnet_hls.training import algorithm1, curves, datasets, fit
@@ -189,11 +189,15 @@ def build(wanted: Recipe) -> Any:
     Raises:
         RecipeError: a block's recipe.
         DatasetError: the data set's shape cannot be had.
-        ModelError: the file cannot be read, or a skip of it cannot be removed.
+        ModelError: the file cannot be read, does not fit the data set, or a skip of it cannot be removed.
     """
     architecture = wanted.architecture
     if architecture.family is Family.KERAS and architecture.file is not None:
         model = saved.load(architecture.file)
+        shape = datasets.spec(wanted.dataset).shape
+        if [tuple(tensor.shape[1:]) for tensor in model.inputs] != [shape]:
+            got = " and ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
+            raise ModelError(f"{architecture.file}: one input of shape {shape} wanted, as the data has, not {got}")
         return skips.remove(model) if architecture.remove_skips else model
     if architecture.family is not Family.RESNET:
         raise RecipeError(f"recipe {wanted.name}: family resnet or keras wanted, not {architecture.family}")

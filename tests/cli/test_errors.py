@@ -37,14 +37,9 @@ def test_an_unknown_recipe(command: str, tmp_path: Path, capsys: pytest.CaptureF
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["quantize", "convert", "csim"])
+@pytest.mark.parametrize("command", ["convert", "csim"])
 def test_no_recipe_at_all(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    try:
-        line = _refused(capsys, command)
-    except SystemExit as end:
-        assert end.code == 2
-    else:
-        assert line.startswith("no recipe named; ")
+    assert _refused(capsys, command).startswith("no recipe named; ")
 
 
 RECIPES = {
@@ -97,9 +92,7 @@ def _body(layer: Any, name: str = "image") -> Any:
         ),
     ],
 )
-def test_a_layer_that_cannot_be_taken(
-    make: Any, wanted: str, tiny: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_layer_that_cannot_be_taken(make: Any, wanted: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tensorflow import keras
 
     assert _converted(tiny, capsys, _body(make(keras.layers))).startswith(wanted)
@@ -113,9 +106,7 @@ def test_the_reserved_layer_name(tiny: Path, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize("strategy", ["latency", "resource"])
-def test_a_reuse_factor_that_does_not_fit(
-    strategy: str, tiny: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_reuse_factor_that_does_not_fit(strategy: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = RECIPE.replace("[hls]", f'[hls]\nreuse_factors = {{ logits = 7 }}\nstrategy = "{strategy}"')
     (tiny / "models" / "tiny.toml").write_text(recipe)
     line = _refused(capsys, "convert", "tiny")
@@ -148,9 +139,7 @@ def test_a_corrupt_artefact(file: str, tiny: Path, capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize("file", ["tiny-net.keras", "tiny-data.npz"])
 @pytest.mark.parametrize("damage", ["truncated", "missing", "text"])
-def test_a_damaged_file_of_the_users(
-    file: str, damage: str, tiny: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_file_of_the_users(file: str, damage: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tiny / "models" / file
     if damage == "missing":
         path.unlink()
@@ -167,8 +156,8 @@ def test_a_damaged_file_of_the_users(
         ({"x": np.zeros((40, 4, 4, 2), np.float32)}, "y"),
         ({"x": np.zeros((40, 4, 4, 2), np.float32), "y": np.zeros(39, int)}, "39"),
         ({"x": np.full((40, 4, 4, 2), np.nan, np.float32), "y": np.zeros(40, int)}, "nan"),
-        ({"x": np.full((40, 4, 4, 2), 1 / 3, np.float32), "y": np.zeros(40, int)}, "fit"),
-        ({"x": np.zeros((40, 5, 4, 2), np.float32), "y": np.zeros(40, int)}, "5, 4, 2"),
+        ({"x": np.full((40, 4, 4, 2), 1 / 3, np.float32), "y": np.zeros(40, int)}, "multiples of 1/16 in 0..15/16"),
+        ({"x": np.zeros((40, 5, 4, 2), np.float32), "y": np.zeros(40, int)}, "(5, 4, 2) wanted, as"),
     ],
     ids=["no y", "fewer y", "nan", "off the grid", "other shape"],
 )

@@ -21,7 +21,8 @@ from tests.quantization import nets
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
-    own=st.builds(FixedPointType, st.integers(1, 20), st.integers(-4, 24), st.booleans()), seed=st.integers(0, 2**32 - 1)
+    own=st.builds(FixedPointType, st.integers(1, 20), st.integers(-4, 24), st.booleans()),
+    seed=st.integers(0, 2**32 - 1),
 )
 def test_adversarial_inputs_are_of_the_type_and_reach_its_ends(own: FixedPointType, seed: int) -> None:
     sets = csim.adversarial(own, (2, 3), seed)
@@ -40,7 +41,7 @@ def test_several_inputs_are_refused() -> None:
     x, y = keras.Input((4, 4, 2), name="x"), keras.Input((4, 4, 2), name="y")
     model = keras.Model([x, y], keras.layers.Add()([nets.relu()(x), nets.relu()(y)]), name="two")
     made = projects.quantized(model, nets.UNSIGNED)
-    with pytest.raises(ModelError, match="^model two: one input and one output wanted for csim, not 2 and 1$"):
+    with pytest.raises(ModelError, match=r"^model two: one input and one output wanted for csim, not 2 and 1$"):
         csim.question(made, Csim(), "samples")
 
 

@@ -46,7 +46,7 @@ def _check(model: Any, own: FixedPointType, seed: int = 0, naively: bool = True)
             assert {i: Fraction(float(found[name][2][i])) for i in plain[name]} == plain[name], name
 
 
-@pytest.mark.parametrize("own", [nets.UNSIGNED, nets.SIGNED], ids=str)
+@pytest.mark.parametrize("own", [pytest.param(nets.UNSIGNED, marks=pytest.mark.nightly), nets.SIGNED], ids=str)
 @pytest.mark.parametrize("name", _TAKEN)
 def test_each_layer_kind(name: str, own: FixedPointType) -> None:
     _check(nets.model(nets.bodies()[name]), own, naively=own is nets.SIGNED)
@@ -143,9 +143,7 @@ mantissas = st.lists(st.integers(-(2**50), 2**50), min_size=1, max_size=20)
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(batch=mantissas, fraction_bits=st.integers(-5, 40), width=st.integers(1, 20), integer=st.integers(-5, 20))
-def test_requantization_of_floats_and_integers(
-    batch: list[int], fraction_bits: int, width: int, integer: int
-) -> None:
+def test_requantization_of_floats_and_integers(batch: list[int], fraction_bits: int, width: int, integer: int) -> None:
     from nonresnet_hls.fixed_point import Overflow, Rounding
 
     target = FixedPointType(width, integer, True, Rounding.RND_CONV, Overflow.SAT)

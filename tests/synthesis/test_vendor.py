@@ -42,11 +42,14 @@ def test_the_tool_is_asked_for_synthesis_alone(
     assert vendor.run(project, backend, Steps()) is tool
     asked = log.read_text().splitlines()
     assert asked[0].split()[0] == tool
-    assert asked[0].split()[1:3] == {
-        Tool.VIVADO_HLS: ["-f", "build_prj.tcl"],
-        Tool.VITIS_RUN: ["--mode", "hls"],
-        Tool.VITIS_HLS: ["-f", "build_synth.tcl"],
-    }[tool]
+    assert (
+        asked[0].split()[1:3]
+        == {
+            Tool.VIVADO_HLS: ["-f", "build_prj.tcl"],
+            Tool.VITIS_RUN: ["--mode", "hls"],
+            Tool.VITIS_HLS: ["-f", "build_synth.tcl"],
+        }[tool]
+    )
     assert "open_project -reset myproject_prj" in asked
     assert "set_top myproject" in asked
     assert [line for line in asked if line.startswith("add_files firmware/myproject.cpp")]
@@ -84,7 +87,7 @@ def test_a_cosim_that_differs_is_an_error(tiny: Path, tools: Path) -> None:
     install(tools, Tool.VIVADO_HLS)
     prelude = tools / "prelude.tcl"
     prelude.write_text(prelude.read_text().replace("puts $out {1 2 3}", "puts $out $name"))
-    with pytest.raises(ToolError, match="^vivado_hls: exit status 1: ERROR: Test failed; see .*synth.log$"):
+    with pytest.raises(ToolError, match=r"^vivado_hls: exit status 1: ERROR: Test failed; see .*synth.log$"):
         vendor.run(tiny / "hls_projects" / "tiny", Backend.VIVADO, Steps(cosim=True))
 
 

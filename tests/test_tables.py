@@ -1,0 +1,76 @@
+"""Table II of a converted project, and the arithmetic of its figures."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nonresnet_hls import cli, tables
+from nonresnet_hls.errors import RecipeError
+from nonresnet_hls.workspace import Workspace
+
+
+def test_throughput_is_images_per_millisecond() -> None:
+    assert tables.throughput_khz(1000, 5.0) == 200.0  # 1000 cycles of 5 ns are 5 us
+    assert tables.throughput_khz(None, 5.0) is None
+    assert tables.throughput_khz(1000, None) is None
+
+
+def test_shares_of_what_the_part_has() -> None:
+    assert tables.percent(1, 4) == 25.0
+    assert tables.percent(0, 4) == 0.0
+    assert tables.percent(None, 4) is None
+    assert tables.percent(1, None) is None
+
+
+def test_a_project_without_engine_has_empty_cells_and_its_own_figures(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Workspace()
+    frame = tables.table2(place, ["tiny"])
+    assert list(frame.columns) == list(tables.TABLE2_COLUMNS)
+    (row,) = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    measured = ["engine", "version", "stage", "throughput_khz", "latency_cycles", "interval_cycles", "lut", "ff"]
+    assert [row[name] for name in measured] == [None] * len(measured)
+    figures = json.loads((tiny / "hls_projects" / "tiny" / "stage.json").read_text())["figures"]
+    assert row["streams"] == len(figures["streams"])
+    assert row["fifo_bits"] == sum(s["depth"] * s["channels"] * s["bits"] for s in figures["streams"])
+    # A convolution of 3x3x2 weights for 2 filters over 4x4 pixels, and 2x3 weights of the dense layer.
+    assert row["multiplications_per_image"] == 16 * 36 + 6
+    assert (row["weights"], row["activations"], row["part"]) == (4, 4, "xcu250-figd2104-2L-e")
+    assert cli.main(["table2", "tiny"]) == 0
+    assert "No engine has measured tiny" in capsys.readouterr().err
+
+
+def test_the_table_is_saved_in_three_forms(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["table2", "tiny", "tiny-vitis"]) == 0
+    out = capsys.readouterr().out
+    saved = tiny / "tables"
+    text = (saved / "table2.txt").read_text()
+    assert text in out
+    with (saved / "table2.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["design"] for row in rows] == ["tiny", "tiny-vitis"]
+    assert list(rows[0]) == list(tables.TABLE2_COLUMNS)
+    assert (saved / "table2.md").read_text().startswith("|")
+
+
+def test_by_default_all_that_have_a_project(tiny: Path) -> None:
+    assert list(tables.table2(Workspace())["design"]) == ["tiny", "tiny-vitis"]
+    shutil.rmtree(tiny / "hls_projects" / "tiny")
+    assert list(tables.table2(Workspace())["design"]) == ["tiny-vitis"]
+    with pytest.raises(RecipeError, match=r"^recipe tiny: no project in hls_projects; run 'nonresnet-hls convert tiny'$"):
+        tables.table2(Workspace(), ["tiny"])
+
+
+def test_table_1_wants_whole_networks(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"^recipe resblock: a whole network wanted for Table I, not a block$"):
+        tables.table1(Workspace(tmp_path), ["resblock"])
+
+
+def test_table_1_of_nothing_trained_is_empty(tmp_path: Path) -> None:
+    frame = tables.table1(Workspace(tmp_path))
+    assert list(frame.columns) == list(tables.TABLE1_COLUMNS)
+    assert frame.empty

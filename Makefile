@@ -60,20 +60,15 @@ test-nightly: setup ## the tests that take minutes, too
 bench-train: setup ## images/s of `nonresnet-hls train` against bare model.fit
 	$(VENV)/bin/python -m benchmarks.train
 
-bench-fifos: setup ## FIFO bits and BRAM18 with and without skips, as hls4ml makes them and sized
-	$(VENV)/bin/python -m benchmarks.fifos
-
-bench-timing: setup ## modelled cycles against real csynth reports, where these are at hand
-	$(VENV)/bin/python -m benchmarks.timing
-
 bench-fifos: setup ## FIFOs with whole tensors and sized: ResNets with and without skips, and others
 	$(VENV)/bin/python -m benchmarks.fifos
 
-bench-timing: setup ## the timing model against real csynth reports (needs ../shared/reports)
+bench-timing: setup ## the timing model against real csynth reports (where these are at hand)
 	$(VENV)/bin/python -m benchmarks.timing
 
 clean: ## remove what the stages made (not what git keeps)
 	git clean -fdXq models hls_projects tables
+	find models -type d -empty -delete
 
 distclean: clean ## the environment, too
 	rm -rf $(VENV)

@@ -30,8 +30,6 @@ class Simulation:
             ArtefactError: the project lacks a source file.
         """
         self._project = project.resolve()
-        self._folder = tempfile.TemporaryDirectory(prefix="nonresnet-csim-")
-        self._scratch = Path(self._folder.name)
         compiler = tools.require("g++", "the package g++")
         firmware = self._project / "firmware"
         sources = [
@@ -42,6 +40,8 @@ class Simulation:
         for source in sources:
             if not source.is_file():
                 raise ArtefactError(f"{source}: missing; convert the model again")
+        self._folder = tempfile.TemporaryDirectory(prefix="nonresnet-csim-")
+        self._scratch = Path(self._folder.name)
         command = [compiler, *_FLAGS, f"-I{firmware / 'ap_types'}", f'-DWEIGHTS_DIR="{firmware / "weights"}"']
         try:
             # Each takes seconds and one core.
@@ -50,7 +50,7 @@ class Simulation:
             shared = [compiler, "-shared", objects[0].name, objects[1].name, "-o", "library.so"]
             tools.run(shared, self._scratch)
             tools.run([compiler, objects[0].name, objects[2].name, "-o", "bench"], self._scratch)
-        except ToolError:
+        except BaseException:
             self._folder.cleanup()
             raise
 

@@ -61,7 +61,9 @@ def test_by_default_all_that_have_a_project(tiny: Path) -> None:
     assert list(tables.table2(Workspace())["design"]) == ["tiny", "tiny-vitis"]
     shutil.rmtree(tiny / "hls_projects" / "tiny")
     assert list(tables.table2(Workspace())["design"]) == ["tiny-vitis"]
-    with pytest.raises(RecipeError, match=r"^recipe tiny: no project in hls_projects; run 'nonresnet-hls convert tiny'$"):
+    with pytest.raises(
+        RecipeError, match=r"^recipe tiny: no project in hls_projects; run 'nonresnet-hls convert tiny'$"
+    ):
         tables.table2(Workspace(), ["tiny"])
 
 

@@ -50,7 +50,7 @@ class Simulation:
             shared = [compiler, "-shared", objects[0].name, objects[1].name, "-o", "library.so"]
             tools.run(shared, self._scratch)
             tools.run([compiler, objects[0].name, objects[2].name, "-o", "bench"], self._scratch)
-        except ToolError:
+        except BaseException:
             self._folder.cleanup()
             raise
 

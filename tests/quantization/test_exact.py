@@ -59,7 +59,7 @@ def test_what_has_no_fixed_point_twin_is_refused_by_layer(name: str) -> None:
 
 
 @st.composite
-def random_models(draw: st.DrawFn) -> tuple[Any, FixedPointType, int]:
+def random_models(draw: st.DrawFn) -> tuple[nets.Tensors, FixedPointType, int]:
     """Chains of convolutions, activations, sums and poolings with random bits."""
     seed = draw(st.integers(0, 2**16))
     own = FixedPointType(draw(st.integers(1, 8)), draw(st.integers(-2, 4)), draw(st.booleans()))
@@ -82,20 +82,22 @@ def random_models(draw: st.DrawFn) -> tuple[Any, FixedPointType, int]:
             x = nets.relu(activation, integer)(x)
         return nets.dense(3)(keras.layers.GlobalMaxPooling2D()(x))
 
-    return nets.model(body, (4, 4, 2), seed), own, seed
+    return body, own, seed
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(made=random_models())
-def test_random_models(made: tuple[Any, FixedPointType, int]) -> None:
-    _check(*made)
+def test_random_models(made: tuple[nets.Tensors, FixedPointType, int]) -> None:
+    body, own, seed = made
+    _check(nets.model(body, (4, 4, 2), seed), own, seed)
 
 
 @pytest.mark.nightly
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(made=random_models())
-def test_many_random_models(made: tuple[Any, FixedPointType, int]) -> None:
-    _check(*made)
+def test_many_random_models(made: tuple[nets.Tensors, FixedPointType, int]) -> None:
+    body, own, seed = made
+    _check(nets.model(body, (4, 4, 2), seed), own, seed)
 
 
 def _wide(x: Any) -> Any:
@@ -111,7 +113,7 @@ def _wide_dense(x: Any) -> Any:
 
 
 @pytest.mark.parametrize("body", [_wide, _wide_dense])
-@pytest.mark.parametrize("own", [FixedPointType(12, 1), FixedPointType(14, 0, signed=False)], ids=str)
+@pytest.mark.parametrize("own", [FixedPointType(12, 1), FixedPointType(11, 0, signed=False)], ids=str)
 def test_sums_beyond_float64(body: nets.Tensors, own: FixedPointType) -> None:
     model = nets.model(body, (3, 3, 2))
     inferred = arithmetic.infer(model, own)
@@ -126,7 +128,7 @@ def test_sums_beyond_float64(body: nets.Tensors, own: FixedPointType) -> None:
 
 def test_values_that_float64_cannot_hold_are_refused_by_layer() -> None:
     model = nets.model(_wide, (3, 3, 2))
-    inferred = arithmetic.infer(model, FixedPointType(14, 1))
+    inferred = arithmetic.infer(model, FixedPointType(12, 1))
     wide = next(name for name, layer in inferred.layers.items() if layer.output.width > 53)
     with pytest.raises(ModelError, match=f"^layer {wide}: .* does not fit into float64"):
         exact.evaluate(inferred, np.zeros((1, 3, 3, 2)), [wide])

@@ -16,9 +16,6 @@ Call = tuple[str, int]
 Tensor = tuple[str, int, int]
 """A call and which of its outputs."""
 
-ROOT: Call = ("", 0)
-"""Stands before all inputs of the model."""
-
 
 @dataclass(frozen=True, eq=False)
 class Graph:
@@ -29,8 +26,6 @@ class Graph:
     inputs: dict[Call, tuple[Tensor, ...]]
     """The tensors that each call reads, in its order."""
     outputs: tuple[Tensor, ...]
-    dominators: dict[Call, Call]
-    """The last call through which everything goes that reaches this one."""
 
     @classmethod
     def of(cls, model: Any) -> "Graph":
@@ -49,8 +44,7 @@ class Graph:
             for number, arguments in enumerate(layer["inbound_nodes"] or [[]], start=first):
                 reads[layer["name"], number] = tuple(_references(arguments, names))
         outputs = tuple(_references(config["output_layers"], names))
-        ordered = _ordered(reads)
-        return cls(model, config, ordered, outputs, _dominators(ordered))
+        return cls(model, config, _ordered(reads), outputs)
 
     def calls(self, layer: str) -> int:
         """How often a layer is called; a shared one more than once."""
@@ -73,16 +67,39 @@ class Graph:
         """The calls that read a tensor."""
         return [call for call, tensors in self.inputs.items() if tensor in tensors]
 
-    def chain(self, call: Call) -> list[Call]:
-        """All calls through which everything goes that reaches `call`, from the root to itself."""
-        chain = [call]
-        while chain[-1] != ROOT:
-            chain.append(self.dominators[chain[-1]])
-        return chain[::-1]
+    def needed(self, call: Call) -> frozenset[Call]:
+        """`call` and all calls that it depends on."""
+        seen: set[Call] = set()
+        todo = [call]
+        while todo:
+            one = todo.pop()
+            if one not in seen:
+                seen.add(one)
+                todo += [tensor[:2] for tensor in self.inputs[one]]
+        return frozenset(seen)
 
-    def before(self, call: Call, stop: Call) -> set[Call]:
-        """`call` and all calls that it needs and that `stop` does not."""
-        return _needed(self.inputs, [call]) - _needed(self.inputs, [stop])
+    def between(self, start: Call, end: Call) -> list[Call]:
+        """The calls that depend on `start` and that `end` depends on, in order; `end` is one of them."""
+        after = {start}
+        for call, tensors in self.inputs.items():
+            if any(tensor[:2] in after for tensor in tensors):
+                after.add(call)
+        inside = after & self.needed(end) - {start}
+        return [call for call in self.inputs if call in inside]
+
+    def spine(self, start: Call, end: Call) -> list[Call]:
+        """Those of `between` through which everything goes that gets from `start` to `end`, in order."""
+        import networkx
+
+        inside = self.between(start, end)
+        graph = networkx.DiGraph()
+        for call in inside:
+            graph.add_edges_from((t[:2], call) for t in self.inputs[call] if t[:2] == start or t[:2] in inside)
+        before = networkx.immediate_dominators(graph, start)
+        chain = [end]
+        while chain[-1] != start:
+            chain.append(before[chain[-1]])
+        return chain[-2::-1]
 
 
 def nested(layer: Any) -> bool:
@@ -140,24 +157,3 @@ def _ordered(reads: dict[Call, tuple[Tensor, ...]]) -> dict[Call, tuple[Tensor, 
 
     order = graphlib.TopologicalSorter({call: [t[:2] for t in tensors] for call, tensors in reads.items()})
     return {call: reads[call] for call in order.static_order()}
-
-
-def _dominators(reads: dict[Call, tuple[Tensor, ...]]) -> dict[Call, Call]:
-    import networkx
-
-    graph = networkx.DiGraph()
-    for call, tensors in reads.items():
-        graph.add_edges_from(((tensor[:2], call) for tensor in tensors) if tensors else [(ROOT, call)])
-    found: dict[Call, Call] = dict(networkx.immediate_dominators(graph, ROOT))
-    return found
-
-
-def _needed(reads: dict[Call, tuple[Tensor, ...]], ends: list[Call]) -> set[Call]:
-    seen: set[Call] = set()
-    todo = list(ends)
-    while todo:
-        call = todo.pop()
-        if call not in seen and call != ROOT:
-            seen.add(call)
-            todo += [tensor[:2] for tensor in reads[call]]
-    return seen

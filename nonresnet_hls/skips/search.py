@@ -5,7 +5,7 @@ from enum import StrEnum
 from math import prod
 from typing import Any
 
-from nonresnet_hls.skips.graph import ROOT, Call, Graph, Tensor
+from nonresnet_hls.skips.graph import Call, Graph, Tensor
 
 _CONVOLUTIONS = ("Conv", "SeparableConv", "DepthwiseConv", "Dense")
 # What a skip may hold and still be one: it fits the shape, and does not compute what the other branch computes.
@@ -59,9 +59,9 @@ class Skip:
 def find(model: Any) -> tuple[Skip, ...]:
     """All skips of a functional model, in the order in which they join.
 
-    At an `Add` of two or more branches the one with the most computing layers is the main one; each other is a
-    skip if it starts at a tensor that the main branch also starts at and only fits its shape (1x1 convolution,
-    batch norm, pooling, padding, activation). At a `Concatenate` a skip holds no weights.
+    At an `Add` of two or more branches the one that computes most is the main one; each other is a skip if it
+    starts at a tensor that the main branch needs as well and only fits its shape (1x1 convolution, batch norm,
+    pooling, padding, activation). At a `Concatenate` a skip holds no weights.
 
     Raises:
         ModelError: the model is not functional.
@@ -77,16 +77,17 @@ def find_in(graph: Graph) -> tuple[Skip, ...]:
         join = _join(graph.layer(call))
         if join is None or len(tensors) < 2:
             continue
-        work = {tensor: _work(graph, tensor, tensors) for tensor in tensors}
+        needed = {tensor: graph.needed(tensor[:2]) for tensor in tensors}
+        common = frozenset.intersection(*needed.values())
+        work = {tensor: _work(graph, needed[tensor] - common) for tensor in tensors}
         main = max(work, key=lambda tensor: work[tensor])
         for source in work:
             if work[source] == work[main]:
                 continue
-            start = _start(graph, source, main)
-            branch = _branch(graph, source[:2], start)
-            if start == ROOT or not _is_skip(graph, branch, join):
+            branch, start = _back(graph, source[:2], needed[main], join)
+            if start is None:
                 continue
-            bypassed = _branch(graph, main[:2], start)
+            bypassed = graph.between(start, main[:2])
             size = graph.shape(source)[1:-1]
             if size not in sizes:
                 sizes.append(size)
@@ -120,45 +121,35 @@ def _join(layer: Any) -> Join | None:
     return Join.CONCATENATE if kind == "Concatenate" else None
 
 
-def _work(graph: Graph, tensor: Tensor, tensors: tuple[Tensor, ...]) -> tuple[int, int, int]:
-    """How much a branch computes that not all branches at its join need: convolutions but projections, all, layers."""
-    start = tensor[:2]
-    for other in tensors:
-        start = _start(graph, (*start, 0), other)
-    branch = _branch(graph, tensor[:2], start)
+def _work(graph: Graph, branch: frozenset[Call]) -> tuple[int, int, int]:
+    """How much a branch computes: convolutions but projections, all convolutions, layers."""
     convolutions = [graph.layer(call) for call in branch if is_convolution(graph.layer(call))]
     return sum(not _is_projection(layer) for layer in convolutions), len(convolutions), len(branch)
+
+
+def _back(graph: Graph, source: Call, main: frozenset[Call], join: Join) -> tuple[list[Call], Call | None]:
+    """The calls on a skip, and the call that it leaves; None for a branch that is no skip.
+
+    Goes back from the join, over layers that only fit the shape, to something that the `main` branch needs as well.
+    """
+    branch: list[Call] = []
+    while source not in main:
+        tensors = graph.inputs[source]
+        if len(tensors) != 1 or not _only_fits(graph.layer(source), join):
+            return branch, None
+        branch.insert(0, source)
+        source = tensors[0][:2]
+    return branch, source
 
 
 def _is_projection(layer: Any) -> bool:
     return all(size == 1 for size in getattr(layer, "kernel_size", (1,)))
 
 
-def _start(graph: Graph, one: Tensor, other: Tensor) -> Call:
-    """The last call through which everything goes that reaches either tensor."""
-    if ROOT in (one[:2], other[:2]):
-        return ROOT
-    pairs = zip(graph.chain(one[:2]), graph.chain(other[:2]), strict=False)
-    return [a for a, b in pairs if a == b][-1]
-
-
-def _branch(graph: Graph, end: Call, start: Call) -> list[Call]:
-    """The calls after `start` up to `end`, in order."""
-    if start == ROOT:
-        return []
-    inside = graph.before(end, start)
-    return [call for call in graph.inputs if call in inside]
-
-
-def _is_skip(graph: Graph, branch: list[Call], join: Join) -> bool:
-    for call in branch:
-        layer = graph.layer(call)
-        if is_convolution(layer):
-            if join is Join.CONCATENATE or not _is_projection(layer):
-                return False
-        elif not any(kind in type(layer).__name__ for kind in _FITTING):
-            return False
-    return True
+def _only_fits(layer: Any, join: Join) -> bool:
+    if is_convolution(layer):
+        return join is Join.ADD and _is_projection(layer)
+    return any(kind in type(layer).__name__ for kind in _FITTING)
 
 
 def _refusal(graph: Graph, call: Call, join: Join, main: Tensor, around: list[Call]) -> str:

@@ -113,8 +113,9 @@ def _first_convolution(graph: Graph, skip: Skip) -> tuple[Tensor | None, str]:
     """The tensor behind the first convolution and its batch norm, or why the skip cannot join there."""
     if skip.refusal or skip.join is not Join.ADD:
         return None, skip.refusal
-    inside = graph.chain(skip.main[:2])
-    spine = [call for call in inside if call[0] in skip.bypasses]
+    needed = graph.needed(skip.main[:2])
+    start = [call for call in graph.inputs if call[0] == skip.leaves and call in needed][-1]
+    spine = graph.spine(start, skip.main[:2])
     convolutions = [call for call in spine if is_convolution(graph.layer(call))]
     if len([name for name in skip.bypasses if is_convolution(graph.model.get_layer(name))]) < 2 or not convolutions:
         return None, "it bypasses no more than one convolution already"

@@ -150,6 +150,21 @@ def test_several_inputs_and_outputs():
     assert [tuple(o.shape) for o in without.outputs] == [(None, 4, 4, 3)] * 2
 
 
+def test_a_second_input_may_enter_the_branch_that_is_bypassed():
+    from tensorflow import keras
+
+    layers = keras.layers
+    image, condition = keras.Input((4, 4, 3), name="image"), keras.Input((3,), name="condition")
+    x = layers.Conv2D(3, 3, padding="same", name="first")(image)
+    x = layers.Multiply(name="gate")([x, layers.Dense(3, name="embed")(condition)])
+    x = layers.Conv2D(3, 3, padding="same", name="second")(x)
+    model = keras.Model([image, condition], layers.Add(name="join")([x, image]))
+    (skip,) = skips.find(model)
+    assert (skip.leaves, skip.bypasses) == ("image", ("first", "gate", "second"))
+    assert [layer.name for layer in skips.remove(model).inputs] == ["image", "condition"]
+    assert skips.find(skips.shorten(model))[0].bypasses == ("first",)
+
+
 def test_the_plus_operator_is_a_join():
     from tensorflow import keras
 

@@ -79,6 +79,11 @@ def solve(kernel: npt.NDArray[np.int64], wire: Wire) -> AdderGraph:
     )
 
 
+def compile_solver() -> None:
+    """Have da4ml compile itself, which takes a minute once in an environment; later calls find it compiled."""
+    _solve(np.array([[1, -1], [1, 1]]), Wire(0, 3, 0))
+
+
 def _solve(kernel: npt.NDArray[np.int64], wire: Wire) -> AdderGraph:
     from da4ml.cmvm import QInterval
     from da4ml.cmvm import solve as da4ml_solve

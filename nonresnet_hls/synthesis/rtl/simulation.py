@@ -165,6 +165,8 @@ class Simulator:
             interval = max(end[-1] - end[-2] for end in lasts)
         uses = []
         for fifo in self.design.fifos:
+            if fifo.name not in marks:  # a netlist after synthesis has no marks
+                continue
             level, depth, high, bits = marks[fifo.name]
             in_valid, in_ready, out_valid, out_ready = (bit == "1" for bit in bits)
             uses.append(

@@ -5,7 +5,7 @@ One design holds them all side by side, so that one simulator is built.
 
 import itertools
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,9 @@ from nonresnet_hls.synthesis.rtl.layers import (
     Stream,
     Window,
 )
-from nonresnet_hls.synthesis.rtl.simulation import Simulator, compile_simulator, verilator_command
+from nonresnet_hls.synthesis.rtl.simulation import Simulation, Simulator, compile_simulator, verilator_command
 from nonresnet_hls.synthesis.rtl.units import build
+from nonresnet_hls.synthesis.rtl.yosys import run_yosys
 
 IMAGES = 3
 
@@ -251,22 +252,43 @@ def simulator(design: RtlDesign) -> Simulator:
     return compile_simulator(design, design.directory.parent / "simulation")
 
 
-@pytest.mark.parametrize("stalls", [None, Stalls(40, 3), Stalls(80, 4)], ids=["free", "stalled", "starved"])
-def test_every_module_gives_what_its_contract_says(bench: Bench, simulator: Simulator, stalls: Stalls | None) -> None:
-    values = {
+def given(bench: Bench) -> dict[str, np.ndarray]:
+    return {
         name: np.ldexp(data.astype(np.float64), -bench.streams[name].kind.fraction_bits)
         for name, data in bench.inputs.items()
     }
-    run = simulator.run(values, stalls)
+
+
+def check(bench: Bench, run: Simulation) -> None:
     assert run.finished
     for name, data in bench.expected.items():
         wanted = np.ldexp(data.astype(np.float64), -bench.streams[name].kind.fraction_bits)
         assert run.outputs[name].shape == wanted.shape, name
         different = np.argwhere(run.outputs[name] != wanted)
         assert len(different) == 0, f"{name}: {len(different)} differ, the first at {different[0]}"
+
+
+@pytest.mark.parametrize("stalls", [None, Stalls(40, 3), Stalls(80, 4)], ids=["free", "stalled", "starved"])
+def test_every_module_gives_what_its_contract_says(bench: Bench, simulator: Simulator, stalls: Stalls | None) -> None:
+    run = simulator.run(given(bench), stalls)
+    check(bench, run)
     for use in run.fifos:
         assert 1 <= use.high_water <= use.depth
         assert use.level == 0
+
+
+def test_yosys_reads_the_design_as_verilator_does(bench: Bench, design: RtlDesign, tmp_path: Path) -> None:
+    assert design.directory is not None
+    work, netlist = tmp_path / "yosys", tmp_path / "netlist"
+    work.mkdir()
+    netlist.mkdir()
+    sources = " ".join(str(path) for path in sorted(design.directory.rglob("*.sv")))
+    written = f"write_verilog -noattr {netlist / 'design.sv'}"
+    run_yosys([f"read_verilog -sv {sources}", f"prep -top {design.top} -flatten", "memory_map", written], work)
+    run = compile_simulator(replace(design, directory=netlist), tmp_path / "simulation").run(
+        given(bench), Stalls(40, 3)
+    )
+    check(bench, run)
 
 
 def test_a_stalled_sink_fills_every_fifo_to_its_depth_and_no_further(bench: Bench, simulator: Simulator) -> None:

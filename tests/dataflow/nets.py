@@ -21,7 +21,10 @@ def quantized_layers() -> tuple[Callable[..., Any], Callable[..., Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its dependencies use what Python deprecates
         import qkeras
+        from tensorflow import keras
 
+    # Keras numbers the layers without a name over the whole process; tests name them.
+    keras.backend.reset_uids()
     weights = {
         "kernel_quantizer": qkeras.quantized_bits(4, 0, alpha=1),
         "bias_quantizer": qkeras.quantized_bits(4, 0, alpha=1),

@@ -8,7 +8,18 @@ from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed_point import FixedPointType
 from nonresnet_hls.recipe import Multipliers, RtlOptions, WeightMemory
 from nonresnet_hls.synthesis.rtl import adder_graph
-from nonresnet_hls.synthesis.rtl.arithmetic import Affine, Cast, Chain, Wire, extend, low_bits, unused_bits
+from nonresnet_hls.synthesis.rtl.arithmetic import (
+    Affine,
+    Cast,
+    Chain,
+    Wire,
+    declare,
+    extend,
+    low_bits,
+    signed_digits,
+    staircase,
+    unused_bits,
+)
 from nonresnet_hls.synthesis.rtl.layers import (
     Clone,
     Elementwise,
@@ -162,22 +173,29 @@ class UnitBuilder:
         stream = self.sources[0]
         words = self._window(layer, stream, "window", "window_valid", "window_ready")
         products = 1 if layer.window is None else layer.window.positions
-        unfolded = layer.reuse_factor == 1 and layer.drop == 0
-        sources = self._adders(layer, stream) if unfolded else self._folded(layer, stream)
-        self.text.emit_chain((*layer.chain, *self.chain), sources)
+        chain = (*layer.chain, *self.chain)
+        if layer.reuse_factor == 1 and layer.drop == 0:
+            sources, chain = self._adders(layer, stream, chain)
+        else:
+            sources = self._folded(layer, stream)
+        self.text.emit_chain(chain, sources)
         return words + products * (self.folds[0] * self.folds[1] - 1)
 
-    def _adders(self, layer: Matrix, stream: Stream) -> list[tuple[str, Wire]]:
+    def _adders(self, layer: Matrix, stream: Stream, chain: Chain) -> tuple[list[tuple[str, Wire]], Chain]:
+        """The sums of an adder graph, behind the multiplications of the chain if it has some, and the chain's rest."""
         wire = Wire.of(stream.kind)
         graph = adder_graph.solve(layer.kernel, wire)
         name = f"{self.name}_adders"
         module = adder_graph.module(name, graph, wire, stream.kind.width, self.options.adders_per_stage)
         self.extra.append((name, module.verilog))
-        self.stages = module.stages
+        fraction = stream.kind.fraction_bits + layer.kernel_fraction
+        ranges = [replace(result, fraction=fraction) for result in module.outputs]
+        split = self._multiplications(chain, ranges)
+        self.stages = module.stages + (split > 0)
         self.text.declare("wire enable;", f"wire {port_range(module.width * len(module.outputs))} sums;")
         self.text.instance(
             "pipeline_control",
-            {"STAGES": module.stages},
+            {"STAGES": self.stages},
             {
                 "in_valid": "window_valid",
                 "in_ready": "window_ready",
@@ -187,12 +205,30 @@ class UnitBuilder:
             },
         )
         self.text.lines.append(f"{name} adders (.clk(clk), .enable(enable), .x(window), .y(sums));")
-        fraction = stream.kind.fraction_bits + layer.kernel_fraction
-        sources = []
-        for index, result in enumerate(module.outputs):
-            sources.append((f"sums[{index * module.width}+:{result.width}]", replace(result, fraction=fraction)))
+        parts = [f"sums[{index * module.width}+:{result.width}]" for index, result in enumerate(ranges)]
+        sources = list(zip(parts, ranges, strict=True))
         self.text.lines.append(unused("sums"))
-        return sources
+        if split:
+            sources = [
+                (self._registered(f"s{index}_q", name, result), result)
+                for index, (name, result) in enumerate(self.text.apply(chain[:split], sources, prefix="s"))
+            ]
+        return sources, chain[split:]
+
+    def _multiplications(self, chain: Chain, wires: Sequence[Wire]) -> int:
+        """How many operations of a chain end with its first multiplication; 0 where it has none to compute."""
+        for index, operation in enumerate(chain):
+            if isinstance(operation, Affine) and any(len(signed_digits(scale)) > 1 for scale in operation.scale):
+                most = self.options.most_thresholds
+                stairs = (staircase(chain, wire, channel, most) for channel, wire in enumerate(wires))
+                return 0 if all(found is not None for found in stairs) else index + 1
+        return 0
+
+    def _registered(self, name: str, source: str, wire: Wire) -> str:
+        """A register of the unit's pipeline."""
+        self.text.declare(f"{declare(name, wire).replace('wire', 'reg', 1)};")
+        self.text.declare(f"always @(posedge clk) if (enable) {name} <= {source};")
+        return name
 
     def _folded(self, layer: Matrix, stream: Stream) -> list[tuple[str, Wire]]:
         inputs, outputs = layer.kernel.shape

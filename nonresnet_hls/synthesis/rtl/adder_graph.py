@@ -12,6 +12,7 @@ from importlib.metadata import version
 import numpy as np
 import numpy.typing as npt
 
+from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.synthesis.rtl.arithmetic import Wire, declare, extend, low_bits, unused_bits
 from nonresnet_hls.synthesis.rtl.cache import cached_text
 
@@ -103,7 +104,7 @@ def _solve(kernel: npt.NDArray[np.int64], wire: Wire) -> AdderGraph:
                 values.append(Output(source.node, source.shift + int(stage.inp_shifts[op.id0]), source.negate))
                 continue
             if op.opcode not in (0, 1):
-                raise NotImplementedError(f"da4ml: adders alone wanted, not operation {op.opcode}")
+                raise ConversionError(f"da4ml: adders alone wanted, not operation {op.opcode}")
             left, right = values[op.id0], values[op.id1]
             right = Output(right.node, right.shift + int(op.data), right.negate ^ (op.opcode == 1))
             values.append(_add(adders, inputs, left, right))

@@ -46,7 +46,7 @@ def quantize(name: Named, workspace: str | Path = ".") -> Artefact:
     """The quantized, fine-tuned model; see `quantization.stage.run`."""
     from nonresnet_hls.quantization import stage
 
-    return stage.run(load_recipe(name, workspace), Workspace(Path(workspace)))
+    return stage.run(load_recipe(name, workspace), Workspace(Path(workspace)), fine_tune=True)
 
 
 def quantized_model(name: Named, workspace: str | Path = ".") -> "Quantized":

@@ -149,11 +149,11 @@ def _table1_row(network: _Network, workspace: Workspace, wanted: bool) -> dict[s
         column = f"top1_percent_{bits}_bit"
         if column not in row or bits != precision.quantization.activation_bits:
             continue
-        found = quantization.existing(precision, workspace)
-        if found is None and wanted and precision.name == recipe.name and recipe.training.on_demand:
-            found = quantization.run(precision, workspace)
-        if found is not None and "top1_quantized" in found.figures:
-            row[column] = 100 * found.figures["top1_quantized"]
+        if wanted and precision.name == recipe.name and recipe.training.on_demand:
+            quantization.run(precision, workspace)
+        found = quantization.recorded(precision, workspace)
+        if found is not None:
+            row[column] = 100 * found.top1
     return row
 
 

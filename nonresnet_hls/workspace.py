@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nonresnet_hls import recipe as recipes
+from nonresnet_hls import stages
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,18 @@ class Workspace:
     def artefact(self, name: str, stage: str) -> Path:
         """The folder of the artefact that a stage leaves for a recipe: `models/NAME/STAGE`."""
         return self.models / name / stage
+
+    def existing(self, name: str, stage: str, digest: str) -> stages.Artefact | None:
+        """The artefact of that digest, in the workspace or shipped with the recipe; None if there is none.
+
+        Raises:
+            ArtefactError: it is there, but one of its files is missing or changed.
+        """
+        for models in (self.models, recipes.BUILT_IN):
+            found = stages.load(models / name / stage)
+            if found is not None and found.digest == digest:
+                return found
+        return None
 
     def recipe(self, name_or_path: str) -> recipes.Recipe:
         """Load a recipe by name or path.

@@ -35,13 +35,13 @@ def run(args: argparse.Namespace) -> int:
         trained = stage.existing(recipe, place)
         if trained is None:
             raise ArtefactError(f"recipe {recipe.name}: not trained; run: nonresnet-hls train {recipe.trained_as}")
-        found = {"float": (trained.directory / stage.MODEL, trained.figures["top1"])}
-        quantized = quantization.existing(recipe, place)
+        found = {"float": (saved.load(trained.directory / stage.MODEL), stage.read_metrics(trained)["top1"])}
+        quantized = quantization.recorded(recipe, place)
         if quantized is not None:
-            found["quantized"] = (quantized.directory / quantization.MODEL, quantized.figures["top1_quantized"])
+            found["quantized"] = (quantized.load(), quantized.top1)
         data = datasets.load(dataset)
-        for kind, (path, recorded) in found.items():
-            top1 = fit.top1(saved.load(path), data.x_test, data.y_test)
+        for kind, (model, recorded) in found.items():
+            top1 = fit.top1(model, data.x_test, data.y_test)
             equal = top1 == recorded if dataset == recipe.dataset else None
             results.append(
                 {

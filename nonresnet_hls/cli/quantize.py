@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
 
     place, results = common.workspace(args), []
     for recipe in common.recipes(args):
-        artefact = stage.run(recipe, place)
+        artefact = stage.run(recipe, place, fine_tune=True)
         figures = artefact.figures
         results.append({"name": recipe.name, "artefact": str(artefact.directory), **figures})
         if not args.json:

@@ -48,6 +48,16 @@ def load(path: Path, allow: Collection[str] = ()) -> Any:
         raise ModelError(f"{path}: cannot be read as a Keras model: {type(error).__name__}: {_line(error)}") from None
 
 
+def is_quantized(path: Path) -> bool:
+    """Whether a model in a file has QKeras layers.
+
+    Raises:
+        ModelError: there is no such file, or it is damaged.
+    """
+    known = quantizers()
+    return any(kind in known and kind.startswith("Q") for kind, _, _ in _classes(_config(path)))
+
+
 # What a configuration may have imported; nothing named ("") and "builtins" come from Keras' own registry.
 _PACKAGES = frozenset({"", "builtins", "keras", "tf_keras", "qkeras", "numpy"})
 

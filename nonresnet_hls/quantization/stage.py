@@ -4,7 +4,10 @@ The artefact `models/NAME/quantize` holds `model.keras` and `samples.npz`: `x`, 
 of the input type's last bit, and `input_type`.
 """
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,9 @@ from nonresnet_hls import progress, stages
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
 from nonresnet_hls.networks import saved
-from nonresnet_hls.quantization import arithmetic, block, quantizers
+from nonresnet_hls.quantization import arithmetic, block, finetune, quantizers
 from nonresnet_hls.quantization.quantize import finish, is_quantized, quantize
-from nonresnet_hls.recipe import Architecture, DatasetName, Family, Optimizer, Quantization, Recipe, Schedule, Training
+from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe
 from nonresnet_hls.training import datasets, downloads, fit
 from nonresnet_hls.training import stage as training
 from nonresnet_hls.workspace import Workspace
@@ -28,12 +31,12 @@ _CALIBRATION_SAMPLES = 512
 _KEPT_VALUES = 1 << 20
 
 
-@dataclass(frozen=True)
-class Config:
-    """All of a recipe that decides how its network is quantized."""
+class Weights(StrEnum):
+    """What a quantized model's weights went through."""
 
-    quantization: Quantization
-    architecture: Architecture
+    TRAINED = "trained"
+    NOT_FINE_TUNED = "trained, not fine-tuned"
+    UNTRAINED = "untrained"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +51,17 @@ class Quantized:
     arithmetic: arithmetic.ModelArithmetic
 
 
-def run(recipe: Recipe, workspace: Workspace) -> stages.Artefact:
+def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages.Artefact:
     """Bring the quantized model of a recipe up to date, its float network before it.
 
-    A network that is not trained (see `training.network`) is quantized as it is and not fine-tuned; the
-    figures say `"weights": "untrained"`. A user's QKeras model is taken as it is.
+    A network that is not trained (see `training.network`) is quantized as it is; so is a trained one that would have
+    to be fine-tuned, if its recipe says that it is not trained on demand. The figure `weights` tells. A user's QKeras
+    model is taken as it is.
+
+    Args:
+        recipe: what to quantize.
+        workspace: where the artefact is, or is to be.
+        fine_tune: a trained network is fine-tuned in any case.
 
     Raises:
         RecipeError: the recipe's block is not one of its network.
@@ -62,58 +71,56 @@ def run(recipe: Recipe, workspace: Workspace) -> stages.Artefact:
     source = _source(recipe, workspace)
     network = training.network(source, workspace)
 
-    def produce(folder: Path) -> dict[str, Any]:
-        only_block = recipe.architecture.family is Family.BLOCK
-        model = network.load()
-        data, where = _data(source)
-        spec = datasets.spec(source.dataset)
-        figures: dict[str, Any] = {"weights": str(network.how), "samples": where}
-        trained = network.how is training.How.TRAINED
-        if trained:
-            figures["top1_float"] = fit.top1(model, data.x_test, data.y_test)
+    @functools.cache
+    def data() -> datasets.Data:
+        return _data(source)
+
+    def quantized() -> Any:
         progress.say(f"quantizing {recipe.name}: {_bits(recipe.quantization)}")
-        if not is_quantized(model):
-            only = block.belongs if only_block else (lambda _: True)
-            model = quantize(model, recipe.quantization, data.x_train[:_CALIBRATION_SAMPLES], only)
-            if trained and recipe.quantization.epochs:
-                checkpoint = workspace.models / recipe.name / "checkpoints" / "quantize.npz"
-                fit.fit(
-                    model,
-                    data,
-                    _fine_tuning(recipe.quantization, source.training),
-                    checkpoint,
-                    label=f"fine-tuning {recipe.name}",
-                )
-                checkpoint.unlink(missing_ok=True)
-        samples: Any = data.x_test
-        input_type = spec.input_type
-        if only_block:
+        model = network.load()
+        if is_quantized(model):
+            return model
+        only = block.belongs if _is_block(recipe) else (lambda _: True)
+        return quantize(model, recipe.quantization, data().x_train[:_CALIBRATION_SAMPLES], only)
+
+    tuned = finetune.existing(recipe, network, workspace)
+    if tuned is None and finetune.wanted(recipe, network) and (fine_tune or source.training.on_demand):
+        tuned = finetune.run(recipe, network, workspace, datasets.load(source.dataset), quantized)
+
+    def produce(folder: Path) -> dict[str, Any]:
+        model = saved.load(tuned.directory / training.MODEL) if tuned else quantized()
+        tested = data()
+        finished, input_type = finish(model), tested.input_type
+        samples: Any = tested.x_test
+        if _is_block(recipe):
             feed = block.feed(model)
             samples = feed.predict(_first(samples, feed.output_shape[1:]), batch_size=64, verbose=0)
             # The network before the block is float: its activation is on the grid but for float32's last bit.
             input_type = quantizers.type_of(feed.layers[-1].quantizer, feed.layers[-1].name)
             samples = input_type.quantize_array(samples)
             finished = finish(block.cut_out(model, recipe.name.replace("-", "_")))
-        else:
-            finished = finish(model)
-        if trained and not only_block:
-            figures["top1_quantized"] = fit.top1(finished, data.x_test, data.y_test)
-        elif trained:
-            figures["top1_quantized"] = fit.top1(model, data.x_test, data.y_test)
         saved.save(finished, folder / MODEL)
         _save_samples(folder / SAMPLES, _first(samples, samples.shape[1:]), input_type)
         # Refuse here, by layer, what could not be converted.
         inferred = arithmetic.infer(finished, input_type)
         inexact = inferred.first_inexact()
-        figures |= {
+        accuracy = {}
+        if network.artefact is not None and _has_data(source):
+            accuracy = {
+                "top1_float": training.read_metrics(network.artefact)["top1"],
+                "top1_quantized": fit.top1(finetune.deployed(model, recipe), tested.x_test, tested.y_test),
+            }
+        return {
+            "weights": str(_weights(recipe, network, tuned)),
+            "samples": _samples_are(source),
+            **accuracy,
             "input_type": str(input_type),
-            "test_samples": len(data.x_test),
+            "test_samples": len(tested.x_test),
             "widest_sum_bits": max(layer.float_bits for layer in inferred.layers.values()),
             "first_layer_beyond_float32": inexact.name if inexact else None,
         }
-        return figures
 
-    return stages.run(workspace.artefact(recipe.name, STAGE), *_identity(recipe, network), produce)
+    return stages.run(workspace.artefact(recipe.name, STAGE), *_identity(recipe, source, network, tuned), produce)
 
 
 def existing(recipe: Recipe, workspace: Workspace) -> stages.Artefact | None:
@@ -122,14 +129,62 @@ def existing(recipe: Recipe, workspace: Workspace) -> stages.Artefact | None:
     Raises:
         NonResNetError: as `run`, without running anything.
     """
-    network = training.network(_source(recipe, workspace), workspace, may_train=False)
+    source = _source(recipe, workspace)
+    network = training.network(source, workspace, may_train=False)
+    tuned = finetune.existing(recipe, network, workspace)
     found = stages.load(workspace.artefact(recipe.name, STAGE))
-    wanted = stages.digest_of(*_identity(recipe, network))
+    wanted = stages.digest_of(*_identity(recipe, source, network, tuned))
     return found if found is not None and found.digest == wanted else None
 
 
-def _identity(recipe: Recipe, network: training.Network) -> tuple[str, Config, dict[str, str]]:
-    return STAGE, Config(recipe.quantization, recipe.architecture), {"network": network.digest}
+@dataclass(frozen=True)
+class Recorded:
+    """A quantized network and the top-1 that was counted when it was made."""
+
+    load: Callable[[], Any]
+    """The `keras.Model` that it was counted with."""
+    top1: float
+
+
+def recorded(recipe: Recipe, workspace: Workspace) -> Recorded | None:
+    """The quantized network of a recipe whose top-1 is known: the fine-tuned one, or one that is not fine-tuned.
+
+    Raises:
+        NonResNetError: as `run`, without running anything.
+    """
+    network = training.network(_source(recipe, workspace), workspace, may_train=False)
+    tuned = finetune.existing(recipe, network, workspace)
+    if tuned is not None:
+        path = tuned.directory / training.MODEL
+        return Recorded(lambda: finetune.deployed(saved.load(path), recipe), training.read_metrics(tuned)["top1"])
+    if finetune.wanted(recipe, network) or _is_block(recipe):
+        return None
+    found = existing(recipe, workspace)
+    if found is None or "top1_quantized" not in found.figures:
+        return None
+    return Recorded(functools.partial(saved.load, found.directory / MODEL), found.figures["top1_quantized"])
+
+
+def _identity(
+    recipe: Recipe, source: Recipe, network: training.Network, tuned: stages.Artefact | None
+) -> tuple[str, dict[str, Any], dict[str, str]]:
+    config = {"quantization": recipe.quantization, "block": _is_block(recipe)}
+    inputs = {"network": network.digest}
+    if tuned is not None:
+        inputs["fine-tuned"] = tuned.content
+    if not _has_data(source):
+        inputs["samples"] = "random"
+    return STAGE, config, inputs
+
+
+def _weights(recipe: Recipe, network: training.Network, tuned: stages.Artefact | None) -> Weights:
+    if network.how is training.How.UNTRAINED:
+        return Weights.UNTRAINED
+    return Weights.NOT_FINE_TUNED if tuned is None and finetune.wanted(recipe, network) else Weights.TRAINED
+
+
+def _is_block(recipe: Recipe) -> bool:
+    return recipe.architecture.family is Family.BLOCK
 
 
 def _source(recipe: Recipe, workspace: Workspace) -> Recipe:
@@ -166,38 +221,30 @@ def load(artefact: stages.Artefact) -> Quantized:
     return Quantized(model, input_type, samples, arithmetic.infer(model, input_type))
 
 
-def _data(source: Recipe) -> tuple[datasets.Data, str]:
+def _has_data(source: Recipe) -> bool:
+    """Whether the data set is on this machine, or may be fetched now."""
+    ships = source.dataset.name in (DatasetName.DIGITS, DatasetName.NPZ)
+    return ships or source.training.on_demand or downloads.local(source.dataset.name) is not None
+
+
+def _samples_are(source: Recipe) -> str:
+    name = source.dataset.name
+    return f"{name} test data" if _has_data(source) else f"seeded random inputs ({name} is not on this machine)"
+
+
+def _data(source: Recipe) -> datasets.Data:
     """The data set, or seeded random inputs where it is one of ours that is not on this machine."""
     import numpy as np
 
-    name = source.dataset.name
-    ships = name in (DatasetName.DIGITS, DatasetName.NPZ)
-    if source.training.on_demand or ships or downloads.local(name) is not None:
-        data = datasets.load(source.dataset)
-        return data, f"{name} test data"
+    if _has_data(source):
+        return datasets.load(source.dataset)
     spec = datasets.spec(source.dataset)
     rng = np.random.default_rng(source.training.seed)
     count = _CALIBRATION_SAMPLES
     mantissas = rng.integers(0, spec.input_type.max_mantissa + 1, (count, *spec.shape))
     x = np.ldexp(mantissas.astype(np.float32), -spec.input_type.fraction_bits)
     y = np.zeros(count, np.int64)
-    where = f"seeded random inputs ({name} is not on this machine)"
-    return datasets.Data(x, y, x, y, spec.input_type, spec.classes, where), where
-
-
-def _fine_tuning(config: Quantization, float_training: Training) -> Training:
-    """Fine-tuning sees the images as the training did: without augmentation a network of CIFAR-10 overfits."""
-    return Training(
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        optimizer=Optimizer.ADAM,
-        learning_rate=config.learning_rate,
-        schedule=Schedule.COSINE,
-        weight_decay=0.0,
-        augment=float_training.augment,
-        flip=float_training.flip,
-        seed=config.seed,
-    )
+    return datasets.Data(x, y, x, y, spec.input_type, spec.classes, _samples_are(source))
 
 
 def _bits(config: Quantization) -> str:

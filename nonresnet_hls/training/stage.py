@@ -1,7 +1,7 @@
 """The stage `train`: from a recipe to a trained float network on disk.
 
 The artefact `models/NAME/train` holds `model.keras` (without optimizer state), `metrics.json` (format 1, see
-`_metrics`) and the training curve `curve.csv` (a row an epoch) and `curve.svg`.
+`metrics`) and the training curve `curve.csv` (a row an epoch) and `curve.svg`.
 """
 
 import dataclasses
@@ -125,11 +125,11 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
             )  # fmt: skip
             model = _as_recipe_says(wanted, model)
         saved.save(model, folder / MODEL)
-        metrics = _metrics(model, data, phases)
-        stages.write_json(folder / METRICS, metrics)
+        found = metrics(model, data, phases)
+        stages.write_json(folder / METRICS, found)
         curves.write_csv(folder / CURVE, phases)
         curves.plot(folder / PLOT, wanted.title or wanted.name, phases)
-        return {"top1": metrics["top1"], "epochs": metrics["epochs"], "training_seconds": metrics["seconds"]}
+        return {"top1": found["top1"], "epochs": found["epochs"], "training_seconds": found["seconds"]}
 
     inputs = _inputs(config, start)
     artefact = stages.run(workspace.artefact(wanted.trained_as, STAGE), STAGE, config.stated(), inputs, produce)
@@ -153,11 +153,7 @@ def existing(wanted: Recipe, workspace: Workspace) -> stages.Artefact | None:
         if start is None:
             return None
     digest = stages.digest_of(STAGE, config.stated(), _inputs(config, start))
-    for models in (workspace.models, recipe.BUILT_IN):
-        found = stages.load(models / wanted.trained_as / STAGE)
-        if found is not None and found.digest == digest:
-            return found
-    return None
+    return workspace.existing(wanted.trained_as, STAGE, digest)
 
 
 def network(wanted: Recipe, workspace: Workspace, may_train: bool = True) -> Network:
@@ -246,7 +242,8 @@ def _as_recipe_says(wanted: Recipe, model: Any) -> Any:
     return described
 
 
-def _metrics(model: Any, data: datasets.Data, phases: Sequence[Phase]) -> dict[str, Any]:
+def metrics(model: Any, data: datasets.Data, phases: Sequence[Phase]) -> dict[str, Any]:
+    """What `metrics.json` says of a network and of the phases in which it was trained; format 1."""
     return {
         "format": 1,
         "top1": fit.top1(model, data.x_test, data.y_test),
@@ -278,12 +275,12 @@ def read_metrics(artefact: stages.Artefact) -> dict[str, Any]:
 
     path = artefact.directory / METRICS
     try:
-        metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if metrics["format"] != 1:
-            raise ValueError(f"format 1 wanted, not {metrics['format']!r}")
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if found["format"] != 1:
+            raise ValueError(f"format 1 wanted, not {found['format']!r}")
     except (OSError, ValueError, KeyError) as error:
         raise ArtefactError(f"{path}: {error}") from None
-    return metrics
+    return found
 
 
 def _tensorboard(folder: Path | None, name: str, phase: int) -> list[Any]:

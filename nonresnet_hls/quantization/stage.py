@@ -90,9 +90,10 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
     def produce(folder: Path) -> dict[str, Any]:
         model = saved.load(tuned.directory / training.MODEL) if tuned else quantized()
         tested = data()
-        finished, input_type = finish(model), tested.input_type
         samples: Any = tested.x_test
-        if _is_block(recipe):
+        if not _is_block(recipe):
+            finished, input_type = finish(model), tested.input_type
+        else:
             feed = block.feed(model)
             samples = feed.predict(_first(samples, feed.output_shape[1:]), batch_size=64, verbose=0)
             # The network before the block is float: its activation is on the grid but for float32's last bit.

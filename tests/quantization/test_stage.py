@@ -92,6 +92,41 @@ def test_fine_tuned_weights_that_a_recipe_ships_with_are_used_in_place(
     assert sorted(path.name for path in (other.models / "short").iterdir() if path.is_dir()) == ["quantize"]
 
 
+BLOCK = """
+[architecture]
+family = "block"
+skips = "short"
+network = "short"
+[dataset]
+name = "npz"
+file = "squares.npz"
+input_type = "ufixed<5,1>"
+[quantization]
+weight_bits = 1
+activation_bits = 2
+epochs = 1
+batch_size = 8
+"""
+
+
+def test_a_block_is_fine_tuned_inside_its_network_and_cut_out(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workspace.models / "block.toml").write_text(BLOCK.replace("squares.npz", str(tmp_path / "squares.npz")))
+    command(workspace, capsys, "train", "short")
+    recipe = workspace.recipe("block")
+    assert stage.run(recipe, workspace).figures["weights"] == "trained, not fine-tuned"
+    (figures,) = command(workspace, capsys, "quantize", "block")
+    found = stage.load(stage.run(recipe, workspace))
+    assert [tuple(tensor.shape[1:]) for tensor in (*found.model.inputs, *found.model.outputs)] == [(8, 8, 4)] * 2
+    assert str(found.input_type) == figures["input_type"]
+    kernels = [layer.get_weights()[0] for layer in found.model.layers if "conv" in layer.name and layer.weights]
+    assert [set(np.unique(kernel)) for kernel in kernels] == [{-1.0, 1.0}] * 2
+    # The network around it, in which it was fine-tuned, is what its top-1 was counted with.
+    rows = command(workspace, capsys, "eval", "block")
+    assert [(row["weights"], row["equal"]) for row in rows] == [("float", True), ("quantized", True)]
+
+
 def test_random_inputs_stand_in_for_absent_data_until_it_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

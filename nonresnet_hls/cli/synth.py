@@ -98,14 +98,16 @@ def _show(result: dict[str, Any]) -> None:
         print(
             f"  simulated: {simulation['values']} values equal to the C simulation ({images}), with and without stalls"
         )
+        keys = ("interval_cycles", "first_output_cycles", "latency_cycles")
+        predicted = ", ".join(str(result["predicted"][key]) for key in keys)
         print(
             f"  {simulation['interval_cycles']} cycles an image, {simulation['first_output_cycles']} to the first"
-            f" output, {simulation['latency_cycles']} to the last;"
-            f" slowest unit {simulation['predicted_interval_cycles']} (modelled)"
+            f" output, {simulation['latency_cycles']} to the last (predicted, modelled: {predicted})"
         )
     for least in result.get("least_depths", []):
         shorter = f"; with {least['depth'] - 1}: {least['deadlock']}" if least["deadlock"] else ""
-        print(f"  stream {least['stream']}: at least {least['depth']} words{shorter}")
+        predicted = result["predicted"]["least_depths"][least["stream"]]
+        print(f"  stream {least['stream']}: at least {least['depth']} words (predicted: {predicted}){shorter}")
     synthesis = result["synthesis"]
     versions = ", ".join(f"{tool} {version}" for tool, version in synthesis["tools"].items())
     print(f"  {synthesis['stage']} for {synthesis['target']}: {versions}")
@@ -117,11 +119,11 @@ def _show(result: dict[str, Any]) -> None:
     ]:
         use = part["resources"]
         stream = part["layers"][0] if part["is_fifo"] else ""
-        marks = (str(result["fifos"].get(stream, "")), str(high.get(stream, "")))
+        marks = tuple(str(told.get(stream, "")) for told in (result["fifos"], high, result["predicted"]["high_water"]))
         what = "" if part["is_fifo"] else " ".join(part["layers"])
         rows.append((part["name"], what, *(str(use[key]) for key in ("lut", "ff", "bram_18k", "dsp")), *marks))
-    headings = ("part", "layers", "LUT", "FF", "BRAM18", "DSP", "depth", "high water")
-    print(render(Table(headings, tuple(rows), (False, False) + (True,) * 6), (), Format.TABLE), end="")
+    headings = ("part", "layers", "LUT", "FF", "BRAM18", "DSP", "depth", "high water", "predicted")
+    print(render(Table(headings, tuple(rows), (False, False) + (True,) * 7), (), Format.TABLE), end="")
     if synthesis["flat"]:
         use = synthesis["flat"]
         print(f"  in one piece: {use['lut']} LUT, {use['ff']} FF, {use['bram_18k']} BRAM18, {use['dsp']} DSP")

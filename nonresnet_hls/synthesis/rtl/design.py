@@ -65,11 +65,6 @@ class RtlDesign:
         return identifier(self.network.name) + "_top"
 
     @property
-    def predicted_interval_cycles(self) -> int:
-        """Cycles an image that the slowest unit needs, if no FIFO is too small: modelled, not measured."""
-        return max(unit.interval_cycles for unit in self.units)
-
-    @property
     def digest(self) -> str:
         """Of every file."""
         content = hashlib.sha256()

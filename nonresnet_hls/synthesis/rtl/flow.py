@@ -14,6 +14,7 @@ from nonresnet_hls.errors import NonResNetError
 from nonresnet_hls.recipe import RtlOptions
 from nonresnet_hls.synthesis.rtl.design import RtlDesign, generate
 from nonresnet_hls.synthesis.rtl.place_and_route import PlaceAndRoute, place_and_route
+from nonresnet_hls.synthesis.rtl.prediction import PREDICTED_IMAGES, Prediction, predict
 from nonresnet_hls.synthesis.rtl.simulation import FifoUse, Simulation, Simulator, Stalls, compile_simulator
 from nonresnet_hls.synthesis.rtl.sizing import LeastDepth, least_depths, size_fifos
 from nonresnet_hls.synthesis.rtl.yosys import Synthesis, Target, synthesise
@@ -44,8 +45,8 @@ class SimulationFigures:
     first_output_cycles: int
     latency_cycles: int
     interval_cycles: int
-    predicted_interval_cycles: int
-    """Modelled: the cycles of the slowest unit."""
+    predicted: Prediction
+    """Modelled, before anything ran."""
     fifos: tuple[FifoUse, ...]
     least_depths: tuple[LeastDepth, ...]
 
@@ -169,13 +170,14 @@ def _compare(
     for run, how in ((free, "without stalls"), (stalled, "with random stalls")):
         check_equal(run, expected, f"{network.name}, {how}")
         compared += sum(array.size for array in expected.values())
+    images = len(next(iter(inputs.values())))
     return SimulationFigures(
-        len(next(iter(inputs.values()))),
+        images,
         compared,
         free.first_output_cycles,
         free.latency_cycles,
         free.interval_cycles,
-        simulator.design.predicted_interval_cycles,
+        predict(simulator.design, min(images, PREDICTED_IMAGES)),
         free.fifos,
         (),
     )

@@ -11,11 +11,9 @@ import numpy as np
 
 from nonresnet_hls.synthesis.rtl.design import RtlDesign
 from nonresnet_hls.synthesis.rtl.layers import Pad
+from nonresnet_hls.synthesis.rtl.prediction import PREDICTED_IMAGES
 from nonresnet_hls.synthesis.rtl.simulation import Deadlock, Simulation, Simulator, compile_simulator
 from nonresnet_hls.synthesis.rtl.skeleton import skeleton
-
-_IMAGES = 3
-"""The first fills the pipeline, the second follows it, the third is as all later ones."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,9 @@ def size_fifos(design: RtlDesign, directory: Path) -> Sizing:
     return Sizing(design.with_depths(depths), run.interval_cycles, best)
 
 
-def idle_run(simulator: Simulator, limits: Mapping[str, int] | None = None, images: int = _IMAGES) -> Simulation:
+def idle_run(
+    simulator: Simulator, limits: Mapping[str, int] | None = None, images: int = PREDICTED_IMAGES
+) -> Simulation:
     """Simulate images of zeros."""
     network = simulator.design.network
     zeros = {

@@ -23,6 +23,7 @@ from nonresnet_hls.synthesis.rtl import stored
 from nonresnet_hls.synthesis.rtl.design import generate, library
 from nonresnet_hls.synthesis.rtl.flow import Depths, check_equal
 from nonresnet_hls.synthesis.rtl.place_and_route import place_and_route
+from nonresnet_hls.synthesis.rtl.prediction import predict, predict_least_depths
 from nonresnet_hls.synthesis.rtl.simulation import Stalls, compile_simulator
 from nonresnet_hls.synthesis.rtl.sizing import least_depths, size_fifos
 from nonresnet_hls.synthesis.rtl.yosys import Target, stat_document, synthesise, tool_versions
@@ -68,28 +69,30 @@ def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages.A
                 quantized.model, quantized.arithmetic, factors, recipe.hls, place / "project"
             )
             design = generate(graph, options=config.options)
-            figures: dict[str, Any] = {"predicted_interval_cycles": design.predicted_interval_cycles}
+            figures: dict[str, Any] = {}
             if config.depths is Depths.SIZED:
                 progress.say(f"sizing the FIFOs of {recipe.name} by simulation")
                 sizing = size_fifos(design, place)
                 design = sizing.design
-                figures |= {"tensor_interval_cycles": sizing.tensor_interval_cycles}
+                figures = {"tensor_interval_cycles": sizing.tensor_interval_cycles}
             else:
                 flow = dataflow.analyse_project(project.directory)
                 streams = design.network.streams.values()
                 depths = {s.name: flow.streams[s.variable].depth for s in streams if s.variable in flow.streams}
                 design = design.with_depths(depths)
+            figures["predicted"] = asdict(predict(design))
             if config.least_depths:
                 figures["least_depths"] = [
                     {**asdict(least), "deadlock": None if least.deadlock is None else str(least.deadlock)}
                     for least in least_depths(design, place)
                 ]
+                figures["predicted"]["least_depths"] = predict_least_depths(design)
         stored.save(design, folder)
         return figures | {"fifos": {fifo.stream.name: fifo.depth for fifo in design.fifos}}
 
     engine = stages.digest_of("engine", {"tools": tool_versions(), "library": library()}, {})
     inputs = {"model": model.content, "project": project.content, "engine": engine}
-    return stages.run(workspace.projects / recipe.name / RTL, RTL, config, inputs, produce)
+    return stages.run(workspace.projects / recipe.name / RTL, f"{RTL}/2", config, inputs, produce)
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def run_simulation(
             "first_output_cycles": free.first_output_cycles,
             "latency_cycles": free.latency_cycles,
             "interval_cycles": free.interval_cycles,
-            "predicted_interval_cycles": rtl.figures["predicted_interval_cycles"],
+            "predicted": rtl.figures["predicted"],
             "fifos": [asdict(use) for use in free.fifos],
         }
         (folder / "result.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -24,7 +24,7 @@ module stream_fifo #(
     wire push = in_valid & in_ready;
     wire pop = out_valid & out_ready;
     wire has_room, single;
-    assign in_ready = has_room | (single & out_ready);
+    assign in_ready = has_room | (single & pop);
 
     always @(posedge clk)
         if (rst) level <= '0;

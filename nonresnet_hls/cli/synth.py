@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rtl.add_argument("--simulate", action="store_true", help="simulate beside the C simulation, and count cycles")
     rtl.add_argument("--place-and-route", action="store_true", help="place and route on Lattice ECP5")
     rtl.add_argument("--flat", action="store_true", help="synthesise in one piece too")
-    rtl.add_argument("--least-depths", action="store_true", help="find the least FIFO depths that do not deadlock")
+    rtl.add_argument("--least-depths", action="store_true", help="simulate, and find the least FIFO depths")
     depths = "sized: as deep as simulation shows that they must be (default); model: as in the project"
     rtl.add_argument("--fifos", choices=("sized", "model"), default="sized", help=depths)
 
@@ -74,15 +74,15 @@ def _run_rtl(recipe: "Recipe", place: "Workspace", args: argparse.Namespace) -> 
     from nonresnet_hls.synthesis.rtl.flow import Depths
     from nonresnet_hls.synthesis.rtl.yosys import Target
 
-    config = stage.RtlConfig(Depths(args.fifos), recipe.rtl, args.least_depths)
+    config = stage.RtlConfig(Depths(args.fifos), recipe.rtl)
     rtl = stage.run_rtl(recipe, place, config)
     result: dict[str, Any] = {"name": recipe.name, "engine": "rtl", "verilog": str(rtl.directory), **rtl.figures}
-    if args.simulate:
-        result["simulation"] = dict(stage.run_simulation(recipe, place, config).figures)
+    if args.simulate or args.least_depths:
+        result["simulation"] = dict(stage.run_simulation(recipe, place, config, args.least_depths).figures)
     result["synthesis"] = dict(stage.run_synthesis(recipe, place, config, Target(args.target), args.flat).figures)
     if args.place_and_route:
         routed = dict(stage.run_route(recipe, place, config).figures)
-        if args.simulate:
+        if "simulation" in result:
             routed["images_khz"] = routed["clock_mhz"] * 1e3 / result["simulation"]["interval_cycles"]
         result["place_and_route"] = routed
     return result
@@ -104,10 +104,10 @@ def _show(result: dict[str, Any]) -> None:
             f"  {simulation['interval_cycles']} cycles an image, {simulation['first_output_cycles']} to the first"
             f" output, {simulation['latency_cycles']} to the last (predicted, modelled: {predicted})"
         )
-    for least in result.get("least_depths", []):
+    for least in simulation["least_depths"] if simulation else []:
         shorter = f"; with {least['depth'] - 1}: {least['deadlock']}" if least["deadlock"] else ""
-        predicted = result["predicted"]["least_depths"][least["stream"]]
-        print(f"  stream {least['stream']}: at least {least['depth']} words (predicted: {predicted}){shorter}")
+        depths = f"{least['depth']} words (predicted: {least['predicted']})"
+        print(f"  stream {least['stream']}: at least {depths}{shorter}")
     synthesis = result["synthesis"]
     versions = ", ".join(f"{tool} {version}" for tool, version in synthesis["tools"].items())
     print(f"  {synthesis['stage']} for {synthesis['target']}: {versions}")

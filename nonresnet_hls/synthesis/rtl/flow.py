@@ -66,10 +66,7 @@ class RtlReport:
         """For JSON."""
         result: dict[str, Any] = {"format": 1, "name": self.name, "engine": "rtl", "fifo_depths": str(self.depths)}
         if self.simulation is not None:
-            figures = dataclasses.asdict(self.simulation)
-            for least, entry in zip(self.simulation.least_depths, figures["least_depths"], strict=True):
-                entry["deadlock"] = None if least.deadlock is None else str(least.deadlock)
-            result["simulation"] = figures
+            result["simulation"] = dataclasses.asdict(self.simulation)
         if self.synthesis is not None:
             figures = dataclasses.asdict(self.synthesis)
             figures["total"] = dataclasses.asdict(self.synthesis.total)
@@ -122,7 +119,7 @@ def build(
     scratch = directory / "rtl_build"
     design = generate(model, options=options)
     if depths is Depths.SIZED:
-        design = size_fifos(design, scratch).design
+        design = size_fifos(design).design
     design = design.write(directory / "rtl")
     figures = None
     if simulate:
@@ -130,7 +127,7 @@ def build(
         inputs = _inputs(design, x)
         figures = _compare(model, simulator, inputs, stalls or Stalls())
         if least:
-            figures = dataclasses.replace(figures, least_depths=least_depths(design, scratch))
+            figures = dataclasses.replace(figures, least_depths=least_depths(simulator))
     synthesis = synthesise(design, target, flat) if synth else None
     placed = place_and_route(design) if place else None
     report = RtlReport(design.network.name, design, depths, figures, synthesis, placed)

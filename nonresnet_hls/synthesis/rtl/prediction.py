@@ -56,29 +56,31 @@ def predict(design: RtlDesign, images: int = PREDICTED_IMAGES, limits: Mapping[s
     ends: dict[str, _End] = {**fifos, **sources, **sinks}
     # Whether a unit can give a word is known from those behind it.
     units = [_process(unit, design, ends) for unit in reversed(design.units)]
-    folding = [unit for unit in units if isinstance(unit, _Folded)]
-    cycle, deadlocked = 0, False
-    while not deadlocked and not all(sink.done for sink in sinks.values()):
-        moved = False
-        for unit in units:
-            moved |= unit.step()
-        for end in ends.values():
-            moved |= end.clock(cycle)
+    cycle = 0
+    while True:
+        moved = _step(units)
+        for sink in sinks.values():
+            moved |= sink.count(cycle)
         cycle += 1
-        if not moved:  # but fold counters: on to the cycle in which the first of them ends
-            running = [unit for unit in folding if unit.running]
-            skipped = min((unit.left for unit in running), default=0)
-            for unit in running:
-                unit.left -= skipped
-            cycle += skipped
-            deadlocked = not running
-    high_water = {name: fifo.high_water for name, fifo in fifos.items()}
-    if deadlocked:
-        return Prediction(False, 0, 0, 0, cycle, high_water)
+        if all(sink.done for sink in sinks.values()):
+            break
+        for end in (*fifos.values(), *sources.values()):
+            moved |= end.clock(cycle)
+        if moved:
+            continue
+        # Nothing did but fold counters: on to the cycle in which the first of them ends.
+        running = [unit for unit in units if isinstance(unit, _Folded) and unit.running]
+        if not running:
+            return Prediction(False, 0, 0, 0, cycle, {name: fifo.high_water for name, fifo in fifos.items()})
+        skipped = min(unit.left for unit in running)
+        for unit in running:
+            unit.left -= skipped
+        cycle += skipped
     begin = min(source.first for source in sources.values())
     latency = max(sink.image_ends[0] for sink in sinks.values()) - begin + 1
     interval = max(sink.image_ends[-1] - sink.image_ends[-2] for sink in sinks.values()) if images > 1 else latency
     first_output = min(sink.first for sink in sinks.values()) - begin + 1
+    high_water = {name: fifo.high_water for name, fifo in fifos.items()}
     return Prediction(True, first_output, latency, interval, cycle, high_water)
 
 
@@ -102,36 +104,62 @@ def predict_least_depths(design: RtlDesign) -> dict[str, int]:
     return found
 
 
+def _step(units: Sequence["_Process"]) -> bool:
+    """Let all units take and give words, the last first; returns whether one changed that no stream tells.
+
+    A unit of which nothing changed, nor of the streams around it, would do as it did before: nothing.
+    """
+    moved = False
+    for unit in units:
+        if unit.awake:
+            changed = unit.step()
+            moved |= changed
+            unit.awake = changed or unit.running
+            for end in unit.inputs:
+                if end.pop and end.writer is not None:
+                    end.writer.awake = True  # a full FIFO of one word takes the next in the same cycle
+    return moved
+
+
 class _End:
-    """Where a stream begins or ends for a unit; reading it, `valid` and `pop`, writing it, `room` and `push`."""
+    """What a unit reads (`valid`, `pop`) and writes (`room`, `push`): a FIFO, or an end of the network."""
 
     valid = False
     pop = push = False
+    reader: "_Process | None" = None
+    writer: "_Process | None" = None
 
     def room(self) -> bool:
         """Whether a word is accepted in this cycle; asked once it is known whether one leaves."""
-        raise NotImplementedError
+        return False
 
     def clock(self, cycle: int) -> bool:
-        """End the cycle; returns whether anything moved."""
+        """Begin `cycle`, the next one; returns whether anything moved."""
         raise NotImplementedError
+
+    def wake(self) -> None:
+        """Have the units around it stepped."""
+        self.push = self.pop = False
+        if self.reader is not None:
+            self.reader.awake = True
+        if self.writer is not None:
+            self.writer.awake = True
 
 
 class _Source(_End):
     """An input that always has the next word."""
 
     def __init__(self, words: int) -> None:
-        self.left, self.first = words, -1
-        self.valid = words > 0
+        self.left, self.first, self.valid = words, -1, True
 
     def clock(self, cycle: int) -> bool:
-        moved = self.pop
-        if moved:
-            self.left -= 1
-            self.valid = self.left > 0
-            self.first = cycle if self.first < 0 else self.first
-            self.pop = False
-        return moved
+        if not self.pop:
+            return False
+        self.left -= 1
+        self.valid = self.left > 0
+        self.first = cycle - 1 if self.first < 0 else self.first
+        self.wake()
+        return True
 
 
 class _Sink(_End):
@@ -148,15 +176,16 @@ class _Sink(_End):
     def room(self) -> bool:
         return not self.done
 
-    def clock(self, cycle: int) -> bool:
-        moved = self.push
-        if moved:
-            self.first = cycle if self.first < 0 else self.first
-            self.taken += 1
-            if self.taken % self.words == 0:
-                self.image_ends.append(cycle)
-            self.push = False
-        return moved
+    def count(self, cycle: int) -> bool:
+        """End `cycle`; returns whether a word came in it."""
+        if not self.push:
+            return False
+        self.first = cycle if self.first < 0 else self.first
+        self.taken += 1
+        if self.taken % self.words == 0:
+            self.image_ends.append(cycle)
+        self.wake()
+        return True
 
 
 class _Fifo(_End):
@@ -169,27 +198,35 @@ class _Fifo(_End):
     def room(self) -> bool:
         return self.level < self.depth or (self.depth == 1 and self.pop)
 
-    def clock(self, cycle: int) -> bool:  # noqa: ARG002  # others need it
-        self.high_water = max(self.high_water, self.level)
-        moved = self.push or self.pop
+    def clock(self, cycle: int) -> bool:  # noqa: ARG002  # a source needs it
+        read = self.stored > 0 and (not self.valid or self.pop)
+        if not (self.push or self.pop or read):
+            return False
         self.level += self.push - self.pop
-        if not self.block:
-            self.valid = self.level > 0
-        else:
-            read = self.stored > 0 and (not self.valid or self.pop)
+        self.high_water = max(self.high_water, self.level)
+        if self.block:
             self.stored += self.push - read
             self.valid = read or (self.valid and not self.pop)
-            moved |= read
-        self.push = self.pop = False
-        return moved
+        else:
+            self.valid = self.level > 0
+        self.wake()
+        return True
 
 
 class _Process:
     """A unit; this one hands every word on, as element-wise layers do."""
 
+    running = False
+    """Whether it counts, which changes it every cycle."""
+
     def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End]) -> None:
         self.inputs, self.outputs = inputs, outputs
         self.input, self.output = inputs[0], outputs[0]
+        self.awake = True
+        for end in inputs:
+            end.reader = self
+        for end in outputs:
+            end.writer = self
 
     def step(self) -> bool:
         """Take and give words; returns whether anything moved that no stream tells."""
@@ -296,7 +333,7 @@ class _Folded(_Pipelined):
 
     def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], due: Sequence[bool], folds: int) -> None:
         super().__init__(inputs, outputs, due, _FOLDED_STAGES)
-        self.folds, self.left, self.running = folds, folds - 1, False
+        self.folds, self.left = folds, folds - 1
 
     def step(self) -> bool:
         enable = self.enable()

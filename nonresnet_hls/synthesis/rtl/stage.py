@@ -23,7 +23,7 @@ from nonresnet_hls.synthesis.rtl import stored
 from nonresnet_hls.synthesis.rtl.design import generate, library
 from nonresnet_hls.synthesis.rtl.flow import Depths, check_equal
 from nonresnet_hls.synthesis.rtl.place_and_route import place_and_route
-from nonresnet_hls.synthesis.rtl.prediction import predict, predict_least_depths
+from nonresnet_hls.synthesis.rtl.prediction import predict
 from nonresnet_hls.synthesis.rtl.simulation import Stalls, compile_simulator
 from nonresnet_hls.synthesis.rtl.sizing import least_depths, size_fifos
 from nonresnet_hls.synthesis.rtl.yosys import Target, stat_document, synthesise, tool_versions
@@ -45,8 +45,6 @@ class RtlConfig:
 
     depths: Depths = Depths.SIZED
     options: RtlOptions = field(default_factory=RtlOptions)
-    least_depths: bool = False
-    """Whether the least FIFO depths that do not deadlock are found."""
 
 
 def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages.Artefact:
@@ -71,8 +69,8 @@ def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages.A
             design = generate(graph, options=config.options)
             figures: dict[str, Any] = {}
             if config.depths is Depths.SIZED:
-                progress.say(f"sizing the FIFOs of {recipe.name} by simulation")
-                sizing = size_fifos(design, place)
+                progress.say(f"sizing the FIFOs of {recipe.name}")
+                sizing = size_fifos(design)
                 design = sizing.design
                 figures = {"tensor_interval_cycles": sizing.tensor_interval_cycles}
             else:
@@ -81,12 +79,6 @@ def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages.A
                 depths = {s.name: flow.streams[s.variable].depth for s in streams if s.variable in flow.streams}
                 design = design.with_depths(depths)
             figures["predicted"] = asdict(predict(design))
-            if config.least_depths:
-                figures["least_depths"] = [
-                    {**asdict(least), "deadlock": None if least.deadlock is None else str(least.deadlock)}
-                    for least in least_depths(design, place)
-                ]
-                figures["predicted"]["least_depths"] = predict_least_depths(design)
         stored.save(design, folder)
         return figures | {"fifos": {fifo.stream.name: fifo.depth for fifo in design.fifos}}
 
@@ -99,12 +91,20 @@ def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages.A
 class _SimulationConfig:
     csim: Csim
     stalls: Stalls
+    least_depths: bool
 
 
 def run_simulation(
-    recipe: Recipe, workspace: Workspace, config: RtlConfig, stalls: Stalls | None = None
+    recipe: Recipe, workspace: Workspace, config: RtlConfig, least: bool = False, stalls: Stalls | None = None
 ) -> stages.Artefact:
     """Simulate a recipe's design beside its C simulation, with and without random stalls.
+
+    Args:
+        recipe: of the design.
+        workspace: where everything is.
+        config: how the SystemVerilog is made.
+        least: find the least FIFO depths that do not deadlock, too.
+        stalls: of the second run.
 
     Raises:
         MismatchError: a value differs from that of the C simulation, or none comes.
@@ -136,6 +136,7 @@ def run_simulation(
             check_equal(free, values, f"{recipe.name}, without stalls")
             stalled = simulator.run(inputs, stalls)
             check_equal(stalled, values, f"{recipe.name}, with random stalls")
+            shortest = least_depths(simulator) if least else ()
         figures = {
             "equal": True,
             "images": {name: len(data) for name, data in sets.items()},
@@ -146,13 +147,14 @@ def run_simulation(
             "interval_cycles": free.interval_cycles,
             "predicted": rtl.figures["predicted"],
             "fifos": [asdict(use) for use in free.fifos],
+            "least_depths": [asdict(found) for found in shortest],
         }
         (folder / "result.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         return figures
 
     inputs = {"rtl": rtl.content, "project": project.content}
     where = workspace.artefact(recipe.name, SIMULATION)
-    return stages.run(where, SIMULATION, _SimulationConfig(recipe.csim, stalls), inputs, produce)
+    return stages.run(where, SIMULATION, _SimulationConfig(recipe.csim, stalls, least), inputs, produce)
 
 
 @dataclass(frozen=True)

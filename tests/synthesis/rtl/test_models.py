@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.synthesis.rtl import Stalls, generate
 from nonresnet_hls.synthesis.rtl.flow import SimulationFigures, build
-from nonresnet_hls.synthesis.rtl.prediction import predict, predict_least_depths
+from nonresnet_hls.synthesis.rtl.prediction import predict
 from nonresnet_hls.synthesis.rtl.simulation import compile_simulator
 from nonresnet_hls.synthesis.rtl.sizing import idle_run, least_depths, size_fifos
-from nonresnet_hls.synthesis.rtl.skeleton import skeleton
 from tests.synthesis.rtl.nets import draw
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of hls4ml, Keras and QKeras, not ours
@@ -107,24 +106,24 @@ def test_the_plugin_builds_a_residual_block(tmp_path: Path) -> None:
     assert saved["synthesis"]["tools"]["pyosys"]
 
 
-def test_the_skeleton_keeps_every_cycle_of_the_design(tmp_path: Path) -> None:
-    design = size_fifos(generate(residual_block(tmp_path / "project")), tmp_path / "scratch").design
-    full = compile_simulator(design.write(tmp_path / "rtl"), tmp_path / "full")
-    bare = compile_simulator(skeleton(design).write(tmp_path / "bare_rtl"), tmp_path / "bare")
-    one, other = idle_run(full), idle_run(bare)
-    for name in ("first_output_cycles", "latency_cycles", "interval_cycles", "total_cycles"):
-        assert getattr(one, name) == getattr(other, name), name
-    assert [use.high_water for use in one.fifos] == [use.high_water for use in other.fifos]
-    tight = {least.stream: least.depth for least in least_depths(design, tmp_path / "least")}
-    assert tight == predict_least_depths(design)
-    assert idle_run(full, tight).finished
-    levels = {use.stream: use.high_water for use in idle_run(full, tight).fifos}
-    assert levels == predict(design, limits=tight).high_water
-    assert not predict(design, limits=tight | {"image_cpy2": tight["image_cpy2"] - 1}).finished
-    short = idle_run(full, tight | {"image_cpy2": tight["image_cpy2"] - 1})
-    assert not short.finished
-    assert short.deadlock is not None
-    assert len(short.deadlock.circle) > 1
+def test_sized_fifos_cost_no_cycle_and_least_ones_do_not_stop(tmp_path: Path) -> None:
+    whole = generate(residual_block(tmp_path / "project"))
+    sized = size_fifos(whole).design
+    assert predict(sized).interval_cycles == predict(whole).interval_cycles == 100
+    simulator = compile_simulator(sized.write(tmp_path / "rtl"), tmp_path / "build")
+    assert idle_run(simulator).interval_cycles == 100
+    found = least_depths(simulator)
+    assert all(least.depth == least.predicted for least in found)
+    tight = {least.stream: least.depth for least in found}
+    assert tight["image_cpy2"] > 1
+    levels = {use.stream: use.high_water for use in idle_run(simulator, tight).fifos}
+    assert levels == predict(sized, limits=tight).high_water
+    short = tight | {"image_cpy2": tight["image_cpy2"] - 1}
+    assert not predict(sized, limits=short).finished
+    run = idle_run(simulator, short)
+    assert not run.finished
+    assert run.deadlock is not None
+    assert len(run.deadlock.circle) > 1
 
 
 def refused(layer, match: str, tmp_path: Path, precision: str = "fixed<12,6>") -> None:

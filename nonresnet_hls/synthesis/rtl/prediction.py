@@ -8,10 +8,8 @@ the same, cycle for cycle.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from nonresnet_hls.synthesis.rtl.contracts import Kind
 from nonresnet_hls.synthesis.rtl.design import Fifo, RtlDesign
-from nonresnet_hls.synthesis.rtl.layers import Clone, Elementwise, Matrix, Merge, Pad, Pool, Stream, Window
 from nonresnet_hls.synthesis.rtl.unit_kinds import Unit
 
 _FOLDED_STAGES = 4
@@ -55,7 +53,7 @@ def predict(design: RtlDesign, images: int = PREDICTED_IMAGES, limits: Mapping[s
     sinks = {name: _Sink(streams[name].words, images) for name in design.network.outputs}
     ends: dict[str, _End] = {**fifos, **sources, **sinks}
     # Whether a unit can give a word is known from those behind it.
-    units = [_process(unit, design, ends) for unit in reversed(design.units)]
+    units = [_process(unit, ends) for unit in reversed(design.units)]
     cycle = 0
     while True:
         moved = _step(units)
@@ -266,11 +264,9 @@ class _Join(_Process):
 class _Pad(_Process):
     """`zero_pad`."""
 
-    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], pad: Pad) -> None:
+    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], image: Sequence[bool]) -> None:
         super().__init__(inputs, outputs)
-        image = np.zeros((pad.top + pad.height + pad.bottom, pad.left + pad.width + pad.right), dtype=bool)
-        image[pad.top : pad.top + pad.height, pad.left : pad.left + pad.width] = True
-        self.image, self.at = image.ravel().tolist(), 0
+        self.image, self.at = image, 0
 
     def step(self) -> bool:
         takes = self.image[self.at]
@@ -345,36 +341,20 @@ class _Folded(_Pipelined):
         return self.collect(last) or moved
 
 
-def _process(unit: Unit, design: RtlDesign, ends: Mapping[str, _End]) -> _Process:
-    head = next(layer for layer in design.network.layers if layer.name == unit.layers[0])
+def _process(unit: Unit, ends: Mapping[str, _End]) -> _Process:
     inputs, outputs = [ends[name] for name in unit.inputs], [ends[name] for name in unit.outputs]
-    match head:
-        case Elementwise():
+    match unit.contract.kind:
+        case Kind.PASS:
             return _Process(inputs, outputs)
-        case Clone():
+        case Kind.FORK:
             return _Fork(inputs, outputs)
-        case Merge():
+        case Kind.JOIN:
             return _Join(inputs, outputs)
-        case Pad():
-            return _Pad(inputs, outputs, head)
-        case Matrix() | Pool():
-            due = _due(head.window, design.network.streams[unit.inputs[0]])
-        case _:
-            raise TypeError(f"unit {unit.name}: no contract of a {type(head).__name__}")
-    if not isinstance(head, Matrix):
-        return _Collector(inputs, outputs, due)
-    if unit.stages:
-        return _Pipelined(inputs, outputs, due, unit.stages)
-    return _Folded(inputs, outputs, due, unit.folds[0] * unit.folds[1])
-
-
-def _due(window: Window | None, stream: Stream) -> list[bool]:
-    """With which words of an image a collector is full: the last of each window, or of the image."""
-    if window is None:
-        return [word == stream.words - 1 for word in range(stream.words)]
-    down, right = (np.arange(size) - (kernel - 1) for size, kernel in
-                   ((window.height, window.kernel_height), (window.width, window.kernel_width)))  # fmt: skip
-    rows = (down >= 0) & (down % window.stride_height == 0)
-    columns = (right >= 0) & (right % window.stride_width == 0)
-    due: list[bool] = (rows[:, None] & columns).ravel().tolist()
-    return due
+        case Kind.PAD:
+            return _Pad(inputs, outputs, unit.contract.counts)
+        case Kind.COLLECT if unit.stages:
+            return _Pipelined(inputs, outputs, unit.contract.counts, unit.stages)
+        case Kind.COLLECT if unit.folds:
+            return _Folded(inputs, outputs, unit.contract.counts, unit.folds)
+        case Kind.COLLECT:
+            return _Collector(inputs, outputs, unit.contract.counts)

@@ -11,6 +11,7 @@ from typing import Any
 
 from nonresnet_hls.errors import ArtefactError
 from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.synthesis.rtl.contracts import Contract, Kind
 from nonresnet_hls.synthesis.rtl.design import Fifo, RtlDesign
 from nonresnet_hls.synthesis.rtl.layers import Network, Stream
 from nonresnet_hls.synthesis.rtl.unit_kinds import Unit
@@ -63,5 +64,7 @@ def load(directory: Path) -> RtlDesign:
 
 def _unit(entry: dict[str, Any], directory: Path) -> Unit:
     modules = tuple((name, (directory / f"{name}.sv").read_text(encoding="utf-8")) for name in entry["modules"])
-    lists = {key: tuple(entry[key]) for key in ("layers", "inputs", "outputs", "folds")}
-    return Unit(**{**entry, **lists, "modules": modules})
+    lists = {key: tuple(entry[key]) for key in ("layers", "inputs", "outputs")}
+    told = entry["contract"]
+    contract = Contract(Kind(told["kind"]), tuple(told["rows"]), tuple(told["columns"]))
+    return Unit(**{**entry, **lists, "modules": modules, "contract": contract})

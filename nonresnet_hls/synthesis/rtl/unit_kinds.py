@@ -20,6 +20,7 @@ from nonresnet_hls.synthesis.rtl.arithmetic import (
     staircase,
     unused_bits,
 )
+from nonresnet_hls.synthesis.rtl.contracts import Contract, contract_of
 from nonresnet_hls.synthesis.rtl.layers import (
     Clone,
     Elementwise,
@@ -50,12 +51,14 @@ class Unit:
     """Name and SystemVerilog of the unit's module, and of those that belong to it alone."""
     interval_cycles: int
     """Cycles an image that the unit cannot go below."""
+    contract: Contract
+    """When it takes and gives words."""
     dsp: bool
     """Whether synthesis may use DSP blocks."""
     stages: int = 0
     """Registers of its adder graph; 0 where it has none."""
-    folds: tuple[int, int] = (1, 1)
-    """Of the inputs and of the outputs, where it is folded."""
+    folds: int = 0
+    """Cycles in which it is folded, for each result; 0 where it is not."""
 
     @property
     def verilog(self) -> str:
@@ -77,7 +80,7 @@ class UnitBuilder:
         self.extra: list[tuple[str, str]] = []
         self.dsp = False
         self.stages = 0
-        self.folds = (1, 1)
+        self.folds = 0
 
     def unit(self) -> Unit:
         """The finished unit."""
@@ -99,7 +102,9 @@ class UnitBuilder:
         outputs = tuple(stream.name for stream in self.targets)
         members = tuple(layer.name for layer in self.layers)
         modules = ((self.name, self.text.module(", ".join(members))), *self.extra)
-        return Unit(self.name, members, self.head.inputs, outputs, modules, interval, self.dsp, self.stages, self.folds)
+        contract = contract_of(self.head, self.sources[0])
+        inputs = self.head.inputs
+        return Unit(self.name, members, inputs, outputs, modules, interval, contract, self.dsp, self.stages, self.folds)
 
     def _clone(self) -> int:
         count, bits = len(self.targets), self.sources[0].bits
@@ -179,7 +184,7 @@ class UnitBuilder:
         else:
             sources = self._folded(layer, stream)
         self.text.emit_chain(chain, sources)
-        return words + products * (self.folds[0] * self.folds[1] - 1)
+        return words + products * (max(self.folds, 1) - 1)
 
     def _adders(self, layer: Matrix, stream: Stream, chain: Chain) -> tuple[list[tuple[str, Wire]], Chain]:
         """The sums of an adder graph, behind the multiplications of the chain if it has some, and the chain's rest."""
@@ -235,8 +240,7 @@ class UnitBuilder:
         input_folds = min(layer.reuse_factor, inputs)
         output_folds = min(max(1, layer.reuse_factor // input_folds), outputs)
         columns, rows = ceil(inputs / input_folds), ceil(outputs / output_folds)
-        self.folds = (input_folds, output_folds)
-        folds = input_folds * output_folds
+        folds = self.folds = input_folds * output_folds
         wires = [self._sum(layer, stream.kind, channel) for channel in range(outputs)]
         width = max(wire.width + (not wire.signed) for wire in wires)
         weight = layer.kernel_width

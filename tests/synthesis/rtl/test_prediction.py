@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nonresnet_hls.fixed_point import FixedPointType
-from nonresnet_hls.synthesis.rtl import RtlOptions
+from nonresnet_hls.synthesis.rtl import RtlOptions, stored
 from nonresnet_hls.synthesis.rtl.arithmetic import Cast
 from nonresnet_hls.synthesis.rtl.design import assemble
 from nonresnet_hls.synthesis.rtl.layers import (
@@ -80,6 +80,11 @@ def test_every_figure_is_that_of_the_simulation(simulator: Simulator, images: in
     if simulated.finished:
         for name in ("first_output_cycles", "latency_cycles", "interval_cycles", "total_cycles"):
             assert getattr(simulated, name) == getattr(predicted, name), name
+
+
+def test_a_design_read_back_is_predicted_the_same(simulator: Simulator, tmp_path: Path) -> None:
+    stored.save(simulator.design, tmp_path / "rtl")
+    assert predict(stored.load(tmp_path / "rtl")) == predict(simulator.design)
 
 
 def test_too_short_a_skip_is_predicted_to_deadlock(simulator: Simulator) -> None:

@@ -89,12 +89,10 @@ def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
         return scratch, False
     from nonresnet_hls import dataflow
     from nonresnet_hls.hls import stage
-    from nonresnet_hls.recipe import FifoDepths
 
     place = common.workspace(args)
-    recipe = place.recipe(args.design)
-    directory = stage.run_convert(recipe, place, dataflow.size_project).directory
-    return directory, recipe.hls.fifo_depths is FifoDepths.SIZED
+    project = stage.run_convert(place.recipe(args.design), place, dataflow.size_project)
+    return project.directory, stage.is_sized(project)
 
 
 def _proof_dict(proof: "Proof") -> dict[str, object]:

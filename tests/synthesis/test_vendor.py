@@ -189,6 +189,57 @@ def test_synth_fills_table_2(tiny: Path, tools: Path, capfd: pytest.CaptureFixtu
     assert log.read_text() == calls
 
 
+_BLOCKS = """
+[architecture]
+family = "resnet"
+skips = "{style}"
+filters = [2]
+blocks_per_group = 1
+[dataset]
+name = "digits"
+[training]
+on_demand = false
+"""
+
+
+def test_json_says_of_each_design_what_its_skips_cost(
+    tmp_path: Path, tools: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    install(tools, Tool.VIVADO_HLS)
+    # Recipes beside the workspace, not in it.
+    paths = [str(tmp_path / f"{style}.toml") for style in ("short", "plain")]
+    for path in paths:
+        Path(path).write_text(_BLOCKS.format(style=Path(path).stem))
+    place = ["--workspace", str(tmp_path / "place")]
+    assert cli.main(["synth", *paths, "--engine", "vendor", *place]) == 0
+    capfd.readouterr()
+    assert cli.main(["table2", *paths, "--json", *place]) == 0
+    short, plain = json.loads(capfd.readouterr().out)
+    # Stand-ins report the same of every design.
+    assert (short["design"], short["without_skip"], short["lut_more"], short["lut_more_percent"]) == (
+        "short", "plain", 0, 0.0
+    )  # fmt: skip
+    assert (plain["design"], plain["without_skip"], plain["lut_more"]) == ("plain", None, None)
+    assert cli.main(["table2", *paths, *place]) == 0
+    assert "What the skips cost" in capfd.readouterr().out
+    assert (tmp_path / "place" / "tables" / "table2_skips.csv").read_text().startswith("design,without_skip,")
+    # With other FIFOs it is not the skips alone that a design is dearer for.
+    assert cli.main(["convert", paths[0], "--fifos", "sized", *place]) == 0
+    assert cli.main(["synth", paths[0], "--engine", "vendor", *place]) == 0
+    capfd.readouterr()
+    assert cli.main(["table2", *paths, "--json", *place]) == 0
+    assert [row["without_skip"] for row in json.loads(capfd.readouterr().out)] == [None, None]
+
+
+@pytest.mark.nightly
+def test_json_of_both_engines_is_one_list(tiny: Path, tools: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    install(tools, Tool.VIVADO_HLS)
+    assert cli.main(["synth", "tiny", "tiny-vitis", "--json"]) == 0
+    rtl, vendors = json.loads(capfd.readouterr().out)
+    assert (rtl["name"], rtl["engine"]) == ("tiny-vitis", "rtl")
+    assert (vendors["tool"], vendors["lut"]) == ("Vivado HLS", 4100)
+
+
 def test_a_project_converted_anew_takes_its_old_figures_out_of_table_2(
     tiny: Path, tools: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from nonresnet_hls import recipe as recipes
 from nonresnet_hls import stages
 from nonresnet_hls.errors import RecipeError
 from nonresnet_hls.recipe import DatasetName, Family, FifoDepths, Recipe, SkipStyle
+from nonresnet_hls.reports.values import percent, throughput_khz
 from nonresnet_hls.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -294,8 +295,6 @@ def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, An
 
     found = synthesis.existing(recipe, workspace)
     for report in reports.merge(reports.read(found.directory)) if found is not None else ():
-        clocks = [clock for clock in (report.clock_target_ns, report.clock_estimate_ns) if clock is not None]
-        clock_ns = max(clocks) if clocks else None
         row = {
             "engine": report.tool,
             "version": report.tool_version,
@@ -303,9 +302,9 @@ def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, An
             "part": report.part or recipe.hls.part,
             "latency_cycles": report.latency_max_cycles,
             "interval_cycles": report.interval_max_cycles,
-            "clock_ns": clock_ns,
-            "clock_basis": None if clock_ns is None else "estimated",
-            "throughput_khz": throughput_khz(report.interval_max_cycles, clock_ns),
+            "clock_ns": report.clock_ns,
+            "clock_basis": None if report.clock_ns is None else "estimated",
+            "throughput_khz": throughput_khz(report.interval_max_cycles, report.clock_ns),
         }
         for name in _RESOURCES:
             count, available = getattr(report, name), getattr(report, f"available_{name}")
@@ -336,13 +335,3 @@ def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, An
             row["part"] = recipe.hls.part
             row |= {f"{name}_percent": percent(counts[name], getattr(available, name)) for name in _RESOURCES}
         yield row
-
-
-def throughput_khz(interval_cycles: int | None, clock_ns: float | None) -> float | None:
-    """Images per millisecond; None where a figure is missing."""
-    return 1e6 / (interval_cycles * clock_ns) if interval_cycles and clock_ns else None
-
-
-def percent(count: int | None, available: int | None) -> float | None:
-    """Share of what the part has; None where a figure is missing."""
-    return 100 * count / available if count is not None and available else None

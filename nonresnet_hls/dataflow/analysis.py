@@ -228,7 +228,7 @@ def _output_ports(source: CppSource, drafts: list[tuple[str, LayerCall, list[Str
     inputs = ports & first
     for _, call, streams in drafts:
         # A merge may read a second input port.
-        if call.function in ("clone_stream",):
+        if call.function == "clone_stream":
             continue
         inputs |= {stream.name for stream in streams[:-1]} & ports
     return ports - inputs

@@ -80,7 +80,7 @@ def read_settings(project: Path) -> dict[str, Any]:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConversionError(f"{path}: a project of hls4ml wanted, cannot be read ({error})") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
         reason = " ".join(str(error).split())
         raise ConversionError(f"{path}: YAML wanted, cannot be parsed ({reason})") from None
     if not isinstance(data, dict) or not isinstance(data.get("ProjectName"), str):

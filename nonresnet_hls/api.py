@@ -57,11 +57,12 @@ def quantized_model(name: Named, workspace: str | Path = ".") -> "Quantized":
 
 
 def convert(name: Named, workspace: str | Path = ".") -> Artefact:
-    """The HLS project; see `hls.stage.run_convert`."""
+    """The HLS project, its FIFOs as the recipe says; see `hls.stage.run_convert`."""
     from nonresnet_hls import dataflow
     from nonresnet_hls.hls import stage
 
-    return stage.run_convert(load_recipe(name, workspace), Workspace(Path(workspace)), dataflow.size_project)
+    recipe = load_recipe(name, workspace)
+    return stage.run_convert(recipe, Workspace(Path(workspace)), dataflow.size_project, recipe.hls.fifo_depths)
 
 
 def csim(name: Named, workspace: str | Path = ".") -> Artefact:

@@ -59,6 +59,17 @@ class Artefact:
     """Whether the stage ran just now, or an earlier run's result stands."""
 
 
+class _Figures(dict[str, Any]):
+    """The figures of a record; where one is missing, another version has left it."""
+
+    def __init__(self, figures: Mapping[str, Any], path: Path, redo: str) -> None:
+        super().__init__(figures)
+        self._path, self._redo = path, redo
+
+    def __missing__(self, name: str) -> Any:
+        raise ArtefactError(f"{self._path}: no figure {name!r}; {self._redo}")
+
+
 def run(
     directory: Path,
     stage: str,
@@ -76,7 +87,7 @@ def run(
         produce: writes the artefact's files into the (empty) directory it is given and returns its figures.
 
     Raises:
-        ArtefactError: the artefact is up to date, but one of its files is missing or changed.
+        ArtefactError: there is an artefact, but one of its files is missing or changed.
     """
     plain = _plain(config)
     digest = digest_of(stage, config, inputs)
@@ -138,7 +149,7 @@ def load(directory: Path) -> Artefact | None:
             digest=str(record["digest"]),
             content=_digest(outputs),
             inputs=dict(record["inputs"]),
-            figures=dict(record["figures"]),
+            figures=_Figures(record["figures"], path, redo),
             seconds=float(record["seconds"]),
             fresh=False,
         )

@@ -6,13 +6,14 @@ in columns of its own.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls import recipe as recipes
 from nonresnet_hls import stages
 from nonresnet_hls.errors import RecipeError
-from nonresnet_hls.recipe import DatasetName, Family, Recipe, SkipStyle
+from nonresnet_hls.recipe import DatasetName, Family, FifoDepths, Recipe, SkipStyle
+from nonresnet_hls.reports.values import percent, throughput_khz
 from nonresnet_hls.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -196,29 +197,34 @@ SKIP_COST_COLUMNS = {
 }
 
 
-def skip_costs(workspace: Workspace, frame: "pd.DataFrame") -> "pd.DataFrame":
+def skip_costs(workspace: Workspace, frame: "pd.DataFrame", names: Sequence[str] = ()) -> "pd.DataFrame":
     """What skips cost: each measured design beside the one without skips; columns as in `SKIP_COST_COLUMNS`.
 
     Args:
         workspace: where the recipes are.
-        frame: of `table2`.
+        frame: of `table2`; the rows here bear the same index as there.
+        names: as for `table2`.
 
     Raises:
         RecipeError: a recipe cannot be read.
+        ArtefactError: a project is damaged.
     """
     import pandas as pd
 
-    measured = frame[frame["engine"].notna()].to_dict("records")
-    keys = [
-        (_apart_from_skips(workspace.recipe(row["design"])), row["engine"], row["stage"], row["part"])
-        for row in measured
-    ]
-    style = {row["design"]: workspace.recipe(row["design"]).architecture.skips for row in measured}
-    plain = {key: row for key, row in zip(keys, measured, strict=True) if style[row["design"]] is SkipStyle.PLAIN}
-    rows = []
-    for key, row in zip(keys, measured, strict=True):
-        base = plain.get(key)
-        if base is None or style[row["design"]] is SkipStyle.PLAIN:
+    measured: dict[Any, Any] = frame[frame["engine"].notna()].to_dict("index")
+    designs = {row["design"] for row in measured.values()}
+    every = [workspace.recipe(name) for name in names or recipes.names(workspace.models)]
+    alike = {one.name: _apart_from_skips(one, workspace) for one in every if one.name in designs}
+    without = {one.name for one in every if one.architecture.skips is SkipStyle.PLAIN}
+
+    def key(row: Any) -> tuple[str, ...]:
+        return (alike[row["design"]], row["engine"], row["stage"], row["part"])
+
+    plain = {key(row): row for row in measured.values() if row["design"] in without}
+    rows = {}
+    for index, row in measured.items():
+        base = plain.get(key(row))
+        if base is None or row["design"] in without:
             continue
         cost = {name: row[name] for name in ("design", "engine", "stage", "part")} | {"without_skip": base["design"]}
         for name in (*_RESOURCES, "interval_cycles"):
@@ -226,18 +232,25 @@ def skip_costs(workspace: Workspace, frame: "pd.DataFrame") -> "pd.DataFrame":
                 continue
             cost[f"{name}_more"] = row[name] - base[name]
             cost[f"{name}_more_percent"] = 100 * (row[name] - base[name]) / base[name] if base[name] else None
-        rows.append(cost)
+        rows[index] = cost
     counts = dict.fromkeys((f"{name}_more" for name in (*_RESOURCES, "interval_cycles")), "Int64")
-    return pd.DataFrame(rows, columns=list(SKIP_COST_COLUMNS)).astype(counts)
+    found = pd.DataFrame(list(rows.values()), index=list(rows), columns=list(SKIP_COST_COLUMNS))
+    return found.astype(counts)
 
 
-def _apart_from_skips(recipe: Recipe) -> str:
-    """What two recipes share that differ in their skips alone."""
+def _apart_from_skips(recipe: Recipe, workspace: Workspace) -> str:
+    """What two designs share that differ in their skips alone."""
+    from nonresnet_hls.hls import stage
+
+    project = stages.load(workspace.projects / recipe.name)
+    sized = project is not None and stage.is_sized(project)
+    # `convert --fifos` may have made them otherwise than the recipe says.
+    hls = replace(recipe.hls, fifo_depths=FifoDepths.SIZED if sized else FifoDepths.TENSOR)
     bits = (recipe.quantization.weight_bits, recipe.quantization.activation_bits)
     architecture = recipe.architecture
     size = (architecture.family, architecture.filters, architecture.blocks_per_group)
     # As text, since a recipe's reuse factors by layer make it unhashable.
-    return repr((recipe.dataset, bits, size, recipe.hls))
+    return repr((recipe.dataset, bits, size, hls))
 
 
 def _table2_rows(recipe: Recipe, project: stages.Artefact, workspace: Workspace) -> list[dict[str, Any]]:
@@ -282,8 +295,6 @@ def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, An
 
     found = synthesis.existing(recipe, workspace)
     for report in reports.merge(reports.read(found.directory)) if found is not None else ():
-        clocks = [clock for clock in (report.clock_target_ns, report.clock_estimate_ns) if clock is not None]
-        clock_ns = max(clocks) if clocks else None
         row = {
             "engine": report.tool,
             "version": report.tool_version,
@@ -291,9 +302,9 @@ def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, An
             "part": report.part or recipe.hls.part,
             "latency_cycles": report.latency_max_cycles,
             "interval_cycles": report.interval_max_cycles,
-            "clock_ns": clock_ns,
-            "clock_basis": None if clock_ns is None else "estimated",
-            "throughput_khz": throughput_khz(report.interval_max_cycles, clock_ns),
+            "clock_ns": report.clock_ns,
+            "clock_basis": None if report.clock_ns is None else "estimated",
+            "throughput_khz": throughput_khz(report.interval_max_cycles, report.clock_ns),
         }
         for name in _RESOURCES:
             count, available = getattr(report, name), getattr(report, f"available_{name}")
@@ -324,13 +335,3 @@ def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, An
             row["part"] = recipe.hls.part
             row |= {f"{name}_percent": percent(counts[name], getattr(available, name)) for name in _RESOURCES}
         yield row
-
-
-def throughput_khz(interval_cycles: int | None, clock_ns: float | None) -> float | None:
-    """Images per millisecond; None where a figure is missing."""
-    return 1e6 / (interval_cycles * clock_ns) if interval_cycles and clock_ns else None
-
-
-def percent(count: int | None, available: int | None) -> float | None:
-    """Share of what the part has; None where a figure is missing."""
-    return 100 * count / available if count is not None and available else None

@@ -100,7 +100,7 @@ BAD = {
     "mistyped table": ("[architectur]\nfamily = 'resnet'\n", "unknown key 'architectur'; did you mean 'architecture'?"),
     "mistyped key": (BASE + "[hls]\nreuse_facter = 1\n", "unknown key 'hls.reuse_facter'; did you mean 'reuse_factor'"),
     "unlike any key": (BASE + "[csim]\nxyzzy = 1\n", "unknown key 'csim.xyzzy'; one of samples, seed wanted"),
-    "own trained_as": ("trained_as = 'x'\n" + BASE, "unknown key 'trained_as'"),
+    "own trained_as": ("trained_as = 'x'\n" + BASE, "unknown key 'trained_as'; one of name, architecture, "),
     "missing table": ("[dataset]\nname = 'digits'\n", "key 'architecture' is missing"),
     "missing key": (BASE + "[distillation]\nweight = 0.5\n", "key 'distillation.start' is missing"),
     "table as value": ("architecture = 3\n[dataset]\nname = 'digits'\n", "architecture: a table wanted, not 3"),
@@ -139,6 +139,11 @@ BAD = {
     "decay inf": (BASE + "[training]\nweight_decay = inf\n", "training.weight_decay: a finite number wanted, not inf"),
     "negative seed": (BASE + "[quantization]\nseed = -1\n", "quantization.seed: 0..4294967295 wanted, not -1"),
     "huge seed": (BASE + "[training]\nseed = 4294967296\n", "training.seed: 0..4294967295 wanted, not 4294967296"),
+    "huge batch": (BASE + f"[training]\nbatch_size = {10**20}\n", "training.batch_size: an integer below 2^31 wanted"),
+    "huge filters": (
+        BASE.replace("skips", f"filters = [{2**31}]\nskips"),
+        "architecture.filters: an integer below 2^31 wanted, not 2147483648",
+    ),
     "reuse 0": (BASE + "[hls]\nreuse_factor = 0\n", "hls.reuse_factor: a positive integer wanted, not 0"),
     "layer reuse 0": (BASE + "[hls.reuse_factors]\nc = 0\n", "hls.reuse_factors.c: a positive integer wanted, not 0"),
     "layer reuse text": (BASE + "[hls.reuse_factors]\nc = 'x'\n", "hls.reuse_factors.c: an integer wanted, not 'x'"),
@@ -170,6 +175,12 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecipeError, match=r"mine\.toml: cannot be read as TOML"):
         recipes.load(str(tmp_path / "mine.toml"), tmp_path)
+
+
+def test_only_files_are_recipes(tmp_path: Path) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "dangling.toml").symlink_to(tmp_path / "nothing")
+    assert recipes.names(tmp_path) == recipes.names(tmp_path / "no such folder")
 
 
 def test_a_mistyped_name_is_answered_with_the_nearest(tmp_path: Path) -> None:

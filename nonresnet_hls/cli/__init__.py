@@ -67,4 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (head, less) has gone; Python would complain once more while it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        # A full disk, a folder that must not be written to, a file where a folder should be.
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"nonresnet-hls: {where}{error.strerror or error}", file=sys.stderr)
+        return NonResNetError.exit_status
     return status

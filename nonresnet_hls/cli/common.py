@@ -66,8 +66,8 @@ def print_json(value: Any) -> None:
     print()
 
 
-def show_table(frame: "pd.DataFrame", text: "Table", path: Path, as_json: bool) -> None:
-    """Print a table and save it as `path`.txt, .csv and .md."""
+def save_table(frame: "pd.DataFrame", text: "Table", path: Path) -> str:
+    """Save a table as `path`.txt, .csv and .md; returns it as people read it."""
     from nonresnet_hls import stages
     from nonresnet_hls.reports.render import Format, render
 
@@ -75,11 +75,13 @@ def show_table(frame: "pd.DataFrame", text: "Table", path: Path, as_json: bool) 
     stages.write_text(path.with_suffix(".txt"), plain)
     stages.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN))
     stages.write_text(path.with_suffix(".csv"), frame.to_csv(index=False))
-    if as_json:
-        # Not `to_json`: it rounds to 10 digits.
-        print_json(frame.astype(object).where(frame.notna(), None).to_dict("records"))
-    else:
-        print(plain, end="")
+    return plain
+
+
+def print_rows(frame: "pd.DataFrame") -> None:
+    """The rows of a table as JSON on stdout."""
+    # Not `to_json`: it rounds to 10 digits.
+    print_json(frame.astype(object).where(frame.notna(), None).to_dict("records"))
 
 
 def fixed(value: float | None, digits: int) -> str:

@@ -1,7 +1,6 @@
 """Convert the quantized model of a recipe into an HLS project under hls_projects/, what it stands on before it."""
 
 import argparse
-from dataclasses import replace
 
 from nonresnet_hls.cli import common
 
@@ -15,7 +14,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fifos",
         choices=("tensor", "sized"),
-        help="depth of the FIFOs: whole tensors, as hls4ml does, or sized (default: as the recipe says)",
+        help="depth of the FIFOs: whole tensors, as hls4ml does, or sized (default: as the recipe says); the commands"
+        " that follow leave it so until the recipe changes",
     )
 
 
@@ -27,9 +27,8 @@ def run(args: argparse.Namespace) -> int:
 
     place, results = common.workspace(args), []
     for recipe in common.recipes(args):
-        if args.fifos is not None:
-            recipe = replace(recipe, hls=replace(recipe.hls, fifo_depths=FifoDepths(args.fifos)))
-        artefact = stage.run_convert(recipe, place, dataflow.size_project)
+        depths = FifoDepths(args.fifos or recipe.hls.fifo_depths)
+        artefact = stage.run_convert(recipe, place, dataflow.size_project, depths)
         figures = artefact.figures
         results.append({"name": recipe.name, "project": str(artefact.directory), **figures})
         if not args.json:

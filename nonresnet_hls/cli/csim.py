@@ -37,7 +37,8 @@ def _show(name: str, figures: Any) -> None:
     print(f"  compared with: {figures['reference']}")
     if figures["equal"]:
         return
-    print(f"  {figures['different']} values differ; first layer that does: {figures['first_layer']}")
+    layer = figures["first_layer"] or "none, so the top function or the test bench is not as it was generated"
+    print(f"  {figures['different']} values differ; first layer that does: {layer}")
     for one in figures["mismatches"]:
         where = f"{one['inputs']} sample {one['sample']} output {one['index']}"
         print(f"  {where}: {one['expected']!r} wanted, {one['got']!r} got; input starts {one['input_values']}")

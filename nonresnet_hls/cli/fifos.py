@@ -42,8 +42,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, scratch: Path) -> int:
-    from nonresnet_hls import dataflow
+    from nonresnet_hls import dataflow, stages
 
+    design = Path(args.design)
+    if args.write and (not design.is_dir() or (design / stages.RECORD).exists()):
+        wanted = "--write wants a project directory that hls4ml wrote"
+        raise ConversionError(f"{design}: {wanted}; for the project of a recipe use convert --fifos sized")
     started = time.monotonic()
     project, sized = _project(args, scratch / "project")
     converted = time.monotonic()
@@ -59,8 +63,6 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
         work.mkdir()
         proof = dataflow.prove(project, flow, depths, work)
     if args.write:
-        if project != Path(args.design):
-            raise ConversionError(f"{args.design}: --write wants a project directory; use convert --fifos sized")
         dataflow.write_depths(project, flow, depths.sized)
     if args.json:
         figures = asdict(report) | {"seconds": seconds, "proof": None if proof is None else _proof_dict(proof)}
@@ -89,12 +91,10 @@ def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
         return scratch, False
     from nonresnet_hls import dataflow
     from nonresnet_hls.hls import stage
-    from nonresnet_hls.recipe import FifoDepths
 
     place = common.workspace(args)
-    recipe = place.recipe(args.design)
-    directory = stage.run_convert(recipe, place, dataflow.size_project).directory
-    return directory, recipe.hls.fifo_depths is FifoDepths.SIZED
+    project = stage.run_convert(place.recipe(args.design), place, dataflow.size_project)
+    return project.directory, stage.is_sized(project)
 
 
 def _proof_dict(proof: "Proof") -> dict[str, object]:

@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the engine and print what it found."""
     from nonresnet_hls.synthesis import vendor
 
-    place, vendors, results = common.workspace(args), [], []
+    place, vendors = common.workspace(args), []
+    results: list[dict[str, Any]] = []
     for recipe in common.recipes(args):
         has_tool = vendor.find(recipe.hls.backend) is not None
         if args.engine == "vendor" or (args.engine == "auto" and has_tool):
@@ -49,13 +50,13 @@ def run(args: argparse.Namespace) -> int:
             if not args.json:
                 _show(results[-1])
     if vendors:
-        _run_vendor(vendors, place, args)
-    if results and args.json:
+        results += _run_vendor(vendors, place, args)
+    if args.json:
         common.print_json(results)
     return 0
 
 
-def _run_vendor(recipes: "list[Recipe]", place: "Workspace", args: argparse.Namespace) -> None:
+def _run_vendor(recipes: "list[Recipe]", place: "Workspace", args: argparse.Namespace) -> list[dict[str, Any]]:
     from nonresnet_hls import reports
     from nonresnet_hls.reports.render import Format, render, report_table
     from nonresnet_hls.reports.rows import report_rows
@@ -65,8 +66,9 @@ def _run_vendor(recipes: "list[Recipe]", place: "Workspace", args: argparse.Name
     for recipe in recipes:
         found = stage.run_vendor(recipe, place, vendor.Steps(args.cosim, args.vsynth))
         rows += reports.merge(reports.read(found.directory))
-    form = Format.JSON if args.json else Format.TABLE
-    print(render(report_table(rows), report_rows(rows), form), end="")
+    if not args.json:
+        print(render(report_table(rows), (), Format.TABLE), end="")
+    return report_rows(rows)
 
 
 def _run_rtl(recipe: "Recipe", place: "Workspace", args: argparse.Namespace) -> dict[str, Any]:

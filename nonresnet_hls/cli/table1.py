@@ -26,7 +26,11 @@ def run(args: argparse.Namespace) -> int:
 
     place = common.workspace(args)
     frame = tables.table1(place, args.recipes)
-    common.show_table(frame, _text(frame), place.tables / "table1", args.json)
+    text = common.save_table(frame, _text(frame), place.tables / "table1")
+    if args.json:
+        common.print_rows(frame)
+    else:
+        print(text, end="")
     return 0
 
 

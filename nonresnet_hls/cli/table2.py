@@ -1,4 +1,7 @@
-"""Table II: what the designs cost and how fast they are, by engine; printed and saved under tables/."""
+"""Table II: what the designs cost and how fast they are, by engine; printed and saved under tables/.
+
+With --json each design's row also says what its skips cost, beside the same without skips.
+"""
 
 import argparse
 import sys
@@ -26,12 +29,15 @@ def run(args: argparse.Namespace) -> int:
 
     place = common.workspace(args)
     frame = tables.table2(place, args.recipes)
-    common.show_table(frame, _text(frame), place.tables / "table2", args.json)
-    costs = tables.skip_costs(place, frame)
-    if len(costs) and not args.json:
-        print("\nWhat the skips cost, beside the same without skips:")
+    text = common.save_table(frame, _text(frame), place.tables / "table2")
+    costs = tables.skip_costs(place, frame, args.recipes)
     if len(costs):
-        common.show_table(costs, _cost_text(costs), place.tables / "table2_skips", args.json)
+        more = common.save_table(costs, _cost_text(costs), place.tables / "table2_skips")
+        text += f"\nWhat the skips cost, beside the same without skips:\n{more}"
+    if args.json:
+        common.print_rows(frame.join(costs.drop(columns=frame.columns, errors="ignore")))
+    else:
+        print(text, end="")
     unmeasured = [str(design) for design in frame.loc[frame["engine"].isna(), "design"]]
     if unmeasured:
         print(

@@ -80,7 +80,7 @@ def read_settings(project: Path) -> dict[str, Any]:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConversionError(f"{path}: a project of hls4ml wanted, cannot be read ({error})") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
         reason = " ".join(str(error).split())
         raise ConversionError(f"{path}: YAML wanted, cannot be parsed ({reason})") from None
     if not isinstance(data, dict) or not isinstance(data.get("ProjectName"), str):
@@ -228,7 +228,7 @@ def _output_ports(source: CppSource, drafts: list[tuple[str, LayerCall, list[Str
     inputs = ports & first
     for _, call, streams in drafts:
         # A merge may read a second input port.
-        if call.function in ("clone_stream",):
+        if call.function == "clone_stream":
             continue
         inputs |= {stream.name for stream in streams[:-1]} & ports
     return ports - inputs

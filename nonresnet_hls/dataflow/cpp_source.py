@@ -121,7 +121,7 @@ class Config:
         text = self.constants[key]
         try:
             return self._evaluate(ast.parse(" ".join(text.split()), mode="eval").body)
-        except (SyntaxError, KeyError, ZeroDivisionError, ValueError):
+        except (SyntaxError, KeyError, TypeError, ZeroDivisionError, ValueError, RecursionError):
             raise ConversionError(
                 f"struct {self.name} in parameters.h: {key} should be an integer expression, not {text!r}"
             ) from None

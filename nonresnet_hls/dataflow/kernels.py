@@ -14,6 +14,7 @@ import numpy.typing as npt
 from nonresnet_hls.dataflow.cpp_source import Config, LayerCall, TokenType
 from nonresnet_hls.dataflow.graph import IntArray, Program, Toolchain
 from nonresnet_hls.dataflow.overheads import Overheads, overheads_of
+from nonresnet_hls.errors import ConversionError
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -69,7 +70,7 @@ def build_program(
     """The program of one layer call, or None where its kernel is not known.
 
     Raises:
-        ConversionError: the layer's constants are incomplete.
+        ConversionError: the layer's constants are incomplete, or do not fit its streams.
     """
     builder = _BUILDERS.get(call.function)
     if builder is None:
@@ -77,8 +78,13 @@ def build_program(
     config = resolve(call.types[-1] if call.types else "", configs)
     mult = resolve(config.types.get("mult_config", ""), configs)
     kernel = Kernel(call, config, mult, toolchain, reads, writes, overheads_of(toolchain))
-    phases = builder(kernel)
-    return None if phases is None else _program(phases)
+    try:
+        phases = builder(kernel)
+        return None if phases is None else _program(phases)
+    except (IndexError, ValueError, ZeroDivisionError) as error:
+        # Fewer streams than the kernel has, or sizes below one: nothing that hls4ml writes.
+        wanted = f"nnet::{call.function} with the streams and sizes of hls4ml wanted"
+        raise ConversionError(f"layer {call.layer}: {wanted} ({error})") from None
 
 
 def resolve(name: str, configs: dict[str, Config]) -> Config:

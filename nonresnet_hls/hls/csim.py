@@ -62,7 +62,8 @@ class Result:
     mismatches: tuple[Mismatch, ...]
     """The first five."""
     first_layer: str | None
-    """The first layer whose output differs; None where all are equal."""
+    """The first layer whose output differs; None where all are equal, or where only the layers together differ: then
+    it is the project's top function or test bench that is not as it was generated."""
 
 
 def adversarial(input_type: Any, shape: tuple[int, ...], seed: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from nonresnet_hls.hls import convert, csim, reuse
 from nonresnet_hls.hls.simulate import Simulation
 from nonresnet_hls.quantization import reference
 from nonresnet_hls.quantization import stage as quantization
-from nonresnet_hls.recipe import FifoDepths, Recipe
+from nonresnet_hls.recipe import FifoDepths, Hls, Recipe
 from nonresnet_hls.workspace import Workspace
 
 CONVERT = "convert"
@@ -28,13 +28,25 @@ Sizer = Callable[[Path], Mapping[str, Any]]
 """Sets the FIFO depths of a written project and says what came of it: `dataflow.size_project`."""
 
 
-def run_convert(recipe: Recipe, workspace: Workspace, size: Sizer | None = None) -> stages.Artefact:
+@dataclass(frozen=True)
+class _Otherwise:
+    """The configuration of a project whose FIFOs are wanted otherwise than its recipe says."""
+
+    hls: Hls
+    fifo_depths: FifoDepths
+
+
+def run_convert(
+    recipe: Recipe, workspace: Workspace, size: Sizer | None = None, fifo_depths: FifoDepths | None = None
+) -> stages.Artefact:
     """Bring the HLS project of a recipe up to date, the quantized model before it.
 
     Args:
-        recipe: with `hls.fifo_depths = "sized"` its FIFOs are sized.
+        recipe: what to convert.
         workspace: where everything is.
-        size: does that; the rooms after this one know how.
+        size: sizes FIFOs; the rooms after this one know how.
+        fifo_depths: how deep the FIFOs are wanted; None: as they were when the present project was made, or as the
+            recipe says where there is no project yet, or where the recipe or the model has changed since.
 
     Raises:
         ConversionError: hls4ml cannot take a layer, or a reuse factor does not fit; names the layer.
@@ -42,6 +54,8 @@ def run_convert(recipe: Recipe, workspace: Workspace, size: Sizer | None = None)
     """
     before = quantization.run(recipe, workspace)
     directory = workspace.projects / recipe.name
+    inputs = {"model": before.content}
+    depths = fifo_depths or _present_depths(recipe.hls, directory, inputs)
 
     def produce(folder: Path) -> dict[str, Any]:
         progress.say(f"converting {recipe.name} to a {recipe.hls.backend} project")
@@ -52,7 +66,7 @@ def run_convert(recipe: Recipe, workspace: Workspace, size: Sizer | None = None)
         expected = reference.evaluate(quantized.model, quantized.arithmetic, samples)
         convert.write(graph, samples, expected.outputs, directory.resolve())
         sized = {}
-        if recipe.hls.fifo_depths is FifoDepths.SIZED:
+        if depths is FifoDepths.SIZED:
             if size is None:
                 raise ValueError(f"recipe {recipe.name} wants sized FIFOs, but nothing that sizes them was given")
             sized = {"fifos": size(folder)}
@@ -63,7 +77,26 @@ def run_convert(recipe: Recipe, workspace: Workspace, size: Sizer | None = None)
             **sized,
         }
 
-    return stages.run(directory, CONVERT, recipe.hls, {"model": before.content}, produce)
+    return stages.run(directory, CONVERT, _config(recipe.hls, depths), inputs, produce)
+
+
+def _config(hls: Hls, depths: FifoDepths) -> Hls | _Otherwise:
+    return hls if depths is hls.fifo_depths else _Otherwise(hls, depths)
+
+
+def _present_depths(hls: Hls, directory: Path, inputs: Mapping[str, str]) -> FifoDepths:
+    """How deep the FIFOs of an up-to-date project were wanted; as the recipe says where it is not up to date."""
+    project = stages.load(directory)
+    if project is not None:
+        for depths in FifoDepths:
+            if project.digest == stages.digest_of(CONVERT, _config(hls, depths), inputs):
+                return depths
+    return hls.fifo_depths
+
+
+def is_sized(project: stages.Artefact) -> bool:
+    """Whether the FIFOs of a project were sized when it was made."""
+    return "fifos" in project.figures
 
 
 def run_csim(

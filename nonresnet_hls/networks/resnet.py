@@ -8,6 +8,7 @@ where the block changes shape, `proj` (1x1 convolution) and `proj_bn`. The outpu
 import re
 from typing import Any
 
+from nonresnet_hls.errors import ModelError
 from nonresnet_hls.recipe import Architecture, Family, SkipStyle
 
 
@@ -64,9 +65,14 @@ def resnet(
 
 
 def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int, seed: int = 0) -> Any:
-    """The untrained network that an `[architecture]` of family resnet describes."""
+    """The untrained network that an `[architecture]` of family resnet describes.
+
+    Raises:
+        ModelError: another family, or the data are no images.
+    """
     if architecture.family is not Family.RESNET or architecture.skips is None or len(input_shape) != 3:
-        raise ValueError(f"{architecture.family} on {input_shape}: only resnet on images is built from a recipe")
+        wanted = "family resnet and images (height, width, channels) wanted"
+        raise ModelError(f"network: {wanted}, not {architecture.family} and data of shape {input_shape}")
     height, width, channels = input_shape
     return resnet(
         architecture.skips,

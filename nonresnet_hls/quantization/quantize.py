@@ -254,6 +254,9 @@ def _activation_values(
         found = probe(samples[start : start + _CALIBRATION_BATCH], training=False)
         for node, tensor in zip(wanted, found if len(wanted) > 1 else [found], strict=True):
             flat = tensor.numpy().ravel()
+            odd = flat[~np.isfinite(flat)]
+            if odd.size:
+                raise ModelError(f"layer {node.name}: finite outputs wanted, not {odd[0]}")
             if flat.size > _CALIBRATION_VALUES:
                 flat = flat[rng.integers(0, flat.size, _CALIBRATION_VALUES)]
             values[node.name].append(flat.astype(np.float64))

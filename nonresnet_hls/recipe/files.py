@@ -1,6 +1,7 @@
 """Recipes in files: found by name or path, read, and refused with file and key named."""
 
 import dataclasses
+import difflib
 import re
 import sys
 import tomllib
@@ -37,8 +38,6 @@ def find(name_or_path: str, models: Path) -> Path:
         path = folder / f"{name_or_path}.toml"
         if _NAME.fullmatch(name_or_path) and path.is_file():
             return path
-    import difflib
-
     close = difflib.get_close_matches(name_or_path, names(models), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else "see 'nonresnet-hls models'"
     raise RecipeError(f"recipe {name_or_path!r}: no {models / '<name>.toml'} and none built in; {hint}")
@@ -46,7 +45,7 @@ def find(name_or_path: str, models: Path) -> Path:
 
 def names(models: Path) -> list[str]:
     """The names of all recipes in `models` and built in, sorted."""
-    found = {path.stem for folder in (models, BUILT_IN) for path in folder.glob("*.toml")}
+    found = {path.stem for folder in (models, BUILT_IN) for path in folder.glob("*.toml") if path.is_file()}
     return sorted(name for name in found if _NAME.fullmatch(name))
 
 
@@ -118,8 +117,6 @@ def _merged(chain: list[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
 
 def _build(path: Path, table: dict[str, Any]) -> Recipe:
     table = {"name": path.stem, **table}
-    if "trained_as" in table:
-        raise RecipeError(f"{path}: unknown key 'trained_as'")
     if not (isinstance(table["name"], str) and _NAME.fullmatch(table["name"])):
         wanted = "lower-case letters and digits, parts joined by '-' or '_'"
         raise RecipeError(f"{path}: name: {wanted} wanted, not {table['name']!r}")
@@ -132,11 +129,10 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
 
 def _from_table(cls: type, table: dict[str, Any], file: str, prefix: str) -> Any:
     hints = typing.get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(cls)}
+    # `trained_as` is found out, not said.
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.name != "trained_as"}
     for key in table:
         if key not in fields:
-            import difflib
-
             close = difflib.get_close_matches(key, fields, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(fields)} wanted"
             raise RecipeError(f"{file}: unknown key {prefix + key!r}; {hint}")

@@ -154,6 +154,12 @@ def _want(condition: bool, key: str, wanted: str, got: object) -> None:
         raise RecipeError(f"{key}: {wanted} wanted, not {got!r}")
 
 
+def _want_count(count: int, key: str, least: int = 1) -> None:
+    _want(count >= least, key, "a positive integer" if least else "0 or more", count)
+    # What TensorFlow and C++ both take.
+    _want(count < 1 << 31, key, "an integer below 2^31", count)
+
+
 def _want_seed(seed: int) -> None:
     # What Keras and NumPy both take.
     _want(0 <= seed < 1 << 32, "seed", "0..4294967295", seed)
@@ -181,13 +187,10 @@ class Architecture:
         needed = {Family.RESNET: "skips", Family.BLOCK: "network", Family.KERAS: "file"}[self.family]
         _want(getattr(self, needed) is not None, needed, f"a value (family is {self.family})", None)
         _want(self.family is not Family.BLOCK or self.skips is not None, "skips", "a value", None)
-        _want(
-            bool(self.filters) and min(self.filters) > 0,
-            "filters",
-            "one or more positive integers",
-            self.filters,
-        )
-        _want(self.blocks_per_group > 0, "blocks_per_group", "a positive integer", self.blocks_per_group)
+        _want(bool(self.filters), "filters", "one or more positive integers", self.filters)
+        for count in self.filters:
+            _want_count(count, "filters")
+        _want_count(self.blocks_per_group, "blocks_per_group")
 
 
 @dataclass(frozen=True)
@@ -203,12 +206,7 @@ class Dataset:
     def __post_init__(self) -> None:
         own = self.name is DatasetName.NPZ
         _want(own == (self.file is not None), "file", "a path for npz and none else", self.file)
-        _want(
-            own == (self.input_type is not None),
-            "input_type",
-            "a type for npz and none else",
-            self.input_type,
-        )
+        _want(own == (self.input_type is not None), "input_type", "a type for npz and none else", self.input_type)
 
 
 @dataclass(frozen=True)
@@ -238,14 +236,14 @@ class Training:
     """Whether other stages may start this training; where not, they take untrained weights and say so."""
 
     def __post_init__(self) -> None:
-        _want(self.epochs >= 0, "epochs", "0 or more", self.epochs)
-        _want(self.batch_size > 0, "batch_size", "a positive integer", self.batch_size)
+        _want_count(self.epochs, "epochs", 0)
+        _want_count(self.batch_size, "batch_size")
         _want(self.learning_rate > 0, "learning_rate", "a positive number", self.learning_rate)
         _want(0 <= self.momentum < 1, "momentum", "a number in [0, 1)", self.momentum)
         _want(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
         _want(0 <= self.label_smoothing < 1, "label_smoothing", "a number in [0, 1)", self.label_smoothing)
         _want_seed(self.seed)
-        _want(self.test_every > 0, "test_every", "a positive integer", self.test_every)
+        _want_count(self.test_every, "test_every")
 
 
 @dataclass(frozen=True)
@@ -281,15 +279,10 @@ class Quantization:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _want(
-            self.weight_bits == 1 or 3 <= self.weight_bits <= 16,
-            "weight_bits",
-            "1 or 3..16",
-            self.weight_bits,
-        )
+        _want(self.weight_bits == 1 or 3 <= self.weight_bits <= 16, "weight_bits", "1 or 3..16", self.weight_bits)
         _want(1 <= self.activation_bits <= 16, "activation_bits", "1..16", self.activation_bits)
-        _want(self.epochs >= 0, "epochs", "0 or more", self.epochs)
-        _want(self.batch_size > 0, "batch_size", "a positive integer", self.batch_size)
+        _want_count(self.epochs, "epochs", 0)
+        _want_count(self.batch_size, "batch_size")
         _want(self.learning_rate > 0, "learning_rate", "a positive number", self.learning_rate)
         _want_seed(self.seed)
 
@@ -311,9 +304,9 @@ class Hls:
     def __post_init__(self) -> None:
         _want(bool(_PART.fullmatch(self.part)), "part", "letters, digits, '-', '.' and '_'", self.part)
         _want(0 < self.clock_ns <= 1000, "clock_ns", "a positive number of nanoseconds", self.clock_ns)
-        _want(self.reuse_factor > 0, "reuse_factor", "a positive integer", self.reuse_factor)
+        _want_count(self.reuse_factor, "reuse_factor")
         for layer, factor in self.reuse_factors.items():
-            _want(factor > 0, f"reuse_factors.{layer}", "a positive integer", factor)
+            _want_count(factor, f"reuse_factors.{layer}")
 
 
 @dataclass(frozen=True)
@@ -328,8 +321,8 @@ class RtlOptions:
     weights: WeightMemory = WeightMemory.AUTO
 
     def __post_init__(self) -> None:
-        _want(self.adders_per_stage > 0, "adders_per_stage", "a positive integer", self.adders_per_stage)
-        _want(self.most_thresholds >= 0, "most_thresholds", "0 or more", self.most_thresholds)
+        _want_count(self.adders_per_stage, "adders_per_stage")
+        _want_count(self.most_thresholds, "most_thresholds", 0)
 
 
 @dataclass(frozen=True)
@@ -342,7 +335,7 @@ class Csim:
     """Of the random adversarial inputs."""
 
     def __post_init__(self) -> None:
-        _want(self.samples > 0, "samples", "a positive integer", self.samples)
+        _want_count(self.samples, "samples")
         _want_seed(self.seed)
 
 

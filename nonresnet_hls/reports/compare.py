@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from nonresnet_hls.errors import ReportError
 from nonresnet_hls.reports.merge import merge
-from nonresnet_hls.reports.values import RESOURCES, Kind, Report, Stage
+from nonresnet_hls.reports.values import RESOURCES, Kind, Report, Stage, percent, throughput_khz
 
 # Fields of a merged row that are compared, in this order, and those derived from them (see `_derived`).
 _FIELDS = (
@@ -72,16 +72,9 @@ def compare(reports: Iterable[Report]) -> list[Comparison]:
 
 
 def _derived(row: Report) -> dict[str, float | None]:
-    """The row's figures, with shares of the device and the throughput.
-
-    throughput_khz = 10^6 / (interval_max_cycles * period), with the longer of the clock periods asked for and
-    estimated: the design cannot run faster than the one, and is not clocked faster than the other.
-    """
+    """The row's figures, with shares of the device and the throughput."""
     found: dict[str, float | None] = {name: getattr(row, name, None) for name in _FIELDS}
     for resource in RESOURCES:
-        used, available = getattr(row, resource), getattr(row, f"available_{resource}")
-        found[f"{resource}_percent"] = 100 * used / available if used is not None and available else None
-    periods = [period for period in (row.clock_target_ns, row.clock_estimate_ns) if period]
-    if row.interval_max_cycles and periods:
-        found["throughput_khz"] = 1e6 / (row.interval_max_cycles * max(periods))
+        found[f"{resource}_percent"] = percent(getattr(row, resource), getattr(row, f"available_{resource}"))
+    found["throughput_khz"] = throughput_khz(row.interval_max_cycles, row.clock_ns)
     return found

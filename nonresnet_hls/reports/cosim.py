@@ -122,15 +122,8 @@ def _cycles(source: Source, grid: Grid, row: Row) -> dict[str, Any]:
         found[field] = source.figure(row.line, label, q.count, row.cells[column])
     if not any("latency" in label for label in grid.labels):
         raise source.error(grid.line + 1, "wanted the columns of the latency")
-    _check_order(source, row.line, found)
+    source.check_order(row.line, found)
     return found
-
-
-def _check_order(source: Source, line: int, found: dict[str, int | None]) -> None:
-    for what in ("latency", "interval"):
-        low, high = found[f"{what}_min_cycles"], found[f"{what}_max_cycles"]
-        if low is not None and high is not None and low > high:
-            raise source.error(line, f"{what}: the minimum {low} is above the maximum {high}")
 
 
 def read_transactions(source: Source) -> Report:
@@ -215,7 +208,7 @@ def read_latencies(source: Source) -> Report:
         "interval_min_cycles": found["MIN_THROUGHPUT"] or None,
         "interval_max_cycles": found["MAX_THROUGHPUT"] or None,
     }
-    _check_order(source, 0, cycles)
+    source.check_order(0, cycles)
     return Report(
         path=source.name,
         kind=Kind.COSIM_LATENCY,

@@ -19,12 +19,12 @@ import re
 from typing import Any
 
 from nonresnet_hls.reports import quantities as q
+from nonresnet_hls.reports.csynth_text import read_header
 from nonresnet_hls.reports.grid import Grid, end_of_table, read_grid
 from nonresnet_hls.reports.source import Source
 from nonresnet_hls.reports.values import Kind, Module, Report, Stage
 
 TITLE = re.compile(r"==\sSynthesis Summary Report of '([^']*)'\s*$")
-DESIGN_SIZE_TITLE = "== Design Size Report"
 
 _COLUMNS = {
     "latency_max_cycles": ("latency (cycles)",),
@@ -74,14 +74,7 @@ def read_csynth_summary(source: Source) -> Report:
         number += 1
     if top is None:
         raise source.error(0, "no heading '== Synthesis Summary Report of ...'")
-    line, version_text = header.get("version", (0, ""))
-    version = q.version(version_text)
-    if version is None:
-        raise source.error(line, "no line '* Version:' with the tool's version")
-    device, family = (header.get(key, (0, ""))[1] for key in ("target device", "product family"))
-    for key, value in (("Target device", device), ("Product family", family)):
-        if not value:
-            raise source.error(line, f"no line '* {key}:'")
+    version, device, family = read_header(source, header)
     if grid is None:
         raise source.truncated("the table of the modules")
     modules = _modules(source, grid)

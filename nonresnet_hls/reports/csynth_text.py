@@ -11,6 +11,7 @@
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,14 +56,7 @@ def read_csynth_text(source: Source) -> Report:
     """
     outline = _outline(source)
     header, tables = outline.header, outline.tables
-    version_line, version_text = header.get("version", (0, ""))
-    tool_version = q.version(version_text)
-    if tool_version is None:
-        raise source.error(version_line, "no line '* Version:' with the tool's version")
-    part, family = (header.get(key, (0, ""))[1] for key in ("target device", "product family"))
-    for key, value in (("Target device", part), ("Product family", family)):
-        if not value:
-            raise source.error(version_line, f"no line '* {key}:'")
+    tool_version, part, family = read_header(source, header)
     latency = _table(source, tables, ("performance estimates", "latency", False, "summary"))
     if len(latency.rows) != 1:
         raise source.error(latency.line, f"latency: wanted one row, got {len(latency.rows)}")
@@ -91,6 +85,23 @@ def read_csynth_text(source: Source) -> Report:
         fifos=_fifos(source, tables),
         **figures,
     )
+
+
+def read_header(source: Source, header: Mapping[str, tuple[int, str]]) -> tuple[str, str, str]:
+    """The tool's version, the device and its family, of the lines `* Key: value` by key in lower case.
+
+    Raises:
+        ReportError: one of them is missing.
+    """
+    line, version_text = header.get("version", (0, ""))
+    version = q.version(version_text)
+    if version is None:
+        raise source.error(line, "no line '* Version:' with the tool's version")
+    part, family = (header.get(key, (0, ""))[1] for key in ("target device", "product family"))
+    for key, value in (("Target device", part), ("Product family", family)):
+        if not value:
+            raise source.error(line, f"no line '* {key}:'")
+    return version, part, family
 
 
 def _outline(source: Source) -> _Outline:
@@ -180,10 +191,7 @@ def _latency(source: Source, grid: Grid, row: Row) -> dict[str, Any]:
         if column is None:
             raise source.error(grid.line + 1, f"no column {q.quote(labels[0])}")
         found[field] = source.figure(row.line, labels[0], q.count, row.cells[column])
-    for what in ("latency", "interval"):
-        low, high = found[f"{what}_min_cycles"], found[f"{what}_max_cycles"]
-        if isinstance(low, int) and isinstance(high, int) and low > high:
-            raise source.error(row.line, f"{what}: the minimum {low} is above the maximum {high}")
+    source.check_order(row.line, found)
     column = grid.column("pipeline type")
     found["pipeline_type"] = row.cells[column].strip() or None if column is not None else None
     return found

@@ -132,10 +132,7 @@ def _cycles(source: Source, latency: Element) -> dict[str, Any]:
             raise source.error(single.line, f"<{single.tag}> has no <min> or no <max>")
     found["interval_min_cycles"] = _end(source, low, 0)
     found["interval_max_cycles"] = _end(source, high, -1)
-    for what in ("latency", "interval"):
-        least, most = found[f"{what}_min_cycles"], found[f"{what}_max_cycles"]
-        if least is not None and most is not None and least > most:
-            raise source.error(latency.line, f"{what}: the minimum {least} is above the maximum {most}")
+    source.check_order(latency.line, found)
     return found
 
 

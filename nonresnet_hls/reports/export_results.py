@@ -19,6 +19,7 @@ import re
 from typing import Any
 
 from nonresnet_hls.reports import quantities as q
+from nonresnet_hls.reports.csynth_text import read_header
 from nonresnet_hls.reports.export import IMPLEMENTED, NEEDED, RESOURCES, SYNTHESIZED
 from nonresnet_hls.reports.grid import Grid, end_of_table, read_grid
 from nonresnet_hls.reports.source import Source
@@ -64,11 +65,7 @@ def read_export_results(source: Source) -> Report:
             number = end
             continue
         number += 1
-    line, version_text = header.get("version", (0, ""))
-    version = q.version(version_text)
-    part, family = (header.get(key, (0, ""))[1] for key in ("target device", "product family"))
-    if version is None or not part or not family:
-        raise source.error(line, "wanted '* Version:', '* Product family:' and '* Target device:'")
+    version, part, family = read_header(source, header)
     timing = grids.get(f"{run} timing summary")
     if timing is None:
         raise source.truncated("the timing summary")

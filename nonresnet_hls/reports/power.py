@@ -11,9 +11,7 @@ from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.grid import end_of_table, read_grid
 from nonresnet_hls.reports.source import Source
 from nonresnet_hls.reports.values import Kind, Report
-from nonresnet_hls.reports.vivado import read_header, sections, stage_of
-
-TITLE = "Power Report"
+from nonresnet_hls.reports.vivado import origin, read_header, sections
 
 _ROWS = {
     "total on-chip power (w)": "power_total_w",
@@ -50,16 +48,7 @@ def read_power(source: Source) -> Report:
     number = grid.end
     while number < len(source.lines):
         number = end_of_table(source, number) if source.lines[number].startswith("+-") else number + 1
-    return Report(
-        path=source.name,
-        kind=Kind.POWER,
-        stage=stage_of(source, header),
-        tool="Vivado",
-        tool_version=header.tool_version,
-        part=header.device,
-        top=header.design,
-        **figures,
-    )
+    return Report(kind=Kind.POWER, **origin(source, header), **figures)
 
 
 def _power(text: str) -> float | None:

@@ -1,6 +1,6 @@
 """A report's text in memory, within bounds, and errors that name its file and line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,11 +28,6 @@ class Source:
     name: str
     data: bytes
     cells: int = 0  # of tables that were read, all together
-
-    @property
-    def stem(self) -> str:
-        """File name without folders."""
-        return self.name.replace("\\", "/").rsplit("/", 1)[-1]
 
     @cached_property
     def lines(self) -> list[str]:
@@ -71,6 +66,17 @@ class Source:
         """The error for a file that ends too early."""
         last = len(self.lines) - 1
         return self.error(max(last, 0), f"truncated: the file ends before {missing}")
+
+    def check_order(self, line: int, cycles: Mapping[str, int | None]) -> None:
+        """That no minimum of latency and interval is above its maximum.
+
+        Raises:
+            ReportError: one is.
+        """
+        for what in ("latency", "interval"):
+            low, high = cycles[f"{what}_min_cycles"], cycles[f"{what}_max_cycles"]
+            if low is not None and high is not None and low > high:
+                raise self.error(line, f"{what}: the minimum {low} is above the maximum {high}")
 
     def figure(self, line: int, label: str, read: Callable[[str], T], text: str) -> T:
         """Read the figure `label` from `text`, which stands in `line`."""

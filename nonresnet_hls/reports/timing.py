@@ -12,10 +12,7 @@ from typing import Any
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.source import Source
 from nonresnet_hls.reports.values import Kind, Report
-from nonresnet_hls.reports.vivado import read_header, stage_of
-
-SUMMARY_TITLE = "Timing Summary Report"
-PATHS_TITLE = "Timing Report"
+from nonresnet_hls.reports.vivado import origin, read_header
 
 _SLACK = re.compile(r"Slack(?: \((?:MET|VIOLATED)\))?\s*:\s*([-+0-9.,]+|inf)\s*(?:ns)?(?:\s.*)?")
 _CLOSING = re.compile(r"slack\s+([-+0-9.,]+|inf)")
@@ -61,17 +58,8 @@ def read_timing_summary(source: Source) -> Report:
         raise source.error(labels_line + 2, f"a slack of {worst} ns, yet the constraints are said to be met")
     if not _paths(source)[1] and figures.get("wns_ns") is not None and "-no_detailed_paths" not in header.command:
         raise source.truncated("the first path of the 'Timing Details'")
-    return Report(
-        path=source.name,
-        kind=Kind.TIMING_SUMMARY,
-        stage=stage_of(source, header),
-        tool="Vivado",
-        tool_version=header.tool_version,
-        part=header.device,
-        top=header.design,
-        clock_target_ns=_only_clock(source, titles["clock summary"]),
-        **figures,
-    )
+    clock_ns = _only_clock(source, titles["clock summary"])
+    return Report(kind=Kind.TIMING_SUMMARY, **origin(source, header), clock_target_ns=clock_ns, **figures)
 
 
 def _only_clock(source: Source, start: int) -> float | None:
@@ -107,16 +95,7 @@ def read_timing_paths(source: Source) -> Report:
     slacks, opened = _paths(source)
     if not opened and not any("No timing paths" in line for line in source.lines):
         raise source.truncated("the first path")
-    return Report(
-        path=source.name,
-        kind=Kind.TIMING_PATHS,
-        stage=stage_of(source, header),
-        tool="Vivado",
-        tool_version=header.tool_version,
-        part=header.device,
-        top=header.design,
-        path_slack_ns=min(slacks, default=None),
-    )
+    return Report(kind=Kind.TIMING_PATHS, **origin(source, header), path_slack_ns=min(slacks, default=None))
 
 
 def _paths(source: Source) -> tuple[list[float], int]:

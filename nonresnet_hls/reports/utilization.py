@@ -19,9 +19,7 @@ from nonresnet_hls.reports.csynth_text import check_device
 from nonresnet_hls.reports.grid import Grid, Row, end_of_table, read_grid
 from nonresnet_hls.reports.source import Source
 from nonresnet_hls.reports.values import RESOURCES, Kind, Module, Report
-from nonresnet_hls.reports.vivado import Header, read_header, sections, stage_of
-
-TITLE = "Utilization Design Information"
+from nonresnet_hls.reports.vivado import Header, origin, read_header, sections
 
 # Row names in lower case, without "*" and the family's prefix.
 _ROWS = {
@@ -121,7 +119,7 @@ def _flat(source: Source, header: Header, grids: list[Grid]) -> Report:
     check_device(source, grids[0].line, available)
     return Report(
         kind=Kind.UTILIZATION,
-        **_common(source, header),
+        **origin(source, header),
         **used,
         **_available(available),
     )
@@ -159,7 +157,7 @@ def _per_slr(source: Source, header: Header, grids: list[Grid]) -> Report:
     return Report(
         kind=Kind.UTILIZATION_SLR,
         note="the sum over the SLRs",
-        **_common(source, header),
+        **origin(source, header),
         **used,
     )
 
@@ -214,7 +212,7 @@ def _hierarchical(source: Source, header: Header, grids: list[Grid]) -> Report:
         kind=Kind.UTILIZATION_HIERARCHICAL,
         bram_18k=_blocks(whole),
         modules=tuple(modules),
-        **_common(source, header),
+        **origin(source, header),
         **whole,
     )
 
@@ -222,17 +220,6 @@ def _hierarchical(source: Source, header: Header, grids: list[Grid]) -> Report:
 def _blocks(figures: dict[str, int | None]) -> int | None:
     large, small = figures["ramb36"], figures["ramb18"]
     return None if large is None or small is None else 2 * large + small
-
-
-def _common(source: Source, header: Header) -> dict[str, Any]:
-    return {
-        "path": source.name,
-        "stage": stage_of(source, header),
-        "tool": "Vivado",
-        "tool_version": header.tool_version,
-        "part": header.device,
-        "top": header.design,
-    }
 
 
 def _available(figures: dict[str, Any]) -> dict[str, Any]:

@@ -147,6 +147,15 @@ class Report:
     modules: tuple[Module, ...] = ()
     fifos: tuple[Fifo, ...] = ()
 
+    @property
+    def clock_ns(self) -> float | None:
+        """The longer of the periods asked for and estimated.
+
+        The design cannot run faster than the one, and is not clocked faster than the other.
+        """
+        periods = [period for period in (self.clock_target_ns, self.clock_estimate_ns) if period is not None]
+        return max(periods, default=None)
+
     def figures(self) -> dict[str, Any]:
         """The columns of the record: everything but modules, FIFOs and the argument."""
         return {name: getattr(self, name) for name in COLUMNS}
@@ -154,6 +163,16 @@ class Report:
     def at(self, path: str, argument: str) -> "Report":
         """The same record under another path and argument."""
         return replace(self, path=path, argument=argument)
+
+
+def throughput_khz(interval_cycles: int | None, clock_ns: float | None) -> float | None:
+    """Images per millisecond: 10^6 / (interval_cycles * clock_ns); None where a figure is missing."""
+    return 1e6 / (interval_cycles * clock_ns) if interval_cycles and clock_ns else None
+
+
+def percent(count: int | None, available: int | None) -> float | None:
+    """Share of what the device has; None where a figure is missing."""
+    return 100 * count / available if count is not None and available else None
 
 
 COLUMNS: tuple[str, ...] = tuple(

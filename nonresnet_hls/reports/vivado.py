@@ -9,6 +9,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.source import Source
@@ -97,6 +98,18 @@ def stage_of(source: Source, header: Header) -> Stage | None:
         if word in header.command.lower():
             return stage
     return None
+
+
+def origin(source: Source, header: Header) -> dict[str, Any]:
+    """The fields of a `Report` that say where its figures come from."""
+    return {
+        "path": source.name,
+        "stage": stage_of(source, header),
+        "tool": "Vivado",
+        "tool_version": header.tool_version,
+        "part": header.device,
+        "top": header.design,
+    }
 
 
 def sections(source: Source, start: int) -> dict[str, int]:

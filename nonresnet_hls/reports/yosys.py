@@ -1,20 +1,7 @@
-"""Yosys' `stat`, text and `-json`, of `synth_xilinx` and `synth_ecp5`, as Vivado and nextpnr would count.
+"""Yosys' `stat`, text and `-json`, of `synth_xilinx` and `synth_ecp5`; cells become resources as `yosys_cells` says.
 
-Yosys lists cells by type. They become resources so:
-
-    lut       LUT1 to LUT6, LUT6_2, CFGLUT5, INV (Vivado makes a LUT1 of it)            1 each
-              SRL16E, SRLC16E, SRLC32E                                                  1 each, also in `srl`
-              RAM32X1S 1, RAM32X1D 2, RAM32M 4, RAM32M16 8, RAM64X1S 1, RAM64X1D 2, RAM64M 4, RAM64M8 8,
-              RAM128X1S 2, RAM128X1D 4, RAM256X1S 4, RAM256X1D 8, RAM512X1S 8           (LUTs as memory)
-              ECP5: LUT4 1, CCU2C 2, TRELLIS_DPR16X4 6 (4 for the data, 2 for the write port)
-    ff        FDRE, FDSE, FDCE, FDPE, their _1 twins, and latches LDCE, LDPE; ECP5: TRELLIS_FF
-    bram_18k  RAMB18E1/E2, FIFO18E1/E2 1; RAMB36E1/E2, FIFO36E1/E2 2; ECP5: DP16KD, PDPW16KD 1 (18 Kbit each)
-    dsp       DSP48E1, DSP48E2, DSP58, ...; ECP5: MULT18X18D, MULT9X9D
-    uram      URAM288
-
-Carries, wide multiplexers, buffers and ports take none of these. Where there is a cell that this table does
-not know (generic `$_AND_` gates before mapping, another vendor's cells, a black box), the figures stay open
-and the note names it: an incomplete sum would look whole.
+Where there is a cell that it does not know (generic `$_AND_` gates before mapping, another vendor's cells, a black
+box), the figures stay open and the note names it: an incomplete sum would look whole.
 """
 
 import json
@@ -26,8 +13,8 @@ from typing import Any
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.source import Source
 from nonresnet_hls.reports.values import Kind, Module, Report, Stage
+from nonresnet_hls.yosys_cells import COSTS, FREE, SRL
 
-TITLE = re.compile(rb"^(?:[0-9.]+ )?Printing statistics\.\s*$|^=== \S.* ===\s*$", re.MULTILINE)
 _LARGEST_JSON = 8 * 2**20  # as objects it takes a dozen times as much
 _VERSION = re.compile(r"Yosys ([0-9]+\.[0-9]+(?:\+[0-9]+)?)")
 _SECTION = re.compile(r"=== (\S.*\S|\S) ===")
@@ -35,63 +22,6 @@ _SECTION = re.compile(r"=== (\S.*\S|\S) ===")
 # -hierarchy two columns: with and without submodules; with a liberty file an area column follows the count.
 _OLD = re.compile(r"(?:Number of )?(\S.{0,300}?):?\s{2,60}([0-9]{1,15})")
 _NEW = re.compile(r"([0-9]{1,15}|-)((?:\s+(?:[0-9.e+]{1,20}|-))*)\s+(\S+(?: \S+){0,3})")
-
-_LUT = {
-    **{f"LUT{n}": 1 for n in range(1, 7)},
-    **{"LUT6_2": 1, "CFGLUT5": 1, "INV": 1, "$lut": 1},
-    **{"SRL16": 1, "SRL16E": 1, "SRLC16": 1, "SRLC16E": 1, "SRLC32E": 1},
-    **{"RAM32X1S": 1, "RAM32X1S_1": 1, "RAM32X1D": 2, "RAM32X1D_1": 2, "RAM32M": 4, "RAM32M16": 8},
-    **{"RAM64X1S": 1, "RAM64X1S_1": 1, "RAM64X1D": 2, "RAM64X1D_1": 2, "RAM64M": 4, "RAM64M8": 8},
-    **{"RAM128X1S": 2, "RAM128X1S_1": 2, "RAM128X1D": 4, "RAM256X1S": 4, "RAM256X1D": 8, "RAM512X1S": 8},
-    **{"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
-}
-_SRL = frozenset({"SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E"})
-_FF = dict.fromkeys(
-    ["FDRE", "FDSE", "FDCE", "FDPE", "FDRE_1", "FDSE_1", "FDCE_1", "FDPE_1", "LDCE", "LDPE", "TRELLIS_FF"], 1
-)
-_BRAM = {
-    **dict.fromkeys(["RAMB18E1", "RAMB18E2", "FIFO18E1", "FIFO18E2", "DP16KD", "PDPW16KD"], 1),
-    **dict.fromkeys(["RAMB36E1", "RAMB36E2", "FIFO36E1", "FIFO36E2"], 2),
-}
-_DSP = dict.fromkeys(["DSP48", "DSP48A1", "DSP48E", "DSP48E1", "DSP48E2", "DSP58", "MULT18X18D", "MULT9X9D"], 1)
-_URAM = {"URAM288": 1, "URAM288_BASE": 1}
-_COSTS: dict[str, Mapping[str, int]] = {"lut": _LUT, "ff": _FF, "bram_18k": _BRAM, "dsp": _DSP, "uram": _URAM}
-_FREE = frozenset(
-    {
-        *(
-            "CARRY4",
-            "CARRY8",
-            "MUXF5",
-            "MUXF6",
-            "MUXF7",
-            "MUXF8",
-            "MUXF9",
-            "XORCY",
-            "MUXCY",
-            "GND",
-            "VCC",
-            "BUF",
-        ),
-        *("IBUF", "IBUFDS", "IBUFG", "IBUFGDS", "OBUF", "OBUFT", "OBUFDS", "OBUFTDS", "IOBUF", "IOBUFDS"),
-        *("BUFG", "BUFGCE", "BUFGCTRL", "BUFGMUX", "BUFH", "BUFHCE", "BUFR", "BUFIO", "PULLUP", "PULLDOWN"),
-        *(
-            "PFUMX",
-            "L6MUX21",
-            "TRELLIS_IO",
-            "BB",
-            "IB",
-            "OB",
-            "OBZ",
-            "VHI",
-            "VLO",
-            "GSR",
-            "PUR",
-            "DCCA",
-            "ALU54B",
-        ),
-        *("$scopeinfo", "$print", "$check"),
-    }
-)
 
 
 @dataclass
@@ -175,7 +105,7 @@ def read_yosys_text(source: Source) -> Report:
         if title:
             if title[1] == "design hierarchy":
                 here = design = _Counts(number)
-            elif title[1] in modules:
+            elif _plain(title[1]) in modules:
                 raise source.error(number, f"a second section {q.quote(title[1])}; mixed up")
             else:
                 here = modules[_plain(title[1])] = _Counts(number)
@@ -278,15 +208,15 @@ def _flattened(
 
 
 def _resources(by_type: Mapping[str, int], modules: Mapping[str, _Counts]) -> tuple[dict[str, Any], str | None]:
-    found: dict[str, int | None] = dict.fromkeys([*_COSTS, "srl"], 0)
+    found: dict[str, int | None] = dict.fromkeys([*COSTS, "srl"], 0)
     unknown = []
     for cell, number in by_type.items():
-        costs = {name: cost[cell] for name, cost in _COSTS.items() if cell in cost}
-        if cell in _SRL:
+        costs = {name: cost[cell] for name, cost in COSTS.items() if cell in cost}
+        if cell in SRL:
             costs["srl"] = 1
         for name, cost in costs.items():
             found[name] = (found[name] or 0) + cost * number
-        if not costs and cell not in _FREE and cell not in modules and number:
+        if not costs and cell not in FREE and cell not in modules and number:
             unknown.append(cell)
     if not unknown:
         return found, None

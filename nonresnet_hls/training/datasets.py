@@ -7,6 +7,7 @@ authors publish them; what is found nowhere is downloaded into the first of the 
 trusted: pickles are read without running anything that they name.
 """
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _DIGIT = FixedPointType(5, 1, signed=False)
 _BYTE = FixedPointType(8, 0, signed=False)
 _DIGITS_TEST = 360
+_MOST_CLASSES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Spec:
     """Of one sample, channels last."""
     classes: int
     input_type: FixedPointType
+    greatest_label: str = ""
+    """File and key where it stands, for data of the user's own: there it decides how many classes there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,8 @@ class Data:
     classes: int
     source: str
     """Where it came from, in words."""
+    greatest_label: str = ""
+    """As in `Spec`."""
 
 
 _SPECS = {
@@ -67,7 +73,7 @@ def spec(dataset: recipe.Dataset) -> Spec:
     if dataset.name is not DatasetName.NPZ:
         return _SPECS[dataset.name]
     data = load(dataset)
-    return Spec(tuple(data.x_train.shape[1:]), data.classes, data.input_type)
+    return Spec(tuple(data.x_train.shape[1:]), data.classes, data.input_type, data.greatest_label)
 
 
 def load(dataset: recipe.Dataset) -> Data:
@@ -216,8 +222,9 @@ def _npz(path: Path, input_type: FixedPointType) -> Data:
     if x_train.shape[1:] != x_test.shape[1:]:
         raise DatasetError(f"{path}: x_test: samples of shape {x_train.shape[1:]} wanted, not {x_test.shape[1:]}")
     mantissas = [_on_grid(path, name, x, input_type) for name, x in ((names[0], x_train), (names[2], x_test))]
-    classes = int(max(y_train.max(), y_test.max())) + 1
-    return _data(mantissas[0], y_train.ravel(), mantissas[1], y_test.ravel(), input_type, classes, str(path))
+    greatest, key = max((int(y_train.max()), names[1]), (int(y_test.max()), names[3]))
+    data = _data(mantissas[0], y_train.ravel(), mantissas[1], y_test.ravel(), input_type, greatest + 1, str(path))
+    return dataclasses.replace(data, greatest_label=f"{path}: {key}")
 
 
 def _check_pair(path: Path, x_name: str, x: Any, y_name: str, y: Any) -> None:
@@ -227,6 +234,8 @@ def _check_pair(path: Path, x_name: str, x: Any, y_name: str, y: Any) -> None:
         raise DatasetError(f"{path}: {y_name}: {len(x)} integer labels wanted, not {y.dtype} {y.shape}")
     if int(y.min()) < 0:
         raise DatasetError(f"{path}: {y_name}: labels from 0 on wanted, not {int(y.min())}")
+    if int(y.max()) >= _MOST_CLASSES:
+        raise DatasetError(f"{path}: {y_name}: labels below {_MOST_CLASSES} wanted, not {int(y.max())}")
 
 
 def _on_grid(path: Path, name: str, x: Any, input_type: FixedPointType) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import progress
-from nonresnet_hls.errors import ArtefactError
+from nonresnet_hls.errors import ArtefactError, ModelError
 from nonresnet_hls.networks import saved
 from nonresnet_hls.recipe import Distillation, DistillationLoss, Distribution, Optimizer, Schedule, Training, stated
 from nonresnet_hls.training import checkpoints, losses, pipeline
@@ -62,7 +62,8 @@ def fit(
         epochs_to_follow: in later phases of the same work; for the time left.
 
     Raises:
-        ModelError: the model does not tell the classes of `data` apart.
+        ModelError: the model does not tell the classes of `data` apart, or its training diverges.
+        DatasetError: the labels lie outside of the model's classes.
         ArtefactError: the checkpoint is damaged.
     """
     from tensorflow import keras
@@ -130,6 +131,7 @@ def _with_loss(
     import tensorflow as tf
     from tensorflow import keras
 
+    losses.check_labels(model, data)
     losses.classifier(model, data.classes)
     classes = int(model.outputs[0].shape[1])
 
@@ -285,6 +287,7 @@ def _recorder(
     epochs_to_follow: int,
 ) -> Any:
     """A Keras callback that measures, saves and says how far the training is after every epoch."""
+    import numpy as np
     from tensorflow import keras
 
     class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # TensorFlow is untyped
@@ -302,9 +305,12 @@ def _recorder(
             if done % config.test_every == 0 or done == config.epochs:
                 row["test_top1"] = logs["test_top1"] = top1(model, data.x_test, data.y_test)
             row["seconds"] = round(time.monotonic() - self.began, 3)
-            before = self.last
+            before, parts = self.last, state.now()
+            if not all(np.isfinite(weights).all() for weights in parts["weights"]):
+                wanted = f"a learning rate below {config.learning_rate} wanted"
+                raise ModelError(f"{label}: diverged in epoch {done}: not all weights are finite; {wanted}")
             self.last = checkpoints.Checkpoint(
-                before.digest, done, before.seconds + row["seconds"], (*before.curve, row), **state.now()
+                before.digest, done, before.seconds + row["seconds"], (*before.curve, row), **parts
             )
             checkpoints.save(path, self.last)
             now = time.monotonic()

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from nonresnet_hls.errors import ModelError
+from nonresnet_hls.errors import DatasetError, ModelError
 from nonresnet_hls.recipe import Distillation, DistillationLoss
+from nonresnet_hls.training.datasets import Data, Spec
 
 Loss = Callable[[Any, Any], Any]
 
@@ -21,6 +22,19 @@ def classifier(model: Any, classes: int) -> None:
     shape = tuple(model.outputs[0].shape)
     if len(shape) != 2 or shape[1] is None or shape[1] < classes:
         raise ModelError(f"model {model.name}: output (batch, {classes} or more classes) wanted, not {shape}")
+
+
+def check_labels(model: Any, data: Data | Spec) -> None:
+    """Refuse data of the user's own with labels for which a model that classifies has no output.
+
+    Raises:
+        DatasetError: names file and key, the greatest label and the model's number of classes.
+    """
+    shape = tuple(model.outputs[0].shape)
+    classes = shape[1] if len(model.outputs) == 1 and len(shape) == 2 else None
+    if data.greatest_label and classes is not None and data.classes > classes:
+        wanted = f"labels 0..{classes - 1} wanted, since model {model.name} has {classes} classes"
+        raise DatasetError(f"{data.greatest_label}: {wanted}, not {data.classes - 1}")
 
 
 def ends_in_softmax(model: Any) -> bool:

@@ -15,7 +15,7 @@ from nonresnet_hls import networks, progress, recipe, skips, stages
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.networks import saved
 from nonresnet_hls.recipe import Architecture, Dataset, Distillation, Family, Recipe, Training
-from nonresnet_hls.training import algorithm1, curves, datasets, fit
+from nonresnet_hls.training import algorithm1, curves, datasets, fit, losses
 from nonresnet_hls.training.algorithm1 import Phase
 from nonresnet_hls.workspace import Workspace
 
@@ -97,9 +97,8 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
     if found is not None:
         return found
     config = Config.of(wanted)
-    start = None
-    if config.distillation is not None:
-        start = train(workspace.recipe(config.distillation.start), workspace, tensorboard)
+    beginning = _start_recipe(wanted, workspace)
+    start = None if beginning is None else train(beginning, workspace, tensorboard)
     checkpoints = workspace.models / wanted.trained_as / "checkpoints"
 
     def produce(folder: Path) -> dict[str, Any]:
@@ -147,11 +146,10 @@ def existing(wanted: Recipe, workspace: Workspace) -> stages.Artefact | None:
     """
     wanted = _network_recipe(wanted, workspace)
     config = Config.of(wanted)
-    start = None
-    if config.distillation is not None:
-        start = existing(workspace.recipe(config.distillation.start), workspace)
-        if start is None:
-            return None
+    beginning = _start_recipe(wanted, workspace)
+    start = None if beginning is None else existing(beginning, workspace)
+    if beginning is not None and start is None:
+        return None
     digest = stages.digest_of(STAGE, config.stated(), _inputs(config, start))
     return workspace.existing(wanted.trained_as, STAGE, digest)
 
@@ -184,20 +182,20 @@ def build(wanted: Recipe) -> Any:
 
     Raises:
         RecipeError: a block's recipe.
-        DatasetError: the data set's shape cannot be had.
+        DatasetError: the data set's shape cannot be had, or its labels lie outside of the model's classes.
         ModelError: the file cannot be read, does not fit the data set, or a skip of it cannot be removed.
     """
     architecture = wanted.architecture
-    if architecture.family is Family.KERAS and architecture.file is not None:
-        model = saved.load(architecture.file)
-        shape = datasets.spec(wanted.dataset).shape
-        if [tuple(tensor.shape[1:]) for tensor in model.inputs] != [shape]:
-            got = " and ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
-            raise ModelError(f"{architecture.file}: one input of shape {shape} wanted, as the data has, not {got}")
-        return skips.remove(model) if architecture.remove_skips else model
-    if architecture.family is not Family.RESNET:
+    if architecture.family is Family.BLOCK:
         raise RecipeError(f"recipe {wanted.name}: family resnet or keras wanted, not {architecture.family}")
     data = datasets.spec(wanted.dataset)
+    if architecture.family is Family.KERAS and architecture.file is not None:
+        model = saved.load(architecture.file)
+        if [tuple(tensor.shape[1:]) for tensor in model.inputs] != [data.shape]:
+            got = " and ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
+            raise ModelError(f"{architecture.file}: one input of shape {data.shape} wanted, as the data has, not {got}")
+        losses.check_labels(model, data)
+        return skips.remove(model) if architecture.remove_skips else model
     return networks.build(architecture, data.shape, data.classes, wanted.training.seed)
 
 
@@ -206,6 +204,21 @@ def _network_recipe(wanted: Recipe, workspace: Workspace) -> Recipe:
     if wanted.architecture.family is Family.BLOCK and wanted.architecture.network is not None:
         return workspace.recipe(wanted.architecture.network)
     return wanted
+
+
+def _start_recipe(wanted: Recipe, workspace: Workspace) -> Recipe | None:
+    """The recipe of the network that Algorithm 1 starts from; None without a `[distillation]`.
+
+    Raises:
+        RecipeError: there is none, or it starts from `wanted` itself.
+    """
+    chain = [wanted]
+    while (distillation := chain[-1].distillation) is not None:
+        chain.append(workspace.recipe(distillation.start))
+        if chain[-1].name in (before.name for before in chain[:-1]):
+            over = " -> ".join(one.name for one in chain)
+            raise RecipeError(f"recipe {wanted.name}: distillation.start: leads back to itself, over {over}")
+    return chain[1] if len(chain) > 1 else None
 
 
 def _inputs(config: Config, start: stages.Artefact | None) -> dict[str, str]:
@@ -278,8 +291,11 @@ def read_metrics(artefact: stages.Artefact) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if found["format"] != 1:
             raise ValueError(f"format 1 wanted, not {found['format']!r}")
-    except (OSError, ValueError, KeyError) as error:
-        raise ArtefactError(f"{path}: {error}") from None
+        missing = [key for key in ("top1", "test_samples", "epochs", "seconds") if key not in found]
+        if missing:
+            raise ValueError(f"key {missing[0]!r} is missing")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{path}: not what `train` writes: {error}") from None
     return found
 
 

@@ -150,14 +150,18 @@ def test_a_damaged_file_of_the_users(file: str, damage: str, tiny: Path, capsys:
     assert file in _refused(capsys, "convert", "tiny")
 
 
+_X = np.zeros((40, 4, 4, 2), np.float32)
+_Y = np.zeros(40, int)
+
+
 @pytest.mark.parametrize(
     ("arrays", "wanted"),
     [
-        ({"x": np.zeros((40, 4, 4, 2), np.float32)}, "y"),
-        ({"x": np.zeros((40, 4, 4, 2), np.float32), "y": np.zeros(39, int)}, "39"),
-        ({"x": np.full((40, 4, 4, 2), np.nan, np.float32), "y": np.zeros(40, int)}, "nan"),
-        ({"x": np.full((40, 4, 4, 2), 1 / 3, np.float32), "y": np.zeros(40, int)}, "multiples of 1/16 in 0..15/16"),
-        ({"x": np.zeros((40, 5, 4, 2), np.float32), "y": np.zeros(40, int)}, "(5, 4, 2) wanted, as"),
+        ({"x": _X}, "x_train, y_train, x_test, y_test (or x, y) wanted, not x"),
+        ({"x": _X, "y": _Y[1:]}, "y: 40 integer labels wanted, not int64 (39,)"),
+        ({"x": _X + np.nan, "y": _Y}, "multiples of 1/16 in 0..15/16 (ufixed<4,0>) wanted, not nan"),
+        ({"x": _X + 1 / 3, "y": _Y}, "multiples of 1/16 in 0..15/16 (ufixed<4,0>) wanted, not 0.333"),
+        ({"x": _X[:, :3], "y": _Y}, "(3, 4, 2) wanted, as the data has, not (4, 4, 2)"),
     ],
     ids=["no y", "fewer y", "nan", "off the grid", "other shape"],
 )
@@ -166,6 +170,97 @@ def test_data_that_do_not_fit(
 ) -> None:
     np.savez(tiny / "models" / "tiny-data.npz", **arrays)
     assert wanted in _refused(capsys, "convert", "tiny")
+
+
+@pytest.mark.parametrize("training", ["", "[training]\non_demand = false\n"], ids=["", "not trained"])
+@pytest.mark.parametrize("key", ["y", "y_test"])
+def test_labels_that_the_model_has_no_class_for(
+    key: str, training: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = np.arange(40) % 3
+    wrong = np.where(labels == 2, 12, labels)
+    arrays = {"x": _X, "y": wrong}
+    if key == "y_test":
+        arrays = {"x_train": _X, "y_train": labels, "x_test": _X, "y_test": wrong}
+    np.savez(tiny / "models" / "tiny-data.npz", **arrays)
+    (tiny / "models" / "tiny.toml").write_text(RECIPE + training)
+    line = _refused(capsys, "quantize", "tiny")
+    assert line == f"models/tiny-data.npz: {key}: labels 0..2 wanted, since model tiny has 3 classes, not 12"
+
+
+def test_data_that_are_no_images_for_a_network_of_ours(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tiny / "models" / "tiny-data.npz", x=_X[:, 0, 0], y=_Y)
+    ours = RECIPE.replace('family = "keras"\nfile = "tiny-net.keras"', 'family = "resnet"\nskips = "short"')
+    (tiny / "models" / "tiny.toml").write_text(ours)
+    line = _refused(capsys, "quantize", "tiny")
+    assert line.endswith("images (height, width, channels) wanted, not resnet and data of shape (2,)")
+
+
+@pytest.mark.parametrize("command", ["distill", "quantize", "table1"])
+def test_a_distillation_that_starts_from_itself(command: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tiny / "models" / "tiny.toml").write_text(RECIPE + '[distillation]\nstart = "tiny-vitis"\n')
+    assert _refused(capsys, command, "tiny") == (
+        "recipe tiny: distillation.start: leads back to itself, over tiny -> tiny-vitis -> tiny-vitis"
+    )
+
+
+def test_a_training_that_diverges(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tiny / "models" / "tiny.toml").write_text(RECIPE + "[training]\nepochs = 2\nlearning_rate = 1e300\n")
+    line = _refused(capsys, "train", "tiny")
+    assert line == "tiny: diverged in epoch 1: not all weights are finite; a learning rate below 1e+300 wanted"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
+def test_a_model_whose_outputs_are_no_numbers(value: float, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from nonresnet_hls.networks import saved
+
+    path = tiny / "models" / "tiny-net.keras"
+    model = saved.load(path)
+    conv = model.get_layer("conv")
+    conv.set_weights([np.full_like(weights, value) for weights in conv.get_weights()])
+    saved.save(model, path)
+    assert _refused(capsys, "quantize", "tiny") in [
+        f"layer conv: finite outputs wanted, not {odd}" for odd in ("nan", "inf")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "artefact"),
+    [("table2", "hls_projects/tiny"), ("quantize", "models/tiny/quantize"), ("csim", "models/tiny/csim")],
+)
+def test_figures_that_another_version_left(
+    command: str, artefact: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny / artefact / stages.RECORD
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": {}}))
+    line = _refused(capsys, command, "tiny")
+    assert line.startswith(f"{artefact}/stage.json: no figure ")
+    assert line.endswith(f"; delete {artefact} to have it made anew")
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"format": 1, "top1": 0.5}'])
+def test_metrics_that_train_did_not_write(content: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tiny / "models" / "tiny" / "train"
+    (folder / "metrics.json").write_text(content)
+    record = json.loads((folder / stages.RECORD).read_text())
+    record["outputs"]["metrics.json"] = stages.file_digest(folder / "metrics.json")
+    (folder / stages.RECORD).write_text(json.dumps(record))
+    assert _refused(capsys, "train", "tiny").startswith("models/tiny/train/metrics.json: not what `train` writes: ")
+
+
+@pytest.mark.parametrize("name", ["tables", "tables/table2.txt"])
+def test_what_stands_where_a_table_is_written(name: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if name == "tables":
+        (tiny / name).write_text("mine")
+    else:
+        (tiny / name).mkdir(parents=True)
+    assert _refused(capsys, "table2", "tiny").startswith("tables")
+    assert (tiny / name).exists()
+
+
+@pytest.mark.parametrize("command", ["table2", "report", "fifos", "skips"])
+def test_a_name_that_no_file_can_have(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _refused(capsys, command, "a" * 5000).endswith(": File name too long")
 
 
 def test_a_model_that_holds_code(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,5 @@
 """The blocking stream of the proof: contract of a FIFO, and agreement with the model on deadlock."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from nonresnet_hls.dataflow.graph import Dataflow
 from nonresnet_hls.dataflow.schedule import Network, Semantics
 from tests.dataflow.nets import assemble, graphs, process
 
-pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not on PATH")
 LAWS = settings(
     max_examples=100,
     deadline=None,

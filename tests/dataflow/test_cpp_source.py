@@ -92,7 +92,7 @@ def test_constants_are_evaluated() -> None:
     assert config.integer("absent", 7) == 7
 
 
-@pytest.mark.parametrize("text", ["nnet::resource", "sizeof(int)", "1 / 0", "1 +"])
+@pytest.mark.parametrize("text", ["nnet::resource", "sizeof(int)", "1 / 0", "1 +", "MIN()", "n_in", "1 << 4"])
 def test_what_is_no_integer_is_refused_by_name(text: str) -> None:
     config = Config("config9", {"n_in": text}, {})
     with pytest.raises(ConversionError, match=r"struct config9 in parameters\.h: n_in should be an integer"):

@@ -1,6 +1,5 @@
 """The programs of the kernels against the reads and writes that the generated C++ really does."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ from nonresnet_hls.dataflow import Dataflow, analyse_project, size_fifos
 from nonresnet_hls.dataflow.execution import Executable, Trial
 from nonresnet_hls.dataflow.schedule import Network, Semantics
 from tests.dataflow.nets import convert, many_layers, one_dimensional, resnet
-
-pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not on PATH")
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,6 @@ def test_a_stream_without_a_pragma_cannot_be_written(project: Path) -> None:
         dataflow.write_depths(project, flow, {"layer4_out": 2})
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not on PATH")
 def test_the_command_proves_writes_and_prints(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fifos", str(project), "--prove", "--write", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
@@ -104,6 +103,16 @@ def test_the_command_proves_writes_and_prints(project: Path, capsys: pytest.Capt
     assert dataflow.analyse_project(project).depths() == sized
     assert main(["fifos", str(project)]) == 0
     assert "cycles per image (modelled)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("design", ["tiny", "models/tiny-net.keras", "hls_projects/tiny"])
+def test_depths_are_not_written_into_what_a_recipe_owns(
+    design: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fifos", design, "--write"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"nonresnet-hls: {design}: --write wants a project directory that hls4ml wrote; ")
+    assert main(["csim", "tiny"]) == 0
 
 
 def test_the_command_takes_a_model_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,6 +180,31 @@ def test_what_cannot_be_read_is_refused_in_one_line(tmp_path: Path, capsys: pyte
     error = capsys.readouterr().err
     assert "YAML wanted" in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "wanted"),
+    [
+        (
+            "hls4ml_config.yml",
+            "Backend: Vitis",
+            "Backend: Vitis\nExtra: 2024-99-99",
+            r"hls4ml_config\.yml: YAML wanted",
+        ),
+        ("firmware/parameters.h", "in_height = ", "in_height = -", r"layer \w+: nnet::\w+ with the streams and sizes"),
+        ("firmware/myproject.cpp", "(layer4_out, ", "(", r"layer \w+: nnet::clone_stream with the streams and sizes"),
+    ],
+)
+def test_what_hls4ml_does_not_write_is_refused_by_layer(
+    file: str, old: str, new: str, wanted: str, project: Path
+) -> None:
+    path = project / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(ConversionError, match=wanted) as error:
+        dataflow.analyse_project(project)
+    assert "\n" not in str(error.value)
 
 
 def test_a_project_of_another_backend_is_refused(project: Path) -> None:

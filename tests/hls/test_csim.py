@@ -116,7 +116,7 @@ def test_an_equal_project_says_so(tiny: Path, capsys: pytest.CaptureFixture[str]
     assert found["mismatches"] == []
     assert found["first_layer"] is None
     assert found["reference"] == "Keras"
-    assert found["weights"] == "own" or found["weights"]
+    assert found["weights"] == "trained"
     samples = [(one["inputs"], one["samples"]) for one in found["input_sets"]]
     assert samples[0][1] == 4
     assert samples[1:] == [("all minimum", 1), ("all maximum", 1), ("random extremes", 8), ("random", 8)]
@@ -140,6 +140,13 @@ def test_a_tampered_weight_is_found_counted_and_located(tiny: Path, capsys: pyte
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["equal"], found["first_layer"], len(found["mismatches"])) == (False, "logits", 5)
     assert 0 < found["different"] <= found["values"]
+
+
+def test_a_tampered_top_function_is_told_from_a_layer(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _tamper(tiny, "firmware/myproject.cpp", lambda text: text.replace("w7, b7)", "w7 + 1, b7)"), hide=True)
+    assert cli.main(["csim", "tiny"]) == 1
+    out = capsys.readouterr().out
+    assert "first layer that does: none, so the top function or the test bench is not as it was generated" in out
 
 
 def test_a_changed_project_is_refused_by_the_file(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,7 +74,8 @@ def _layer(node: graph.Node, inputs: list[Tensor]) -> Tensor:
             return {i: x[i[0] // layer.size[0], i[1] // layer.size[1], i[2]] for i in out}
         case "Flatten" | "Reshape":
             return dict(zip(out, (x[i] for i in product(*map(range, shape))), strict=True))
-    raise NotImplementedError(node.kind)
+        case _:
+            raise ValueError(f"layer {node.name}: {node.kind} is not among the layers that are computed here")
 
 
 def _joined(inputs: list[Tensor], out: list[Pixel]) -> list[Fraction]:

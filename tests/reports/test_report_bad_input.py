@@ -156,7 +156,7 @@ def test_a_file_larger_than_any_report_is_refused_by_name(own, tmp_path):
     assert reports.read(tmp_path) == []
 
 
-def test_what_cannot_be_opened_is_named(own, tmp_path, monkeypatch):
+def test_what_is_not_there_is_named_and_broken_links_are_passed_over(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
     (tmp_path / "folder.rpt").mkdir()

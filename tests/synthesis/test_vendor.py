@@ -14,7 +14,7 @@ from nonresnet_hls.synthesis import vendor
 from nonresnet_hls.synthesis.vendor import Steps, Tool
 from tests.synthesis.stand_in import install
 
-pytestmark = pytest.mark.skipif(shutil.which("tclsh") is None, reason="tclsh (package tcl) is not on PATH")
+needs_tclsh = pytest.mark.skipif(shutil.which("tclsh") is None, reason="tclsh (package tcl) is not on PATH")
 
 _PROJECTS = {Backend.VIVADO: "tiny", Backend.VITIS: "tiny-vitis"}
 _TOOLS = [
@@ -33,6 +33,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@needs_tclsh
 @pytest.mark.parametrize(("backend", "tool"), _TOOLS)
 def test_the_tool_is_asked_for_synthesis_alone(
     backend: Backend, tool: Tool, tiny: Path, tools: Path, capfd: pytest.CaptureFixture[str]
@@ -69,6 +70,7 @@ def test_the_tool_is_asked_for_synthesis_alone(
     assert stages.load(project) is not None
 
 
+@needs_tclsh
 @pytest.mark.parametrize(("backend", "tool"), _TOOLS[:2])
 def test_cosim_comes_with_the_c_simulation_that_it_is_compared_with(
     backend: Backend, tool: Tool, tiny: Path, tools: Path
@@ -83,6 +85,7 @@ def test_cosim_comes_with_the_c_simulation_that_it_is_compared_with(
     assert "Test PASSED" in (project / vendor.LOG).read_text()
 
 
+@needs_tclsh
 def test_a_cosim_that_differs_is_an_error(tiny: Path, tools: Path) -> None:
     install(tools, Tool.VIVADO_HLS)
     prelude = tools / "prelude.tcl"
@@ -91,6 +94,7 @@ def test_a_cosim_that_differs_is_an_error(tiny: Path, tools: Path) -> None:
         vendor.run(tiny / "hls_projects" / "tiny", Backend.VIVADO, Steps(cosim=True))
 
 
+@needs_tclsh
 @pytest.mark.parametrize(("backend", "tool"), _TOOLS[:2])
 def test_vsynth_runs_vivado_on_the_projects_script(backend: Backend, tool: Tool, tiny: Path, tools: Path) -> None:
     log = install(tools, tool)
@@ -101,8 +105,10 @@ def test_vsynth_runs_vivado_on_the_projects_script(backend: Backend, tool: Tool,
     assert "vivado -mode batch -source vivado_synth.tcl" in log.read_text().splitlines()
 
 
-@pytest.mark.skipif(shutil.which("vivado") is not None, reason="there is a Vivado on PATH")
-def test_vsynth_without_vivado_is_refused_before_anything_runs(tiny: Path, tools: Path) -> None:
+def test_vsynth_without_vivado_is_refused_before_anything_runs(
+    tiny: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tools))
     log = install(tools, Tool.VIVADO_HLS)
     with pytest.raises(ToolError, match=r"^vivado: not found on PATH; install AMD Vivado"):
         vendor.run(tiny / "hls_projects" / "tiny", Backend.VIVADO, Steps(vsynth=True))
@@ -151,6 +157,7 @@ def test_a_failing_tool_is_quoted(fail: str, message: str, tiny: Path, tools: Pa
     assert "\n" not in str(error.value)
 
 
+@needs_tclsh
 def test_reports_of_an_earlier_run_do_not_stand_for_a_failed_one(tiny: Path, tools: Path) -> None:
     install(tools, Tool.VIVADO_HLS)
     project = tiny / "hls_projects" / "tiny"
@@ -168,6 +175,7 @@ def test_a_script_that_is_not_hls4mls_is_refused(tiny: Path, tools: Path) -> Non
         vendor.run(script.parent, Backend.VITIS, Steps())
 
 
+@needs_tclsh
 def test_synth_fills_table_2(tiny: Path, tools: Path, capfd: pytest.CaptureFixture[str]) -> None:
     log = install(tools, Tool.VIVADO_HLS)
     assert cli.main(["synth", "tiny", "--engine", "vendor", "--json"]) == 0
@@ -189,6 +197,60 @@ def test_synth_fills_table_2(tiny: Path, tools: Path, capfd: pytest.CaptureFixtu
     assert log.read_text() == calls
 
 
+_BLOCKS = """
+[architecture]
+family = "resnet"
+skips = "{style}"
+filters = [2]
+blocks_per_group = 1
+[dataset]
+name = "digits"
+[training]
+on_demand = false
+"""
+
+
+@needs_tclsh
+def test_json_says_of_each_design_what_its_skips_cost(
+    tmp_path: Path, tools: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    install(tools, Tool.VIVADO_HLS)
+    # Recipes beside the workspace, not in it.
+    paths = [str(tmp_path / f"{style}.toml") for style in ("short", "plain")]
+    for path in paths:
+        Path(path).write_text(_BLOCKS.format(style=Path(path).stem))
+    place = ["--workspace", str(tmp_path / "place")]
+    assert cli.main(["synth", *paths, "--engine", "vendor", *place]) == 0
+    capfd.readouterr()
+    assert cli.main(["table2", *paths, "--json", *place]) == 0
+    short, plain = json.loads(capfd.readouterr().out)
+    # Stand-ins report the same of every design.
+    assert (short["design"], short["without_skip"], short["lut_more"], short["lut_more_percent"]) == (
+        "short", "plain", 0, 0.0
+    )  # fmt: skip
+    assert (plain["design"], plain["without_skip"], plain["lut_more"]) == ("plain", None, None)
+    assert cli.main(["table2", *paths, *place]) == 0
+    assert "What the skips cost" in capfd.readouterr().out
+    assert (tmp_path / "place" / "tables" / "table2_skips.csv").read_text().startswith("design,without_skip,")
+    # With other FIFOs it is not the skips alone that a design is dearer for.
+    assert cli.main(["convert", paths[0], "--fifos", "sized", *place]) == 0
+    assert cli.main(["synth", paths[0], "--engine", "vendor", *place]) == 0
+    capfd.readouterr()
+    assert cli.main(["table2", *paths, "--json", *place]) == 0
+    assert [row["without_skip"] for row in json.loads(capfd.readouterr().out)] == [None, None]
+
+
+@needs_tclsh
+@pytest.mark.nightly
+def test_json_of_both_engines_is_one_list(tiny: Path, tools: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    install(tools, Tool.VIVADO_HLS)
+    assert cli.main(["synth", "tiny", "tiny-vitis", "--json"]) == 0
+    rtl, vendors = json.loads(capfd.readouterr().out)
+    assert (rtl["name"], rtl["engine"]) == ("tiny-vitis", "rtl")
+    assert (vendors["tool"], vendors["lut"]) == ("Vivado HLS", 4100)
+
+
+@needs_tclsh
 def test_a_project_converted_anew_takes_its_old_figures_out_of_table_2(
     tiny: Path, tools: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -194,6 +194,7 @@ def test_own_arrays_with_their_own_split(tmp_path):
         ({"x": np.zeros((5, 1)), "y": np.zeros(4, int)}, "y: 5 integer labels wanted"),
         ({"x": np.zeros((5, 1)), "y": np.zeros(5)}, "y: 5 integer labels wanted, not float64"),
         ({"x": np.zeros((5, 1)), "y": np.full(5, -1)}, "labels from 0 on wanted, not -1"),
+        ({"x": np.zeros((5, 1)), "y": np.full(5, 1 << 40)}, "y: labels below 65536 wanted, not 1099511627776"),
         ({"x": np.zeros(5), "y": np.zeros(5, int)}, "x: .* numbers wanted"),
         ({"x": np.array([["a"]] * 5), "y": np.zeros(5, int)}, "x: .* numbers wanted"),
         ({"x": np.array([[None]] * 5, dtype=object), "y": np.zeros(5, int)}, "cannot be read as .npz of plain arrays"),

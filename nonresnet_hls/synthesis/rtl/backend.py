@@ -14,9 +14,7 @@ from hls4ml.writer.vivado_writer import VivadoWriter
 
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.synthesis.rtl.design import generate
-from nonresnet_hls.synthesis.rtl.plugin import NAME, register
-
-__all__ = ["OpenRtlBackend", "OpenRtlWriter", "register"]
+from nonresnet_hls.synthesis.rtl.plugin import NAME
 
 
 class OpenRtlWriter(VivadoWriter):  # type: ignore[misc]  # hls4ml has no type information

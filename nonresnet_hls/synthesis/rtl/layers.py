@@ -146,11 +146,3 @@ class Network:
     layers: tuple[Layer, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-
-    def producer(self, stream: str) -> Layer | None:
-        """The layer that writes a stream; None for an input of the network."""
-        return next((layer for layer in self.layers if stream in layer.outputs), None)
-
-    def consumer(self, stream: str) -> Layer | None:
-        """The layer that reads a stream; None for an output of the network."""
-        return next((layer for layer in self.layers if stream in layer.inputs), None)

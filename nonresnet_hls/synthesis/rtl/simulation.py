@@ -2,9 +2,7 @@
 
 import hashlib
 import os
-import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nonresnet_hls import tools
 from nonresnet_hls.errors import ConversionError, ToolError
 from nonresnet_hls.fixed_point import FixedPointType
 from nonresnet_hls.synthesis.rtl.arithmetic import Integers, cast
@@ -111,6 +110,9 @@ class Simulator:
             stalls: pauses of source and sink; None: none.
             limits: lower depths for some FIFOs, by stream.
             patience_cycles: cycles without any word in or out after which it counts as deadlocked.
+
+        Raises:
+            ToolError: the simulator fails.
         """
         network = self.design.network
         images = {np.asarray(inputs[name]).shape[0] for name in network.inputs}
@@ -126,14 +128,7 @@ class Simulator:
         stalls = stalls or Stalls(0, 0)
         plus = [f"+{self.design_path(name)}={depth}" for name, depth in (limits or {}).items()]
         command = [str(self.directory / "harness"), str(count), str(stalls.seed), str(stalls.percent)]
-        done = subprocess.run(
-            [*command, str(patience_cycles), *plus], cwd=self.directory, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise ToolError(
-                f"simulation of {network.name}: exit status {done.returncode}: {done.stderr.strip()[-200:]}"
-            )
-        return self._read(done.stdout)
+        return self._read(tools.run([*command, str(patience_cycles), *plus], self.directory))
 
     def design_path(self, stream: str) -> str:
         """The instance path of a stream's FIFO."""
@@ -227,7 +222,7 @@ def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
     """Build the simulator of a written design in a folder of its own.
 
     Raises:
-        ToolError: Verilator, g++ or make is missing or fails.
+        ToolError: Verilator or g++ is missing or fails.
     """
     if design.directory is None:
         raise ConversionError(f"simulation of {design.network.name}: a design that was written wanted")
@@ -246,20 +241,11 @@ def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
     command = [
         *verilator_command(),
         *("--cc", "--no-timing", "-O3", "--x-assign", "0", "--x-initial", "0", "-Wno-fatal", "-Wno-lint"),
-        *(
-            "--prefix",
-            "Vdesign",
-            "--top-module",
-            design.top,
-            "--Mdir",
-            str(build),
-            "--output-split",
-            "10000",
-            "--quiet",
-        ),
+        *("--prefix", "Vdesign", "--top-module", design.top, "--Mdir", str(build)),
+        *("--output-split", "10000", "--quiet"),
         *sources,
     ]
-    run_tool(command, directory, "verilator")
+    tools.run(command, directory)
     _compile_cpp(directory, build)
     stamp.write_text(design.digest, encoding="utf-8")
     return Simulator(design, directory)
@@ -279,12 +265,10 @@ def simulate(
         directory: where to build; default: beside the design.
         stalls: random pauses of source and sink.
     """
-    if design.directory is None and directory is None:
+    if design.directory is None:
         raise ConversionError(f"simulation of {design.network.name}: a design that was written wanted")
-    if directory is None and design.directory is not None:
-        directory = design.directory.with_name(design.directory.name + "_simulation")
-    assert directory is not None
-    simulator = compile_simulator(design, directory)
+    beside = design.directory.with_name(design.directory.name + "_simulation")
+    simulator = compile_simulator(design, directory or beside)
     named = inputs if isinstance(inputs, Mapping) else {design.network.inputs[0]: inputs}
     return simulator.run(named, stalls)
 
@@ -299,7 +283,7 @@ def _stream_list(design: RtlDesign) -> str:
 
 
 def verilator_command() -> list[str]:
-    """Verilator: `$VERILATOR`, the one on PATH, or the one of this Python environment."""
+    """Verilator: `$VERILATOR`, the one of this Python environment, or the one on PATH."""
     own = os.environ.get("VERILATOR")
     if own:
         return [own]
@@ -315,6 +299,7 @@ def verilator_command() -> list[str]:
 
 def _compile_cpp(directory: Path, build: Path) -> None:
     """Compile what Verilator wrote. Its own makefile precompiles headers, which takes longer than all the rest."""
+    compiler = tools.require("g++", "the package g++")
     include = _verilator_include(directory)
     flags = ["-std=gnu++17", "-I.", f"-I{include}", f"-I{include / 'vltstd'}"]
     flags += [f"-DVM_{feature}=0" for feature in ("COVERAGE", "SC", "TIMING", "TRACE")]
@@ -332,41 +317,22 @@ def _compile_cpp(directory: Path, build: Path) -> None:
             return
         level = "-O0" if source.stem.endswith("Slow") else "-O1"
         partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-        run_tool(["g++", level, *flags, "-c", str(source), "-o", str(partial)], build, f"g++_{source.stem}")
+        tools.run([compiler, level, *flags, "-c", str(source), "-o", str(partial)], build)
         partial.replace(target)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         list(pool.map(compile_one, jobs))
     objects = [str(target) for _, target in jobs]
-    run_tool(["g++", "-o", str(directory / "harness"), *objects, "-pthread"], build, "g++")
+    tools.run([compiler, "-o", str(directory / "harness"), *objects, "-pthread"], build)
 
 
 def _verilator_include(directory: Path) -> Path:
     """The folder of Verilator's own C++, as it tells it."""
-    text = run_tool([*verilator_command(), "--getenv", "VERILATOR_ROOT"], directory, "verilator_root").strip()
+    text = tools.run([*verilator_command(), "--getenv", "VERILATOR_ROOT"], directory).strip()
     include = Path(text) / "include"
     if not (include / "verilated.cpp").is_file():
         raise ToolError(f"verilator: its C++ sources wanted in {include}, not there")
     return include
-
-
-def run_tool(command: list[str], directory: Path, tool: str) -> str:
-    """Run a program in a folder, its output kept in `TOOL.log` there.
-
-    Raises:
-        ToolError: it is missing or fails; names the log.
-    """
-    log = directory / f"{tool}.log"
-    try:
-        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, errors="replace")
-    except OSError as error:
-        raise ToolError(f"{tool}: cannot be started: {error}") from None
-    log.write_text(done.stdout + done.stderr, encoding="utf-8")
-    if done.returncode:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if re.search(r"(?i)error", line)]
-        reason = (lines or ["no message"])[0].strip()
-        raise ToolError(f"{tool}: exit status {done.returncode}: {reason[:300]}; see {log}")
-    return done.stdout
 
 
 def pack(values: FloatArray, stream: Stream) -> npt.NDArray[np.uint32]:

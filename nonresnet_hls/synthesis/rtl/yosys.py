@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from nonresnet_hls.errors import ToolError
 from nonresnet_hls.synthesis.rtl.cache import cached_text
 from nonresnet_hls.synthesis.rtl.design import RtlDesign, library
+from nonresnet_hls.yosys_cells import COSTS, FREE
 
 
 class Target(StrEnum):
@@ -42,33 +43,6 @@ class Resources:
 
     def __add__(self, other: "Resources") -> "Resources":
         return Resources(self.lut + other.lut, self.ff + other.ff, self.bram_18k + other.bram_18k, self.dsp + other.dsp)
-
-
-# What each cell of Yosys' output takes: LUTs, flip-flops, block RAMs of 18 kbit, DSP blocks. A distributed-RAM
-# cell takes as many LUTs as its slice (Xilinx UG474, UG574; Lattice FPGA-TN-02204).
-_CELLS: dict[str, Resources] = {
-    **{f"LUT{n}": Resources(lut=1) for n in range(1, 7)},
-    "INV": Resources(lut=1),
-    **{name: Resources(lut=1) for name in ("SRL16E", "SRLC16E", "SRLC32E")},
-    **{name: Resources(lut=2) for name in ("RAM32X1D", "RAM64X1D")},
-    **{name: Resources(lut=1) for name in ("RAM32X1S", "RAM64X1S")},
-    **{name: Resources(lut=4) for name in ("RAM32M", "RAM64M", "RAM128X1D")},
-    **{name: Resources(lut=8) for name in ("RAM32M16", "RAM64M8", "RAM256X1D", "RAM32X16DR8", "RAM64X8SW")},
-    **{name: Resources(ff=1) for name in ("FDRE", "FDSE", "FDCE", "FDPE", "FDRE_1", "FDSE_1", "TRELLIS_FF")},
-    **{f"RAMB18E{n}": Resources(bram_18k=1) for n in (1, 2)},
-    **{f"RAMB36E{n}": Resources(bram_18k=2) for n in (1, 2)},
-    **{f"DSP48E{n}": Resources(dsp=1) for n in (1, 2)},
-    "LUT4": Resources(lut=1),
-    "CCU2C": Resources(lut=2),
-    "TRELLIS_DPR16X4": Resources(lut=6),
-    "DP16KD": Resources(bram_18k=1),
-    "PDPW16KD": Resources(bram_18k=1),
-    "MULT18X18D": Resources(dsp=1),
-    "MULT9X9D": Resources(dsp=1),
-    "ALU54B": Resources(dsp=1),
-}
-# Carry chains, multiplexers of the slice and constant drivers come with the LUTs.
-_FREE = {"CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9", "BUFG", "VCC", "GND", "L6MUX21", "PFUMX", "$scopeinfo"}
 
 
 @dataclass(frozen=True)
@@ -169,15 +143,11 @@ def resources(cells: Mapping[str, int]) -> Resources:
     Raises:
         ToolError: a cell whose cost is not known.
     """
-    total = Resources()
+    kinds = [field.name for field in fields(Resources)]
     for cell, count in cells.items():
-        if cell in _FREE:
-            continue
-        if cell not in _CELLS:
+        if cell not in FREE and not any(cell in COSTS[kind] for kind in kinds):
             raise ToolError(f"yosys: cell {cell!r} ({count} of them) has no known cost")
-        each = _CELLS[cell]
-        total += Resources(each.lut * count, each.ff * count, each.bram_18k * count, each.dsp * count)
-    return total
+    return Resources(*(sum(COSTS[kind].get(cell, 0) * count for cell, count in cells.items()) for kind in kinds))
 
 
 @dataclass(frozen=True)

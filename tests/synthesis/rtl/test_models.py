@@ -16,8 +16,6 @@ from nonresnet_hls.synthesis.rtl.simulation import compile_simulator
 from nonresnet_hls.synthesis.rtl.sizing import idle_run, least_depths, size_fifos
 from tests.synthesis.rtl.nets import draw
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of hls4ml, Keras and QKeras, not ours
-
 
 @pytest.fixture(scope="module", autouse=True)
 def backend() -> None:

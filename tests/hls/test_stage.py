@@ -1,0 +1,55 @@
+"""The stage `convert`: the FIFOs of a project stay as they were asked for, until the recipe changes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nonresnet_hls import cli, dataflow, stages
+
+
+def _depths(workspace: Path) -> dict[str, int]:
+    return dataflow.analyse_project(workspace / "hls_projects" / "tiny").depths()
+
+
+def _run(*arguments: str) -> None:
+    assert cli.main(list(arguments)) == 0
+
+
+def test_later_commands_leave_the_fifos_as_convert_made_them(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = _depths(tiny)
+    _run("convert", "tiny", "--fifos", "sized")
+    sized = _depths(tiny)
+    assert sized != whole
+    project = stages.load(tiny / "hls_projects" / "tiny")
+    capsys.readouterr()
+    _run("fifos", "tiny", "--json")
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    # Sized from whole tensors nevertheless.
+    assert {row["stream"]: row["depth_before"] for row in rows} == whole
+    assert {row["stream"]: row["depth_after"] for row in rows} == sized
+    _run("csim", "tiny")
+    assert stages.load(tiny / "hls_projects" / "tiny") == project
+
+
+def test_a_changed_recipe_is_converted_as_it_says(tiny: Path) -> None:
+    whole = _depths(tiny)
+    recipe = tiny / "models" / "tiny.toml"
+    _run("convert", "tiny", "--fifos", "sized")
+    sized = _depths(tiny)
+    recipe.write_text(recipe.read_text().replace("[hls]", "[hls]\nclock_ns = 10"))
+    _run("fifos", "tiny")
+    assert _depths(tiny) == whole
+    recipe.write_text(recipe.read_text().replace("[hls]", '[hls]\nfifo_depths = "sized"'))
+    _run("fifos", "tiny")
+    assert _depths(tiny) == sized
+    _run("convert", "tiny", "--fifos", "tensor")
+    _run("fifos", "tiny")
+    assert _depths(tiny) == whole
+
+
+def test_convert_without_a_wish_does_as_the_recipe_says(tiny: Path) -> None:
+    whole = _depths(tiny)
+    _run("convert", "tiny", "--fifos", "sized")
+    _run("convert", "tiny")
+    assert _depths(tiny) == whole

@@ -10,6 +10,9 @@ from nonresnet_hls.synthesis.rtl.layers import Pad
 from nonresnet_hls.synthesis.rtl.prediction import PREDICTED_IMAGES, predict, predict_least_depths
 from nonresnet_hls.synthesis.rtl.simulation import Simulation, Simulator
 
+_FEW = 16
+"""Words; of deeper FIFOs it is not worth while to ask whether one word would do."""
+
 
 @dataclass(frozen=True)
 class Sizing:
@@ -47,6 +50,10 @@ def size_fifos(design: RtlDesign) -> Sizing:
     while not keeps(depths | waiting):
         # A FIFO of several words takes none in the cycle in which it is full and gives one away.
         waiting = {name: min(ample[name], depth + (depth > 1)) for name, depth in waiting.items()}
+    for name, depth in waiting.items():
+        # Of two FIFOs at a join, words may wait in either; one word makes for the smallest there is.
+        if 1 < depth <= _FEW and keeps(depths | waiting | {name: 1}):
+            waiting[name] = 1
     return Sizing(design.with_depths(depths | waiting), best)
 
 

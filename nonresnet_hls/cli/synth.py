@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rtl.add_argument("--place-and-route", action="store_true", help="place and route on Lattice ECP5")
     rtl.add_argument("--flat", action="store_true", help="synthesise in one piece too")
     rtl.add_argument("--least-depths", action="store_true", help="simulate, and find the least FIFO depths")
-    depths = "sized: as deep as simulation shows that they must be (default); model: as in the project"
+    depths = "sized: the least that are predicted to cost no cycle (default); model: as in the project"
     rtl.add_argument("--fifos", choices=("sized", "model"), default="sized", help=depths)
 
 

@@ -49,7 +49,9 @@ def size_fifos(design: RtlDesign) -> Sizing:
     waiting = {fifo.stream.name: max(1, high[fifo.stream.name]) for fifo in design.fifos if fifo.joins}
     while not keeps(depths | waiting):
         # A FIFO of several words takes none in the cycle in which it is full and gives one away.
-        waiting = {name: min(ample[name], depth + (depth > 1)) for name, depth in waiting.items()}
+        deeper = {name: min(ample[name], depth + (depth > 1)) for name, depth in waiting.items()}
+        # With whole tensors at the joins these depths were seen to be enough.
+        waiting = deeper if deeper != waiting else {name: ample[name] for name in waiting}
     for name, depth in waiting.items():
         # Of two FIFOs at a join, words may wait in either; one word makes for the smallest there is.
         if 1 < depth <= _FEW and keeps(depths | waiting | {name: 1}):

@@ -76,6 +76,14 @@ class Distribution(StrEnum):
     """The machines that the environment variable TF_CONFIG names."""
 
 
+class Precision(StrEnum):
+    """In which numbers a training computes (Keras' dtype policies); weights, outputs and losses are float32 always."""
+
+    FLOAT32 = "float32"
+    MIXED_BFLOAT16 = "mixed_bfloat16"
+    """Faster on GPUs, and on CPUs with AVX512-BF16 or AMX."""
+
+
 class DistillationLoss(StrEnum):
     """What a student learns from its teacher besides the labels."""
 
@@ -231,6 +239,7 @@ class Training:
     seed: int = 0
     test_every: int = 1
     """Epochs from one measurement on the test samples to the next (the last epoch is always measured)."""
+    precision: Precision = Precision.FLOAT32
     distribution: Distribution = Distribution.NONE
     on_demand: bool = True
     """Whether other stages may start this training; where not, they take untrained weights and say so."""

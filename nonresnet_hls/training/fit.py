@@ -14,7 +14,16 @@ from typing import Any
 from nonresnet_hls import progress
 from nonresnet_hls.errors import ArtefactError, ModelError
 from nonresnet_hls.networks import saved
-from nonresnet_hls.recipe import Distillation, DistillationLoss, Distribution, Optimizer, Schedule, Training, stated
+from nonresnet_hls.recipe import (
+    Distillation,
+    DistillationLoss,
+    Distribution,
+    Optimizer,
+    Precision,
+    Schedule,
+    Training,
+    stated,
+)
 from nonresnet_hls.training import checkpoints, losses, pipeline
 from nonresnet_hls.training.datasets import Data
 
@@ -73,7 +82,9 @@ def fit(
     per_epoch = pipeline.steps(len(data.x_train), config)
     devices = strategy(config.distribution)
     with devices.scope() if devices else contextlib.nullcontext():
-        replica = _clone(model) if devices else model
+        # Other devices and precisions are a matter of variables and layers: the caller's stay as they are.
+        apart = devices is not None or config.precision is not Precision.FLOAT32
+        replica = _clone(model, config.precision) if apart else model
         trained, loss, classes = _with_loss(replica, teacher, data, config, distillation)
         optimizer = _optimizer(replica, config, per_epoch)
         accuracy = keras.metrics.MeanMetricWrapper(losses.top1(classes), name="top1")
@@ -93,7 +104,7 @@ def fit(
             if found.epochs_done < config.epochs:
                 progress.say(f"{label}: goes on after epoch {found.epochs_done} of {config.epochs}")
         if found.epochs_done < config.epochs:
-            recorder = _recorder(replica, data, config, checkpoint, found, state, label, epochs_to_follow)
+            recorder = _recorder(model, replica, data, config, checkpoint, found, state, label, epochs_to_follow)
             trained.fit(
                 pipeline.batches(data.x_train, data.y_train, config, found.epochs_done, config.epochs),
                 steps_per_epoch=per_epoch,
@@ -103,7 +114,7 @@ def fit(
                 verbose=0,
             )
             found = recorder.last
-    if devices:
+    if apart:
         model.set_weights(replica.get_weights())
     return Fit(found.curve, found.seconds)
 
@@ -143,7 +154,7 @@ def _with_loss(
     if teacher is None or distillation is None or distillation.loss is DistillationLoss.NONE:
         return keras.Model(model.inputs, student), losses.labels(classes, config.label_smoothing), classes
     losses.classifier(teacher, classes)
-    teacher = _clone(teacher)  # the caller's stays trainable
+    teacher = _clone(teacher, config.precision)  # the caller's stays trainable
     teacher.trainable = False
     taught = logits(teacher, teacher(model.inputs[0], training=False))
     both = keras.layers.Concatenate()([student, taught])
@@ -167,12 +178,22 @@ def strategy(distribution: Distribution) -> Any:
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-def _clone(model: Any) -> Any:
-    """The same model with variables of its own, where the strategy in scope puts them."""
+def _clone(model: Any, precision: Precision) -> Any:
+    """The same model with variables of its own, where the strategy in scope puts them; its outputs stay float32."""
     from tensorflow import keras
 
+    outputs = {tensor._keras_history.layer.name for tensor in model.outputs}
+
+    def cloned(layer: Any) -> Any:
+        if isinstance(layer, keras.Model):
+            return keras.models.clone_model(layer, clone_function=cloned)
+        config = layer.get_config()
+        if precision is not Precision.FLOAT32 and layer.name not in outputs:
+            config["dtype"] = str(precision)
+        return type(layer).from_config(config)
+
     with keras.utils.custom_object_scope(saved.quantizers()):
-        clone = keras.models.clone_model(model)
+        clone = keras.models.clone_model(model, clone_function=cloned)
     clone.set_weights(model.get_weights())
     return clone
 
@@ -278,6 +299,7 @@ class _State:
 
 def _recorder(
     model: Any,
+    replica: Any,
     data: Data,
     config: Training,
     path: Path,
@@ -303,6 +325,8 @@ def _recorder(
             row = {"epoch": done, "loss": float(logs["loss"]), "top1": float(logs["top1"])}
             row["learning_rate"] = learning_rate(config, epoch / config.epochs)
             if done % config.test_every == 0 or done == config.epochs:
+                if replica is not model:
+                    model.set_weights(replica.get_weights())
                 row["test_top1"] = logs["test_top1"] = top1(model, data.x_test, data.y_test)
             row["seconds"] = round(time.monotonic() - self.began, 3)
             before, parts = self.last, state.now()

@@ -18,6 +18,7 @@ from nonresnet_hls.recipe import (
     Distillation,
     DistillationLoss,
     Optimizer,
+    Precision,
     Schedule,
     SkipStyle,
     Training,
@@ -72,14 +73,17 @@ class Stopped(Exception):  # noqa: N818
     """Stands in for whatever ends a process between two epochs."""
 
 
-def test_what_was_stopped_goes_on_to_the_same_bits(tmp_path):
+@pytest.mark.parametrize("precision", list(Precision))
+def test_what_was_stopped_goes_on_to_the_same_bits(tmp_path, precision):
     from tensorflow import keras
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise Stopped
 
-    config = dataclasses.replace(CONFIG, epochs=3, augment=True, optimizer=Optimizer.ADAM, learning_rate=0.01)
+    config = dataclasses.replace(
+        CONFIG, epochs=3, augment=True, optimizer=Optimizer.ADAM, learning_rate=0.01, precision=precision
+    )
     whole, parts = model(), model()
     result = fit.fit(whole, data(), config, tmp_path / "whole.npz", label="whole")
     with pytest.raises(Stopped):
@@ -101,6 +105,40 @@ def test_it_learns_and_says_how(tmp_path):
     assert [row["epoch"] for row in result.curve if "test_top1" in row] == [4, 6]
     assert result.curve[-1]["loss"] < result.curve[0]["loss"]
     assert result.curve[-1]["test_top1"] == fit.top1(trained, data().x_test, data().y_test)
+
+
+def test_mixed_precision_trains_the_float32_model_that_it_was_given(tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=6, precision=Precision.MIXED_BFLOAT16)
+    trained, teacher, plain = model(), model(3), model()
+    described = trained.get_config()
+    taught = Distillation("teacher", loss=DistillationLoss.LOGIT_MSE, weight=0.1)
+    result = fit.fit(trained, data(), config, tmp_path / "c.npz", label="m", teacher=teacher, distillation=taught)
+    assert trained.get_config() == described
+    assert teacher.trainable
+    assert {v.dtype.name for v in trained.weights} == {"float32"}
+    assert result.curve[-1]["loss"] < result.curve[0]["loss"]
+    assert result.curve[-1]["test_top1"] == fit.top1(trained, data().x_test, data().y_test)
+    fit.fit(plain, data(), CONFIG, tmp_path / "plain.npz", label="p", teacher=teacher, distillation=taught)
+    assert not same(trained, plain)
+
+
+def test_mixed_precision_leaves_the_outputs_in_float32(tmp_path):
+    """A probability in bfloat16 is at best a 256th off; the loss of one class can tell."""
+    from tensorflow import keras
+
+    x = keras.Input((8, 8, 1))
+    inner = keras.Sequential([keras.layers.Flatten(input_shape=(8, 8, 1)), keras.layers.Dense(4)], name="inner")
+    probabilities = keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros")(inner(x))
+    kinds = []
+
+    class Kinds(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            kinds.extend(layer.compute_dtype for layer in self.model._flatten_layers(include_self=False))
+
+    config = dataclasses.replace(CONFIG, epochs=1, learning_rate=1e-9, precision=Precision.MIXED_BFLOAT16)
+    result = fit.fit(keras.Model(x, probabilities), data(), config, tmp_path / "c.npz", label="s", callbacks=[Kinds()])
+    assert result.curve[0]["loss"] == pytest.approx(np.log(3), abs=1e-5)
+    assert "bfloat16" in kinds
 
 
 def test_a_checkpoint_of_another_training_is_kept_aside(tmp_path, capsys):

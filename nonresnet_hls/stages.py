@@ -20,6 +20,7 @@ directory without it is nothing that a rerun trusts.
 import contextlib
 import dataclasses
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -182,6 +183,19 @@ def write_json(path: Path, value: Any) -> None:
 def file_digest(path: Path) -> str:
     """SHA-256 of a file that no stage made (a user's model, a data set), to be used as an input."""
     return _sha256(path)
+
+
+@functools.cache
+def tool_digest(*rooms: str) -> str:
+    """Digest of this package's files in `rooms` (folders or files of it) and of the versions of what they use.
+
+    An input of every stage that takes seconds or minutes: what an older tool made is not up to date. The stages
+    that take hours leave it out, and change their name when their meaning changes.
+    """
+    package = Path(__file__).parent
+    files = [path for room in rooms for path in (package / room, *(package / room).rglob("*")) if path.is_file()]
+    code = {path.relative_to(package).as_posix(): _sha256(path) for path in files if path.suffix != ".pyc"}
+    return _digest({"code": code, "versions": _versions()})
 
 
 def _plain(value: Any) -> Any:

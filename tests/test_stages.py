@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -44,6 +45,28 @@ class Producer:
         (folder / "sub" / "data.txt").write_text(self.text)
         (folder / "more.txt").write_text("more")
         return {"length": len(self.text)}
+
+
+def test_the_tools_digest_tells_code_that_changed_and_where(tmp_path: Path) -> None:
+    package = tmp_path / "nonresnet_hls"
+    shutil.copytree(Path(nonresnet_hls.__file__).parent, package)
+
+    def digests() -> list[str]:
+        ask = "from nonresnet_hls.stages import tool_digest as d; print(d('hls', 'tools.py'), d('synthesis'))"
+        told = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return told.stdout.split()
+
+    before = digests()
+    assert digests() == before
+    with (package / "hls" / "convert.py").open("a") as stream:
+        stream.write("# changed\n")
+    changed = digests()
+    assert (changed[0] == before[0], changed[1] == before[1]) == (False, True)
+    with next((package / "synthesis").rglob("*.sv")).open("a") as stream:
+        stream.write("// changed\n")
+    with (package / "tools.py").open("a") as stream:
+        stream.write("# changed\n")
+    assert not set(digests()) & set(changed)
 
 
 def test_an_unchanged_stage_is_skipped_and_says_what_it_left(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from nonresnet_hls.workspace import Workspace
 CONVERT = "convert"
 CSIM = "csim"
 
+_ROOMS = ("fixed_point.py", "quantization", "hls")
 # Every sample of the project's own test bench is simulated by the vendor's co-simulation too, which takes minutes.
 _BENCH_SAMPLES = 10
 
@@ -54,7 +55,7 @@ def run_convert(
     """
     before = quantization.run(recipe, workspace)
     directory = workspace.projects / recipe.name
-    inputs = {"model": before.content}
+    inputs = {"model": before.content, "tool": stages.tool_digest(*_ROOMS, "dataflow")}
     depths = fifo_depths or _present_depths(recipe.hls, directory, inputs)
 
     def produce(folder: Path) -> dict[str, Any]:
@@ -159,5 +160,5 @@ def _csim(
         (folder / "result.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         return figures
 
-    inputs = {"model": before.content, "project": project.content}
+    inputs = {"model": before.content, "project": project.content, "tool": stages.tool_digest(*_ROOMS)}
     return stages.run(workspace.artefact(recipe.name, CSIM), CSIM, recipe.csim, inputs, produce)

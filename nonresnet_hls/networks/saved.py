@@ -1,6 +1,8 @@
 """Keras models in files: written whole or not at all, read without running what the file brings."""
 
+import json
 import os
+import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,14 @@ from nonresnet_hls.errors import ModelError
 
 
 def save(model: Any, path: Path) -> None:
-    """Write a model as `.keras`, without the state of its optimizer."""
+    """Write a model as `.keras`, without the state of its optimizer; equal models make equal files."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
     plain = model
     if model.optimizer is not None:
         plain = type(model)(model.inputs, model.outputs, name=model.name)
     plain.save(beside)
+    _normalize(beside)
     beside.replace(path)
 
 
@@ -73,11 +76,32 @@ def quantizers() -> dict[str, Any]:
     return known
 
 
+def _normalize(path: Path) -> None:
+    """Take out of a `.keras` file what differs from run to run: the time, and memory addresses as names of objects."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    metadata, config = (json.loads(entries[name]) for name in ("metadata.json", "config.json"))
+    metadata.pop("date_saved", None)
+    numbers: dict[int, int] = {}
+    for value in _dictionaries(config):
+        if (address := value.get("shared_object_id")) is not None:
+            value["shared_object_id"] = numbers.setdefault(address, len(numbers))
+    entries |= {"metadata.json": json.dumps(metadata).encode(), "config.json": json.dumps(config).encode()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(zipfile.ZipInfo(name), content)  # of 1980
+
+
+def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _dictionaries(item)
+
+
 def _config(path: Path) -> Any:
     """What the file says of the model, before anything of it is built."""
-    import json
-    import zipfile
-
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     try:

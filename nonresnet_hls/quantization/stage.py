@@ -26,6 +26,7 @@ STAGE = "quantize"
 MODEL = "model.keras"
 SAMPLES = "samples.npz"
 
+_ROOMS = ("fixed_point.py", "networks", "quantization")
 _CALIBRATION_SAMPLES = 512
 # So many values of test data are kept with the model: all digits, some hundred images, 64 inputs of a 32x32 block.
 _KEPT_VALUES = 1 << 20
@@ -170,7 +171,7 @@ def _identity(
     recipe: Recipe, source: Recipe, network: training.Network, tuned: stages.Artefact | None
 ) -> tuple[str, dict[str, Any], dict[str, str]]:
     config = {"quantization": recipe.quantization, "block": _is_block(recipe)}
-    inputs = {"network": network.digest}
+    inputs = {"network": network.digest, "tool": stages.tool_digest(*_ROOMS)}
     if tuned is not None:
         inputs["fine-tuned"] = tuned.content
     if not _has_data(source):

@@ -53,3 +53,21 @@ def test_convert_without_a_wish_does_as_the_recipe_says(tiny: Path) -> None:
     _run("convert", "tiny", "--fifos", "sized")
     _run("convert", "tiny")
     assert _depths(tiny) == whole
+
+
+def test_what_another_version_made_is_made_anew(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _run("csim", "tiny")
+    places = [tiny / "hls_projects" / "tiny", *(tiny / "models" / "tiny" / stage for stage in ("quantize", "csim"))]
+    before = [stages.load(place) for place in places]
+    _run("csim", "tiny")
+    assert [stages.load(place) for place in places] == before
+    monkeypatch.setattr(stages, "tool_digest", lambda *rooms: f"a newer one of {rooms}")
+    _run("csim", "tiny")
+    after = [stages.load(place) for place in places]
+    assert all(
+        new is not None and old is not None and new.digest != old.digest for new, old in zip(after, before, strict=True)
+    )
+    # Same recipe, same weights: the same model, by another version.
+    assert after[0] is not None
+    assert before[0] is not None
+    assert after[0].inputs["model"] == before[0].inputs["model"]

@@ -1,6 +1,7 @@
 """Models in files: nothing that a file brings is run; what is refused is named."""
 
 import json
+import time
 import zipfile
 
 import numpy as np
@@ -28,6 +29,15 @@ def test_what_is_saved_comes_back(tmp_path):
     assert back.to_json() == model.to_json()
     assert all((a == b).all() for a, b in zip(back.get_weights(), model.get_weights(), strict=True))
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["model.keras"]
+
+
+def test_equal_models_make_equal_files(tmp_path, monkeypatch):
+    files = [tmp_path / f"{name}.keras" for name in ("one", "other")]
+    for file in files:
+        saved.save(small(), file)
+        time.sleep(2.1)  # the clock of zip archives ticks every two seconds
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert saved.load(files[0]).to_json() == small().to_json()
 
 
 def test_the_state_of_the_optimizer_is_not_saved(tmp_path):

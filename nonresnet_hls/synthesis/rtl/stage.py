@@ -20,7 +20,7 @@ from nonresnet_hls.hls import stage as hls
 from nonresnet_hls.quantization import stage as quantization
 from nonresnet_hls.recipe import Csim, Recipe, RtlOptions
 from nonresnet_hls.synthesis.rtl import stored
-from nonresnet_hls.synthesis.rtl.design import generate, library
+from nonresnet_hls.synthesis.rtl.design import generate
 from nonresnet_hls.synthesis.rtl.flow import Depths, check_equal
 from nonresnet_hls.synthesis.rtl.place_and_route import place_and_route
 from nonresnet_hls.synthesis.rtl.prediction import predict
@@ -34,9 +34,16 @@ SIMULATION = "rtl-simulation"
 ROUTE = "rtl-route"
 STAT = "stat.json"
 
+_ROOMS = ("fixed_point.py", "quantization", "hls", "dataflow", "synthesis")
+
 
 def _synthesis(target: Target) -> str:
     return f"rtl-{target}"
+
+
+def _engine() -> str:
+    """Of all that makes, simulates and synthesises SystemVerilog, this package's part and the tools."""
+    return stages.digest_of("engine", tool_versions(), {"tool": stages.tool_digest(*_ROOMS)})
 
 
 @dataclass(frozen=True)
@@ -82,9 +89,8 @@ def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages.A
         stored.save(design, folder)
         return figures | {"fifos": {fifo.stream.name: fifo.depth for fifo in design.fifos}}
 
-    engine = stages.digest_of("engine", {"tools": tool_versions(), "library": library()}, {})
-    inputs = {"model": model.content, "project": project.content, "engine": engine}
-    return stages.run(workspace.projects / recipe.name / RTL, f"{RTL}/2", config, inputs, produce)
+    inputs = {"model": model.content, "project": project.content, "engine": _engine()}
+    return stages.run(workspace.projects / recipe.name / RTL, RTL, config, inputs, produce)
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,7 @@ def run_simulation(
         (folder / "result.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         return figures
 
-    inputs = {"rtl": rtl.content, "project": project.content}
+    inputs = {"rtl": rtl.content, "project": project.content, "engine": _engine()}
     where = workspace.artefact(recipe.name, SIMULATION)
     return stages.run(where, SIMULATION, _SimulationConfig(recipe.csim, stalls, least), inputs, produce)
 
@@ -180,8 +186,9 @@ def run_synthesis(
         (folder / STAT).write_text(json.dumps(stat_document(synthesis), indent=1) + "\n", encoding="utf-8")
         return {**asdict(synthesis), "total": asdict(synthesis.total)}
 
+    inputs = {"rtl": rtl.content, "engine": _engine()}
     where = workspace.artefact(recipe.name, _synthesis(target))
-    return stages.run(where, _synthesis(target), _SynthesisConfig(target, flat), {"rtl": rtl.content}, produce)
+    return stages.run(where, _synthesis(target), _SynthesisConfig(target, flat), inputs, produce)
 
 
 def run_route(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages.Artefact:
@@ -197,7 +204,8 @@ def run_route(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages
         progress.say(f"placing and routing {recipe.name} on ECP5")
         return asdict(place_and_route(stored.load(rtl.directory)))
 
-    return stages.run(workspace.artefact(recipe.name, ROUTE), ROUTE, None, {"rtl": rtl.content}, produce)
+    inputs = {"rtl": rtl.content, "engine": _engine()}
+    return stages.run(workspace.artefact(recipe.name, ROUTE), ROUTE, None, inputs, produce)
 
 
 class ClockBasis(StrEnum):

@@ -103,6 +103,14 @@ BAD = {
     "own trained_as": ("trained_as = 'x'\n" + BASE, "unknown key 'trained_as'; one of name, architecture, "),
     "missing table": ("[dataset]\nname = 'digits'\n", "key 'architecture' is missing"),
     "missing key": (BASE + "[distillation]\nweight = 0.5\n", "key 'distillation.start' is missing"),
+    "teacher without a name": (
+        BASE + "[distillation]\nstart = 'a'\nteacher = 'network'\n",
+        "distillation.network: a recipe's name wanted, not None",
+    ),
+    "name without a teacher": (
+        BASE + "[distillation]\nstart = 'a'\nnetwork = 'b'\n",
+        "distillation.network: none with teacher = start wanted, not 'b'",
+    ),
     "table as value": ("architecture = 3\n[dataset]\nname = 'digits'\n", "architecture: a table wanted, not 3"),
     "string for integer": (BASE + "[training]\nepochs = 'ten'\n", "training.epochs: an integer wanted, not 'ten'"),
     "float for integer": (BASE + "[training]\nepochs = 1.5\n", "training.epochs: an integer wanted, not 1.5"),

@@ -101,6 +101,8 @@ class Teacher(StrEnum):
     """The model that the previous phase ended with."""
     START = "start"
     """The network with all skips that Algorithm 1 starts from."""
+    NETWORK = "network"
+    """Another trained network, that of the recipe `network`."""
 
 
 class Order(StrEnum):
@@ -268,8 +270,12 @@ class Distillation:
     temperature: float = 4.0
     """temperature_kl only."""
     teacher: Teacher = Teacher.START
+    network: str | None = None
+    """Recipe of the teacher; with teacher = "network" only."""
 
     def __post_init__(self) -> None:
+        wanted = "a recipe's name" if self.teacher is Teacher.NETWORK else f"none with teacher = {self.teacher!s}"
+        _want((self.network is not None) == (self.teacher is Teacher.NETWORK), "network", wanted, self.network)
         _want(0 <= self.weight <= 1, "weight", "a number in [0, 1]", self.weight)
         _want(self.temperature > 0, "temperature", "a positive number", self.temperature)
 

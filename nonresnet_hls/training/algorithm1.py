@@ -52,9 +52,12 @@ def run(
     checkpoints: Path,
     *,
     label: str,
+    network: Any = None,
     callbacks: Callable[[int], Sequence[Any]] = lambda _: (),
 ) -> tuple[Any, tuple[Phase, ...]]:
     """Remove the skips of the trained model `start`, and return the last model and its phases.
+
+    `network` is the trained model that is the teacher where `distillation` wants another than these.
 
     Each phase trains as `training` says, from the weights that the phase before ended with; its checkpoint is
     `phase-N.npz` in the folder `checkpoints`; `callbacks(N)` gives its Keras callbacks.
@@ -78,7 +81,7 @@ def run(
             training,
             checkpoints / f"phase-{number}.npz",
             label=f"{label}, {name}",
-            teacher=start if distillation.teacher is Teacher.START else before,
+            teacher={Teacher.START: start, Teacher.PREVIOUS: before, Teacher.NETWORK: network}[distillation.teacher],
             distillation=distillation,
             callbacks=callbacks(number),
             epochs_to_follow=(len(phases) - number) * training.epochs,

@@ -143,7 +143,7 @@ def _with_loss(
     from tensorflow import keras
 
     losses.check_labels(model, data)
-    losses.classifier(model, data.classes)
+    losses.classifier(model, data)
     classes = int(model.outputs[0].shape[1])
 
     def logits(which: Any, outputs: Any) -> Any:
@@ -153,7 +153,11 @@ def _with_loss(
     student = logits(model, model.outputs[0])
     if teacher is None or distillation is None or distillation.loss is DistillationLoss.NONE:
         return keras.Model(model.inputs, student), losses.labels(classes, config.label_smoothing), classes
-    losses.classifier(teacher, classes)
+    losses.classifier(teacher, data)
+    if (known := int(teacher.outputs[0].shape[1])) != classes:
+        raise ModelError(
+            f"model {teacher.name}: {classes} classes wanted of a teacher, as its student has, not {known}"
+        )
     teacher = _clone(teacher, config.precision)  # the caller's stays trainable
     teacher.trainable = False
     taught = logits(teacher, teacher(model.inputs[0], training=False))

@@ -10,15 +10,20 @@ from nonresnet_hls.training.datasets import Data, Spec
 Loss = Callable[[Any, Any], Any]
 
 
-def classifier(model: Any, classes: int) -> None:
-    """Refuse a model that does not tell `classes` classes apart.
+def classifier(model: Any, data: Data) -> None:
+    """Refuse a model that does not tell the classes of `data` apart.
 
     Raises:
-        ModelError: it has several inputs or outputs, or its output is not (batch, classes).
+        ModelError: it has several inputs or outputs, its input is not such as the data, or its output is not
+            (batch, classes).
     """
+    classes, images = data.classes, tuple(data.x_train.shape[1:])
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         counts = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
         raise ModelError(f"model {model.name}: one input and one output wanted for training, not {counts}")
+    taken = tuple(model.inputs[0].shape[1:])
+    if len(taken) != len(images) or any(t not in (None, i) for t, i in zip(taken, images, strict=True)):
+        raise ModelError(f"model {model.name}: input of shape {images} wanted, as the data has, not {taken}")
     shape = tuple(model.outputs[0].shape)
     if len(shape) != 2 or shape[1] is None or shape[1] < classes:
         raise ModelError(f"model {model.name}: output (batch, {classes} or more classes) wanted, not {shape}")

@@ -5,7 +5,7 @@ The artefact `models/NAME/train` holds `model.keras` (without optimizer state), 
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -77,7 +77,7 @@ class Config:
 
 
 def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None) -> stages.Artefact:
-    """Bring the trained network of a recipe up to date; with `[distillation]`, its start network before it.
+    """Bring the trained network of a recipe up to date; with `[distillation]`, its start network and teacher before it.
 
     A block's network is trained for a block. What a recipe ships with is used in place where it is up to date.
 
@@ -97,8 +97,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
     if found is not None:
         return found
     config = Config.of(wanted)
-    beginning = _start_recipe(wanted, workspace)
-    start = None if beginning is None else train(beginning, workspace, tensorboard)
+    before = {role: train(other, workspace, tensorboard) for role, other in _before(wanted, workspace).items()}
     checkpoints = workspace.models / wanted.trained_as / "checkpoints"
 
     def produce(folder: Path) -> dict[str, Any]:
@@ -109,7 +108,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
         def callbacks(phase: int) -> list[Any]:
             return _tensorboard(tensorboard, wanted.trained_as, phase)
 
-        if start is None or config.distillation is None:
+        if config.distillation is None:
             model = build(wanted)
             result = fit.fit(
                 model, data, config.training, checkpoints / "phase-1.npz", label=wanted.trained_as,
@@ -117,10 +116,10 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
             )  # fmt: skip
             phases: Sequence[Phase] = (Phase("training", (), result.seconds, result.curve),)
         else:
-            teacher = saved.load(start.directory / MODEL)
+            trained = {role: saved.load(artefact.directory / MODEL) for role, artefact in before.items()}
             model, phases = algorithm1.run(
-                teacher, data, config.training, config.distillation, checkpoints, label=wanted.trained_as,
-                callbacks=callbacks,
+                trained["start"], data, config.training, config.distillation, checkpoints, label=wanted.trained_as,
+                network=trained.get("teacher"), callbacks=callbacks,
             )  # fmt: skip
             model = _as_recipe_says(wanted, model)
         saved.save(model, folder / MODEL)
@@ -130,7 +129,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
         curves.plot(folder / PLOT, wanted.title or wanted.name, phases)
         return {"top1": found["top1"], "epochs": found["epochs"], "training_seconds": found["seconds"]}
 
-    inputs = _inputs(config, start)
+    inputs = _inputs(config, before)
     artefact = stages.run(workspace.artefact(wanted.trained_as, STAGE), STAGE, config.stated(), inputs, produce)
     for checkpoint in checkpoints.glob("phase-*.npz"):
         if ".kept-" not in checkpoint.name:  # of other trainings
@@ -146,11 +145,13 @@ def existing(wanted: Recipe, workspace: Workspace) -> stages.Artefact | None:
     """
     wanted = _network_recipe(wanted, workspace)
     config = Config.of(wanted)
-    beginning = _start_recipe(wanted, workspace)
-    start = None if beginning is None else existing(beginning, workspace)
-    if beginning is not None and start is None:
-        return None
-    digest = stages.digest_of(STAGE, config.stated(), _inputs(config, start))
+    before = {}
+    for role, other in _before(wanted, workspace).items():
+        found = existing(other, workspace)
+        if found is None:
+            return None
+        before[role] = found
+    digest = stages.digest_of(STAGE, config.stated(), _inputs(config, before))
     return workspace.existing(wanted.trained_as, STAGE, digest)
 
 
@@ -206,23 +207,29 @@ def _network_recipe(wanted: Recipe, workspace: Workspace) -> Recipe:
     return wanted
 
 
-def _start_recipe(wanted: Recipe, workspace: Workspace) -> Recipe | None:
-    """The recipe of the network that Algorithm 1 starts from; None without a `[distillation]`.
+def _before(wanted: Recipe, workspace: Workspace, over: tuple[str, ...] = ()) -> dict[str, Recipe]:
+    """By role, the recipes of the networks that Algorithm 1 starts from and learns from; none without `[distillation]`.
 
     Raises:
-        RecipeError: there is none, or it starts from `wanted` itself.
+        RecipeError: there is none, or it needs `wanted` itself.
     """
-    chain = [wanted]
-    while (distillation := chain[-1].distillation) is not None:
-        chain.append(workspace.recipe(distillation.start))
-        if chain[-1].name in (before.name for before in chain[:-1]):
-            over = " -> ".join(one.name for one in chain)
-            raise RecipeError(f"recipe {wanted.name}: distillation.start: leads back to itself, over {over}")
-    return chain[1] if len(chain) > 1 else None
+    distillation = wanted.distillation
+    if distillation is None:
+        return {}
+    over = (*over, wanted.name)
+    found = {}
+    for role, key, name in (("start", "start", distillation.start), ("teacher", "network", distillation.network)):
+        if name is not None:
+            found[role] = workspace.recipe(name)
+            if name in over:
+                chain = " -> ".join((*over, name))
+                raise RecipeError(f"recipe {over[0]}: distillation.{key}: leads back to itself, over {chain}")
+            _before(found[role], workspace, over)
+    return found
 
 
-def _inputs(config: Config, start: stages.Artefact | None) -> dict[str, str]:
-    return _files(config) | ({} if start is None else {"start": start.content})
+def _inputs(config: Config, before: Mapping[str, stages.Artefact]) -> dict[str, str]:
+    return _files(config) | {role: artefact.content for role, artefact in before.items()}
 
 
 def _files(config: Config) -> dict[str, str]:

@@ -204,6 +204,33 @@ def test_a_distillation_that_starts_from_itself(command: str, tiny: Path, capsys
     )
 
 
+@pytest.mark.parametrize("role", ["start", "teacher"])
+def test_a_distillation_from_a_network_of_other_images(
+    role: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = RECIPE.split("[quantization]")[0].replace("tiny-net", "other-net").replace("tiny-data", "other-data")
+    np.savez(tiny / "models" / "other-data.npz", x=np.zeros((8, 4, 6, 2), np.float32), y=np.arange(8) % 3)
+    (tiny / "models" / "other.toml").write_text(other + "[training]\nepochs = 0\n")
+    _write_residual(tiny / "models" / "other-net.keras", (4, 6, 2))
+    _write_residual(tiny / "models" / "tiny-net.keras", (4, 4, 2))
+    (tiny / "models" / "alike.toml").write_text('extends = "tiny"\n[training]\nepochs = 0\n')
+    keys = {"start": 'start = "other"', "teacher": 'start = "alike"\nteacher = "network"\nnetwork = "other"'}
+    (tiny / "models" / "student.toml").write_text(f'extends = "tiny"\n[distillation]\n{keys[role]}\n')
+    line = _refused(capsys, "distill", "student")
+    assert "input of shape (4, 4, 2) wanted, as the data has, not (4, 6, 2)" in line
+
+
+def _write_residual(path: Path, shape: tuple[int, ...]) -> None:
+    from tensorflow import keras
+
+    from nonresnet_hls.networks import saved
+
+    image = keras.Input(shape)
+    x = keras.layers.Conv2D(2, 3, padding="same")(image)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Add()([x, image]))
+    saved.save(keras.Model(image, keras.layers.Dense(3)(x)), path)
+
+
 def test_a_training_that_diverges(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tiny / "models" / "tiny.toml").write_text(RECIPE + "[training]\nepochs = 2\nlearning_rate = 1e300\n")
     line = _refused(capsys, "train", "tiny")

@@ -40,8 +40,10 @@ def test_all_skips_go_and_the_network_learns_on(tmp_path, teacher):
     start = network()
     fit.fit(start, data(), dataclasses.replace(CONFIG, epochs=4), tmp_path / "start.npz", label="start")
     before = [w.copy() for w in start.get_weights()]
-    wanted = Distillation("start", teacher=teacher)
-    model, phases = algorithm1.run(start, data(), ONE_EPOCH, wanted, tmp_path, label="test")
+    another = "another" if teacher is Teacher.NETWORK else None
+    wanted = Distillation("start", teacher=teacher, network=another)
+    network_of_its_own = network(style=SkipStyle.RESIDUAL) if another else None
+    model, phases = algorithm1.run(start, data(), ONE_EPOCH, wanted, tmp_path, label="test", network=network_of_its_own)
     assert [(phase.name, phase.removed, len(phase.curve)) for phase in phases] == [
         ("phase 1 of 2", (1,), 1), ("phase 2 of 2", (1, 2), 1)]  # fmt: skip
     assert skips.find(model) == ()

@@ -237,6 +237,20 @@ def test_a_model_that_does_not_classify_is_refused(tmp_path, output, message):
         fit.fit(keras.Model(x, output(keras, x)), data(), CONFIG, tmp_path / "c.npz", label="refused")
 
 
+def test_a_teacher_of_other_classes_is_refused(tmp_path):
+    teacher = networks.resnet(SkipStyle.SHORT, (8, 8, 1), 4, (4,), 1)
+    with pytest.raises(ModelError, match="3 classes wanted of a teacher, as its student has, not 4"):
+        fit.fit(
+            model(),
+            data(),
+            CONFIG,
+            tmp_path / "c.npz",
+            label="t",
+            teacher=teacher,
+            distillation=Distillation("teacher"),
+        )
+
+
 @pytest.mark.parametrize("schedule", list(Schedule))
 def test_schedules_stay_below_the_peak_and_reach_it(schedule):
     config = Training(schedule=schedule, learning_rate=0.5)

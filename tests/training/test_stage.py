@@ -79,6 +79,21 @@ def test_from_recipe_to_network_and_back(workspace, capsys):
     assert network.how is stage.How.TRAINED
 
 
+def test_the_teacher_can_be_a_network_of_its_own(workspace, capsys):
+    (workspace.models / "residual.toml").write_text('extends = "short"\n[architecture]\nskips = "residual"\n')
+    (workspace.models / "plain.toml").write_text(END + 'teacher = "network"\nnetwork = "residual"\n')
+    command(workspace, capsys, "distill", "plain")
+    taught = saved.load(workspace.artefact("plain", "train") / "model.keras")
+    assert stage.existing(workspace.recipe("residual"), workspace) is not None
+    assert stage.existing(workspace.recipe("plain"), workspace) is not None
+    # Another teacher, another network.
+    with (workspace.models / "residual.toml").open("a") as stream:
+        stream.write("[training]\nseed = 1\n")
+    assert stage.existing(workspace.recipe("plain"), workspace) is None
+    command(workspace, capsys, "distill", "plain")
+    assert not same(taught, saved.load(workspace.artefact("plain", "train") / "model.keras"))
+
+
 def test_a_changed_recipe_trains_anew_and_a_new_precision_does_not(workspace, capsys):
     command(workspace, capsys, "train", "short")
     first = stage.existing(workspace.recipe("short"), workspace)

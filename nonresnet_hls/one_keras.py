@@ -8,6 +8,7 @@ model, a configuration) is made of the copy's layers: `isinstance` fails, and `M
 import importlib
 import importlib.abc
 import importlib.machinery
+import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -28,6 +29,8 @@ class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def install() -> None:
     """Do so from now on; too late for a `tf_keras` that has been imported already."""
+    # TensorFlow would look for parts of the copy that are not there; Keras 2.15 is what this variable asks for, anyway.
+    os.environ.pop("TF_USE_LEGACY_KERAS", None)
     if not any(isinstance(finder, _Alias) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Alias())
 

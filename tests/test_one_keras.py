@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+
+
 def test_the_second_copy_of_keras_is_the_first():
     import keras
     import qkeras
@@ -9,3 +14,25 @@ def test_the_second_copy_of_keras_is_the_first():
     assert tf_keras is keras
     assert qkeras.QConv2D.__mro__[1] is tf.keras.layers.Conv2D
     assert one_keras.is_single()
+
+
+# Model Optimization leaves the wish for the copy to the children of its process, too.
+LEGACY = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
+
+
+def _python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=LEGACY)
+
+
+def test_who_asks_tensorflow_for_the_copy_gets_the_first():
+    done = _python(
+        "import nonresnet_hls, keras, tensorflow; from tensorflow.keras import layers;"
+        "from nonresnet_hls.networks import saved; saved.quantizers(); print(layers.Layer is keras.layers.Layer)"
+    )
+    assert done.stdout == "True\n", done.stderr
+
+
+def test_a_copy_that_came_before_is_refused():
+    done = _python("import tensorflow; from nonresnet_hls.networks import saved; saved.quantizers()")
+    assert done.returncode != 0
+    assert "ModelError: Keras is there twice: import nonresnet_hls before tensorflow and qkeras" in done.stderr

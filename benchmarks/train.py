@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ def main() -> int:
     parser.add_argument("--only", choices=KINDS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.only:
-        measure = {"bare": bare, "ours": ours, "mixed": mixed}[args.only]
+        measure = {"bare": bare, "ours": ours, "mixed": partial(ours, precision="mixed_bfloat16")}[args.only]
         print(json.dumps(measure(args.images, args.epochs)))
         return 0
     found: dict[str, list[Epoch]] = {kind: [] for kind in KINDS}
@@ -87,17 +88,8 @@ def setting(images: int) -> tuple[Any, Any, Any]:
     return wanted.training, stage.build(wanted), data
 
 
-def ours(images: int, epochs: int) -> list[Epoch]:
-    """Epochs of our trainer in float32, its checkpoints included."""
-    return _ours(images, epochs, "float32")
-
-
-def mixed(images: int, epochs: int) -> list[Epoch]:
-    """Epochs of our trainer in mixed bfloat16, its checkpoints included."""
-    return _ours(images, epochs, "mixed_bfloat16")
-
-
-def _ours(images: int, epochs: int, precision: str) -> list[Epoch]:
+def ours(images: int, epochs: int, precision: str = "float32") -> list[Epoch]:
+    """Epochs of our trainer, its checkpoints included."""
     from nonresnet_hls.recipe import Precision
     from nonresnet_hls.training import fit
 

@@ -55,6 +55,7 @@ def run_convert(
     """
     before = quantization.run(recipe, workspace)
     directory = workspace.projects / recipe.name
+    # FIFOs are sized by a later room, of which only the name is known here.
     inputs = {"model": before.content, "tool": stages.tool_digest(*_ROOMS, "dataflow")}
     depths = fifo_depths or _present_depths(recipe.hls, directory, inputs)
 

@@ -70,7 +70,7 @@ def quantizers() -> dict[str, Any]:
     from qkeras.utils import _add_supported_quantized_objects
 
     if not one_keras.is_single():
-        raise ModelError("Keras is there twice: import nonresnet_hls before qkeras and tensorflow_model_optimization")
+        raise ModelError("Keras is there twice: import nonresnet_hls before tensorflow and qkeras")
     known: dict[str, Any] = {}
     _add_supported_quantized_objects(known)
     return known
@@ -93,6 +93,7 @@ def _normalize(path: Path) -> None:
 
 
 def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
+    """Every dictionary of a configuration, the outer ones first."""
     if isinstance(value, dict):
         yield value
     if isinstance(value, dict | list):
@@ -118,16 +119,12 @@ def _config(path: Path) -> Any:
 
 def _classes(value: Any) -> Iterator[tuple[str, str, str]]:
     """Every class that a configuration names, with the name of what it is used for and the module it is from."""
-    if isinstance(value, dict):
-        kind = value.get("class_name")
+    for entry in _dictionaries(value):
+        kind = entry.get("class_name")
         if isinstance(kind, str):
-            config = value.get("config")
-            named = value.get("name") or (config.get("name") if isinstance(config, dict) else None)
-            yield kind.rpartition(">")[2], str(named or kind), str(value.get("module") or "")
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _classes(item)
+            config = entry.get("config")
+            named = entry.get("name") or (config.get("name") if isinstance(config, dict) else None)
+            yield kind.rpartition(">")[2], str(named or kind), str(entry.get("module") or "")
 
 
 def _is_keras(kind: str) -> bool:

@@ -26,7 +26,7 @@ STAGE = "quantize"
 MODEL = "model.keras"
 SAMPLES = "samples.npz"
 
-_ROOMS = ("fixed_point.py", "networks", "quantization")
+_ROOMS = ("fixed_point.py", "networks", "training/datasets.py", "quantization")
 _CALIBRATION_SAMPLES = 512
 # So many values of test data are kept with the model: all digits, some hundred images, 64 inputs of a 32x32 block.
 _KEPT_VALUES = 1 << 20

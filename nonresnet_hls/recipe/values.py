@@ -81,7 +81,7 @@ class Precision(StrEnum):
 
     FLOAT32 = "float32"
     MIXED_BFLOAT16 = "mixed_bfloat16"
-    """Faster on GPUs, and on CPUs with AVX512-BF16 or AMX."""
+    """Faster where the processor computes in bfloat16."""
 
 
 class DistillationLoss(StrEnum):

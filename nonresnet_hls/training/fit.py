@@ -186,18 +186,19 @@ def _clone(model: Any, precision: Precision) -> Any:
     """The same model with variables of its own, where the strategy in scope puts them; its outputs stay float32."""
     from tensorflow import keras
 
-    outputs = {tensor._keras_history.layer.name for tensor in model.outputs}
+    def mixed(inside: Any, last: bool) -> Any:
+        ends = {tensor._keras_history.layer.name for tensor in inside.outputs} if last else set()
 
-    def cloned(layer: Any) -> Any:
-        if isinstance(layer, keras.Model):
-            return keras.models.clone_model(layer, clone_function=cloned)
-        config = layer.get_config()
-        if precision is not Precision.FLOAT32 and layer.name not in outputs:
-            config["dtype"] = str(precision)
-        return type(layer).from_config(config)
+        def cloned(layer: Any) -> Any:
+            if isinstance(layer, keras.Model):
+                return mixed(layer, layer.name in ends)
+            dtype = {} if layer.name in ends else {"dtype": str(precision)}
+            return type(layer).from_config(layer.get_config() | dtype)
+
+        return keras.models.clone_model(inside, clone_function=cloned)
 
     with keras.utils.custom_object_scope(saved.quantizers()):
-        clone = keras.models.clone_model(model, clone_function=cloned)
+        clone = keras.models.clone_model(model) if precision is Precision.FLOAT32 else mixed(model, last=True)
     clone.set_weights(model.get_weights())
     return clone
 

@@ -31,13 +31,13 @@ def test_what_is_saved_comes_back(tmp_path):
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["model.keras"]
 
 
-def test_equal_models_make_equal_files(tmp_path, monkeypatch):
-    files = [tmp_path / f"{name}.keras" for name in ("one", "other")]
-    for file in files:
-        saved.save(small(), file)
-        time.sleep(2.1)  # the clock of zip archives ticks every two seconds
-    assert files[0].read_bytes() == files[1].read_bytes()
-    assert saved.load(files[0]).to_json() == small().to_json()
+def test_equal_models_make_equal_files(tmp_path):
+    one, other = tmp_path / "one.keras", tmp_path / "other.keras"
+    saved.save(small(), one)
+    time.sleep(2.1)  # the clock of zip archives ticks every two seconds
+    saved.save(small(), other)
+    assert one.read_bytes() == other.read_bytes()
+    assert saved.load(one).to_json() == small().to_json()
 
 
 def test_the_state_of_the_optimizer_is_not_saved(tmp_path):

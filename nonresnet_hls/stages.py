@@ -54,6 +54,8 @@ class Artefact:
     """Of everything that came out: the stages that follow depend on this one."""
     inputs: Mapping[str, str]
     """Digest of each input artefact, by name."""
+    outputs: Mapping[str, str]
+    """Digest of each file, by its path in the directory."""
     figures: Mapping[str, Any]
     seconds: float
     fresh: bool
@@ -150,6 +152,7 @@ def load(directory: Path) -> Artefact | None:
             digest=str(record["digest"]),
             content=_digest(outputs),
             inputs=dict(record["inputs"]),
+            outputs=outputs,
             figures=_Figures(record["figures"], path, redo),
             seconds=float(record["seconds"]),
             fresh=False,

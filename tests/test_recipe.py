@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nonresnet_hls import recipe as recipes
 from nonresnet_hls.errors import RecipeError
 from nonresnet_hls.fixed_point import FixedPointType
-from nonresnet_hls.recipe import Backend, Family, Recipe, SkipStyle, Strategy
+from nonresnet_hls.recipe import Backend, Dataset, DatasetName, Family, Recipe, SkipStyle, Strategy
 
 BASE = """
 [architecture]
@@ -88,6 +88,18 @@ def test_a_recipe_takes_over_another_key_by_key(tmp_path: Path) -> None:
     assert other.trained_as == "other"
     third = _load(tmp_path, 'extends = "mine"\n[quantization]\nweight_bits = 16\n', "third")
     assert third.trained_as == "base"
+    # Who may start the training does not matter.
+    fourth = _load(tmp_path, 'extends = "base"\n[training]\non_demand = false\n', "fourth")
+    assert fourth.trained_as == "base"
+
+
+def test_data_are_the_same_however_their_path_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    pixels = FixedPointType(8, 0, signed=False)
+    one = Dataset(DatasetName.NPZ, Path("data.npz"), pixels)
+    assert one.same_as(Dataset(DatasetName.NPZ, tmp_path / "data.npz", pixels))
+    assert not one.same_as(Dataset(DatasetName.NPZ, Path("other.npz"), pixels))
+    assert Dataset(DatasetName.DIGITS).same_as(Dataset(DatasetName.DIGITS))
 
 
 def test_a_users_recipe_comes_before_a_built_in_one(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def _identity(
     config = {"quantization": recipe.quantization, "block": _is_block(recipe)}
     inputs = {"network": network.digest, "tool": stages.tool_digest(*_ROOMS)}
     if tuned is not None:
-        inputs["fine-tuned"] = tuned.content
+        inputs["fine-tuned"] = training.weights(tuned)
     if not _has_data(source):
         inputs["samples"] = "random"
     return STAGE, config, inputs
@@ -198,7 +198,7 @@ def _source(recipe: Recipe, workspace: Workspace) -> Recipe:
     if source.architecture.skips is not architecture.skips:
         wanted = f"{source.architecture.skips} as its network {source.name} has"
         raise RecipeError(f"recipe {recipe.name}: architecture.skips: {wanted} wanted, not {architecture.skips}")
-    if source.dataset != recipe.dataset:
+    if not source.dataset.same_as(recipe.dataset):
         raise RecipeError(f"recipe {recipe.name}: dataset: that of its network {source.name} wanted")
     return source
 

@@ -62,14 +62,15 @@ def load(name_or_path: str, models: Path | None = None) -> Recipe:
     trained_as = recipe.name
     for i in range(1, len(chain)):
         base = _build(chain[i][0], _merged(chain[i:]))
-        same = all(getattr(base, part) == getattr(recipe, part) for part in _TRAINING_PARTS)
-        if not same:
+        if _training(base) != _training(recipe):
             break
         trained_as = base.name
     return dataclasses.replace(recipe, trained_as=trained_as)
 
 
-_TRAINING_PARTS = ("architecture", "dataset", "training", "distillation")
+def _training(recipe: Recipe) -> tuple[Any, ...]:
+    """What decides about the float weights."""
+    return recipe.architecture, recipe.dataset, recipe.training.identity, recipe.distillation
 
 
 def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:

@@ -218,6 +218,11 @@ class Dataset:
         _want(own == (self.file is not None), "file", "a path for npz and none else", self.file)
         _want(own == (self.input_type is not None), "input_type", "a type for npz and none else", self.input_type)
 
+    def same_as(self, other: "Dataset") -> bool:
+        """Whether it is the same data, however the path of its file is written."""
+        mine, theirs = (dataclasses.replace(one, file=one.file and one.file.resolve()) for one in (self, other))
+        return mine == theirs
+
 
 @dataclass(frozen=True)
 class Training:
@@ -255,6 +260,11 @@ class Training:
         _want(0 <= self.label_smoothing < 1, "label_smoothing", "a number in [0, 1)", self.label_smoothing)
         _want_seed(self.seed)
         _want_count(self.test_every, "test_every")
+
+    @property
+    def identity(self) -> "Training":
+        """What decides about the weights: who may start a training does not."""
+        return dataclasses.replace(self, on_demand=True)
 
 
 @dataclass(frozen=True)

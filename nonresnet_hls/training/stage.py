@@ -67,13 +67,12 @@ class Config:
     @classmethod
     def of(cls, wanted: Recipe) -> "Config":
         """The part of a recipe that matters here."""
-        # Who may start a training does not change its result.
-        training = dataclasses.replace(wanted.training, on_demand=True)
-        return cls(wanted.architecture, wanted.dataset, training, wanted.distillation)
+        return cls(wanted.architecture, wanted.dataset, wanted.training.identity, wanted.distillation)
 
     def stated(self) -> dict[str, Any]:
-        """What identifies the training."""
-        return {f.name: recipe.stated(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        """What identifies the training; of files, their content does (see `_files`), wherever they are."""
+        parts = {f.name: recipe.stated(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return {name: part and {k: v for k, v in part.items() if k != "file"} for name, part in parts.items()}
 
 
 def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None) -> stages.Artefact:
@@ -173,9 +172,14 @@ def network(wanted: Recipe, workspace: Workspace, may_train: bool = True) -> Net
     start_now = may_train and wanted.training.on_demand
     found = train(wanted, workspace) if start_now else existing(wanted, workspace)
     if found is not None:
-        return Network(wanted, How.TRAINED, found.content, found)
+        return Network(wanted, How.TRAINED, weights(found), found)
     config = Config.of(wanted)
     return Network(wanted, How.UNTRAINED, stages.digest_of("untrained", config.stated(), _files(config)), None)
+
+
+def weights(trained: stages.Artefact) -> str:
+    """Digest of what the stages that follow take of a training: the same weights may have taken other hours."""
+    return trained.outputs[MODEL]
 
 
 def build(wanted: Recipe) -> Any:
@@ -229,7 +233,7 @@ def _before(wanted: Recipe, workspace: Workspace, over: tuple[str, ...] = ()) ->
 
 
 def _inputs(config: Config, before: Mapping[str, stages.Artefact]) -> dict[str, str]:
-    return _files(config) | {role: artefact.content for role, artefact in before.items()}
+    return _files(config) | {role: weights(artefact) for role, artefact in before.items()}
 
 
 def _files(config: Config) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,6 +104,30 @@ def test_a_changed_recipe_trains_anew_and_a_new_precision_does_not(workspace, ca
     path = workspace.models / "short.toml"
     path.write_text(path.read_text().replace("epochs = 2", "epochs = 1"))
     assert stage.existing(workspace.recipe("short"), workspace) is None
+
+
+def test_a_recipe_is_the_same_by_name_and_by_path(workspace, capsys, tmp_path, monkeypatch):
+    command(workspace, capsys, "train", "short")
+    monkeypatch.chdir(tmp_path)
+    found = [
+        stage.existing(Workspace(Path(root)).recipe(name), Workspace(Path(root)))
+        for root in (".", str(tmp_path))
+        for name in ("short", "models/short.toml", str(workspace.models / "short.toml"))
+    ]
+    assert len({artefact and artefact.digest for artefact in found}) == 1
+    assert found[0] is not None
+    # Nor are other data under the same name the same.
+    squares = data(samples=40)
+    np.savez(workspace.models / "squares.npz", x=squares.x_train, y=squares.y_train)
+    assert stage.existing(workspace.recipe("short"), workspace) is None
+
+
+def test_a_start_network_that_comes_to_the_same_weights_again_changes_nothing(workspace, capsys):
+    command(workspace, capsys, "distill", "plain")
+    shutil.rmtree(workspace.artefact("short", "train"))
+    assert stage.existing(workspace.recipe("plain"), workspace) is None
+    command(workspace, capsys, "train", "short")  # in other seconds
+    assert stage.existing(workspace.recipe("plain"), workspace) is not None
 
 
 def test_what_is_not_trained_on_demand_is_untrained_and_seeded(workspace, capsys):

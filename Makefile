@@ -67,7 +67,7 @@ bench-fifos: setup ## FIFOs with whole tensors and sized: ResNets with and witho
 bench-timing: setup ## the timing model against real csynth reports (where these are at hand)
 	$(VENV)/bin/python -m benchmarks.timing
 
-clean: ## remove what the stages made (not what git keeps)
+clean: ## remove what the stages made, trained weights too (not what git keeps, nor what is yours)
 	git clean -fdXq models hls_projects tables
 	find models -type d -empty -delete
 

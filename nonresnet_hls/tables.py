@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nonresnet_hls import recipe as recipes
 from nonresnet_hls import stages
 from nonresnet_hls.errors import RecipeError
-from nonresnet_hls.recipe import DatasetName, Family, FifoDepths, Recipe, SkipStyle
+from nonresnet_hls.recipe import DatasetName, Family, FifoDepths, Order, Recipe, SkipStyle
 from nonresnet_hls.reports.values import percent, throughput_khz
 from nonresnet_hls.workspace import Workspace
 
@@ -26,7 +26,7 @@ _PAPER_TOP1 = {
     DatasetName.SVHN: (96.57, 96.67, 96.86),
 }
 _STYLES = (SkipStyle.RESIDUAL, SkipStyle.SHORT, SkipStyle.PLAIN)
-_PAPER_BLOCKS = (3, (16, 32, 64))
+_PAPER_SIZE = (Family.RESNET, 3, (16, 32, 64))
 
 TABLE1_COLUMNS = {
     "dataset": "name of the data set",
@@ -140,22 +140,35 @@ def _table1_row(network: _Network, workspace: Workspace, wanted: bool) -> dict[s
         "training_hours": metrics["seconds"] / 3600,
         "test_samples": metrics["test_samples"],
     }
-    architecture = recipe.architecture
-    paper = _PAPER_TOP1.get(recipe.dataset.name)
-    algorithm1 = recipe.distillation is not None or architecture.skips is not SkipStyle.PLAIN
-    if paper and algorithm1 and (architecture.blocks_per_group, architecture.filters) == _PAPER_BLOCKS:
-        row["paper_top1_percent"] = paper[_STYLES.index(architecture.skips)]
+    row["paper_top1_percent"] = _paper_top1(recipe, workspace)
     for precision in network.precisions:
         bits = precision.quantization.weight_bits
         column = f"top1_percent_{bits}_bit"
         if column not in row or bits != precision.quantization.activation_bits:
             continue
+        if precision.name != recipe.name and bits == recipe.quantization.weight_bits:
+            continue  # another way to the same precision; the row tells of its own
         if wanted and precision.name == recipe.name and recipe.training.on_demand:
             quantization.run(precision, workspace)
         found = quantization.recorded(precision, workspace)
         if found is not None:
             row[column] = 100 * found.top1
     return row
+
+
+def _paper_top1(recipe: Recipe, workspace: Workspace) -> float | None:
+    """What the paper has of a network like this; of NonResNet20, of one that came from ShortResNet20 by phases."""
+    architecture, distillation = recipe.architecture, recipe.distillation
+    size = (architecture.family, architecture.blocks_per_group, architecture.filters)
+    paper = _PAPER_TOP1.get(recipe.dataset.name)
+    if paper is None or architecture.skips is None or size != _PAPER_SIZE:
+        return None
+    if architecture.skips is SkipStyle.PLAIN:
+        if distillation is None or distillation.order is Order.ALL:
+            return None
+        if workspace.recipe(distillation.start).architecture.skips is not SkipStyle.SHORT:
+            return None
+    return paper[_STYLES.index(architecture.skips)]
 
 
 def table2(workspace: Workspace, names: Sequence[str] = ()) -> "pd.DataFrame":

@@ -3,13 +3,16 @@
 import csv
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from nonresnet_hls import cli, recipe, tables
+from nonresnet_hls import cli, recipe, stages, tables
 from nonresnet_hls.errors import RecipeError
+from nonresnet_hls.training import stage as training
 from nonresnet_hls.workspace import Workspace
+from tests.tiny import write_model
 
 
 def test_throughput_is_images_per_millisecond() -> None:
@@ -83,3 +86,71 @@ def test_table_1_of_nothing_trained_is_empty(tmp_path: Path, monkeypatch: pytest
     frame = tables.table1(Workspace(tmp_path))
     assert list(frame.columns) == list(tables.TABLE1_COLUMNS)
     assert frame.empty
+
+
+NETWORK = """
+[architecture]
+family = "resnet"
+skips = "{}"
+[dataset]
+name = "cifar10"
+[training]
+on_demand = false
+"""
+FROM = 'extends = "{}"\n[architecture]\nskips = "plain"\n[distillation]\nstart = "{}"\norder = "{}"\n'
+OWN = (
+    '[architecture]\nfamily = "keras"\nfile = "own.keras"\n[dataset]\nname = "cifar10"\n[training]\non_demand = false\n'
+)
+
+
+def _trained(place: Workspace, name: str, text: str, inputs: Mapping[str, str]) -> str:
+    """A recipe, and the artefact that its training leaves; returns the digest of the weights."""
+    (place.models / f"{name}.toml").write_text(text)
+
+    def produce(folder: Path) -> dict[str, float]:
+        metrics = {"format": 1, "top1": 0.5, "test_samples": 10000, "epochs": 1, "seconds": 3600}
+        (folder / training.METRICS).write_text(json.dumps(metrics))
+        (folder / training.MODEL).write_text(name)
+        return {"top1": 0.5}
+
+    config = training.Config.of(place.recipe(name)).stated()
+    return training.weights(stages.run(place.artefact(name, "train"), training.STAGE, config, inputs, produce))
+
+
+def test_the_papers_figures_stand_beside_the_papers_networks_only(tmp_path: Path) -> None:
+    place = Workspace(tmp_path)
+    place.models.mkdir()
+    write_model(place.models / "own.keras")
+    residual = _trained(place, "my-residual", NETWORK.format("residual"), {})
+    short = _trained(place, "my-short", NETWORK.format("short"), {})
+    _trained(place, "my-scratch", NETWORK.format("plain"), {})
+    _trained(place, "my-plain", FROM.format("my-short", "my-short", "groups"), {"start": short})
+    _trained(place, "my-from-residual", FROM.format("my-residual", "my-residual", "groups"), {"start": residual})
+    _trained(place, "my-at-once", FROM.format("my-short", "my-short", "all"), {"start": short})
+    _trained(place, "my-own", OWN, {"model": stages.file_digest(place.models / "own.keras")})
+    names = [path.stem for path in sorted(place.models.glob("*.toml"))]
+    frame = tables.table1(place, names)
+    paper = dict(zip(names, frame["paper_top1_percent"], strict=True))
+    assert {name: figure for name, figure in paper.items() if figure == figure and figure is not None} == {
+        "my-residual": 94.03, "my-short": 93.29, "my-plain": 93.61}  # fmt: skip
+
+
+def test_a_row_of_table_1_tells_of_its_own_recipe(tiny: Path) -> None:
+    """Another recipe quantizes the same network to the same bits, otherwise."""
+    quantized = tiny / "models" / "tiny" / "quantize" / "stage.json"
+    text = (tiny / "models" / "tiny.toml").read_text()
+    (tiny / "models" / "tiny.toml").write_text(text.replace("_bits = 4", "_bits = 8"))
+    seeds = 'extends = "tiny"\n[quantization]\nseed = 1\n'
+    (tiny / "models" / "other.toml").write_text(seeds)
+    (tiny / "models" / "wide.toml").write_text(seeds.replace("seed = 1", "weight_bits = 16\nactivation_bits = 16"))
+    assert cli.main(["quantize", "other", "wide"]) == 0
+    (row,) = tables.table1(Workspace(), ["other"]).to_dict("records")
+    assert row["top1_percent_8_bit"] is not None
+    assert row["top1_percent_16_bit"] is not None
+    shutil.rmtree(quantized.parent)
+    (tiny / "models" / "tiny.toml").write_text(
+        (tiny / "models" / "tiny.toml").read_text() + "[training]\nepochs = 0\non_demand = false\n"
+    )
+    (row,) = tables.table1(Workspace(), ["tiny"]).to_dict("records")
+    assert row["top1_percent_8_bit"] is None
+    assert row["top1_percent_16_bit"] is not None

@@ -56,10 +56,14 @@ def run(
     if found is not None:
         return found
     checkpoint = workspace.models / recipe.name / "checkpoints" / "finetune.npz"
+    identity = _identity(recipe, network)
 
     def produce(folder: Path) -> Mapping[str, Any]:
         model = quantize()
-        result = fit.fit(model, data, _as_trained(recipe, network), checkpoint, label=f"fine-tuning {recipe.name}")
+        result = fit.fit(
+            model, data, _as_trained(recipe, network), checkpoint, label=f"fine-tuning {recipe.name}",
+            identity=stages.digest_of(STAGE, *identity),
+        )  # fmt: skip
         saved.save(model, folder / training.MODEL)
         phase = Phase("fine-tuning", (), result.seconds, result.curve)
         metrics = training.metrics(deployed(model, recipe), data, [phase])
@@ -70,7 +74,7 @@ def run(
 
     progress.say(f"fine-tuning {recipe.name} on {data.source}")
     directory = workspace.artefact(recipe.name, STAGE)
-    artefact = stages.run(directory, STAGE, *_identity(recipe, network), produce)
+    artefact = stages.run(directory, STAGE, *identity, produce)
     checkpoint.unlink(missing_ok=True)
     return artefact
 

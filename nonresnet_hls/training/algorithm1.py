@@ -44,6 +44,29 @@ def plan(found: Sequence[Skip], order: Order) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(sorted(itertools.chain(*steps[: i + 1]))) for i in range(len(steps)))
 
 
+def last(start: Any, distillation: Distillation) -> Any:
+    """The model that Algorithm 1 ends with, with the weights of `start`.
+
+    Raises:
+        ModelError: as `run`.
+    """
+    return skips.remove(start, _phases(start, distillation)[-1])
+
+
+def carry_over(source: Any, model: Any) -> Any:
+    """`model` with the weights that layers of these names have in `source`."""
+    for layer in model.layers:
+        layer.set_weights(source.get_layer(layer.name).get_weights())
+    return model
+
+
+def _phases(start: Any, distillation: Distillation) -> tuple[tuple[int, ...], ...]:
+    phases = plan(skips.find(start), distillation.order)
+    if not phases:
+        raise ModelError(f"model {start.name!r}: a skip that can be removed wanted, there is none")
+    return phases
+
+
 def run(
     start: Any,
     data: Data,
@@ -54,26 +77,24 @@ def run(
     label: str,
     network: Any = None,
     callbacks: Callable[[int], Sequence[Any]] = lambda _: (),
+    identity: str = "",
 ) -> tuple[Any, tuple[Phase, ...]]:
     """Remove the skips of the trained model `start`, and return the last model and its phases.
 
     `network` is the trained model that is the teacher where `distillation` wants another than these.
 
     Each phase trains as `training` says, from the weights that the phase before ended with; its checkpoint is
-    `phase-N.npz` in the folder `checkpoints`; `callbacks(N)` gives its Keras callbacks.
+    `phase-N.npz` in the folder `checkpoints`; `callbacks(N)` gives its Keras callbacks; `identity` is as for
+    `fit.fit`.
 
     Raises:
         ModelError: the model has no skip that can be removed, or does not tell the classes of `data` apart.
         ArtefactError: a checkpoint is damaged.
     """
-    phases = plan(skips.find(start), distillation.order)
-    if not phases:
-        raise ModelError(f"model {start.name!r}: a skip that can be removed wanted, there is none")
+    phases = _phases(start, distillation)
     before, done = start, []
     for number, removed in enumerate(phases, start=1):
-        model = skips.remove(start, removed)
-        for layer in model.layers:
-            layer.set_weights(before.get_layer(layer.name).get_weights())
+        model = carry_over(before, skips.remove(start, removed))
         name = f"phase {number} of {len(phases)}"
         result = fit.fit(
             model,
@@ -84,6 +105,7 @@ def run(
             teacher={Teacher.START: start, Teacher.PREVIOUS: before, Teacher.NETWORK: network}[distillation.teacher],
             distillation=distillation,
             callbacks=callbacks(number),
+            identity=identity,
             epochs_to_follow=(len(phases) - number) * training.epochs,
         )
         done.append(Phase(name, removed, result.seconds, result.curve))

@@ -36,7 +36,7 @@ class Spec:
     """Of one sample, channels last."""
     classes: int
     input_type: FixedPointType
-    greatest_label: str = ""
+    greatest_label: str = dataclasses.field(default="", compare=False)
     """File and key where it stands, for data of the user's own: there it decides how many classes there are."""
 
 

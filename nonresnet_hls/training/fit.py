@@ -53,6 +53,7 @@ def fit(
     distillation: Distillation | None = None,
     callbacks: Sequence[Any] = (),
     epochs_to_follow: int = 0,
+    identity: str = "",
 ) -> Fit:
     """Train `model` in place as `config` says, from the last epoch that `checkpoint` holds.
 
@@ -69,6 +70,8 @@ def fit(
         distillation: weights of labels and teacher.
         callbacks: Keras callbacks, called as Keras does.
         epochs_to_follow: in later phases of the same work; for the time left.
+        identity: says apart models of the same weights and names whose layers compute something else (other bits,
+            other activations); a checkpoint goes on only for the same one.
 
     Raises:
         ModelError: the model does not tell the classes of `data` apart, or its training diverges.
@@ -78,7 +81,7 @@ def fit(
     from tensorflow import keras
 
     deterministic(config.seed)
-    digest = _digest(model, data, config, teacher, distillation)
+    digest = _digest(identity, model, data, config, teacher, distillation)
     per_epoch = pipeline.steps(len(data.x_train), config)
     devices = strategy(config.distribution)
     with devices.scope() if devices else contextlib.nullcontext():
@@ -368,10 +371,13 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def _digest(model: Any, data: Data, config: Training, teacher: Any, distillation: Distillation | None) -> str:
+def _digest(
+    identity: str, model: Any, data: Data, config: Training, teacher: Any, distillation: Distillation | None
+) -> str:
     """Of everything that decides how a phase goes."""
     digest = hashlib.sha256()
     described = {
+        "identity": identity,
         "training": repr(stated(config)),
         "distillation": repr(stated(distillation)),
         "data": [str(data.input_type), list(data.x_train.shape), list(data.x_test.shape)],
@@ -381,6 +387,6 @@ def _digest(model: Any, data: Data, config: Training, teacher: Any, distillation
     for weights in (model.get_weights(), teacher.get_weights() if teacher is not None else []):
         for value in weights:
             digest.update(value.tobytes())
-    for values in (data.x_train[:: max(1, len(data.x_train) // 64)], data.y_train):
+    for values in (data.x_train, data.y_train):
         digest.update(values.tobytes())
     return digest.hexdigest()

@@ -44,7 +44,9 @@ def check_labels(model: Any, data: Data | Spec) -> None:
 
 def ends_in_softmax(model: Any) -> bool:
     """Whether the output is probabilities, not logits."""
-    layer = model.outputs[0]._keras_history.layer
+    layer = model
+    while outputs := getattr(layer, "outputs", None):  # the last layer can be a model, too
+        layer = outputs[0]._keras_history.layer
     activation = getattr(layer, "activation", None)
     return type(layer).__name__ == "Softmax" or getattr(activation, "__name__", "") == "softmax"
 

@@ -98,6 +98,8 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
     config = Config.of(wanted)
     before = {role: train(other, workspace, tensorboard) for role, other in _before(wanted, workspace).items()}
     checkpoints = workspace.models / wanted.trained_as / "checkpoints"
+    inputs = _inputs(config, before)
+    identity = stages.digest_of(STAGE, config.stated(), inputs)
 
     def produce(folder: Path) -> dict[str, Any]:
         fit.strategy(config.training.distribution)  # several machines must find each other first
@@ -111,16 +113,17 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
             model = build(wanted)
             result = fit.fit(
                 model, data, config.training, checkpoints / "phase-1.npz", label=wanted.trained_as,
-                callbacks=callbacks(1),
+                callbacks=callbacks(1), identity=identity,
             )  # fmt: skip
             phases: Sequence[Phase] = (Phase("training", (), result.seconds, result.curve),)
         else:
             trained = {role: saved.load(artefact.directory / MODEL) for role, artefact in before.items()}
+            described = _described(wanted, algorithm1.last(trained["start"], config.distillation))
             model, phases = algorithm1.run(
                 trained["start"], data, config.training, config.distillation, checkpoints, label=wanted.trained_as,
-                network=trained.get("teacher"), callbacks=callbacks,
+                network=trained.get("teacher"), callbacks=callbacks, identity=identity,
             )  # fmt: skip
-            model = _as_recipe_says(wanted, model)
+            model = algorithm1.carry_over(model, described)
         saved.save(model, folder / MODEL)
         found = metrics(model, data, phases)
         stages.write_json(folder / METRICS, found)
@@ -128,7 +131,6 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
         curves.plot(folder / PLOT, wanted.title or wanted.name, phases)
         return {"top1": found["top1"], "epochs": found["epochs"], "training_seconds": found["seconds"]}
 
-    inputs = _inputs(config, before)
     artefact = stages.run(workspace.artefact(wanted.trained_as, STAGE), STAGE, config.stated(), inputs, produce)
     for checkpoint in checkpoints.glob("phase-*.npz"):
         if ".kept-" not in checkpoint.name:  # of other trainings
@@ -248,21 +250,25 @@ def _files(config: Config) -> dict[str, str]:
     return found
 
 
-def _as_recipe_says(wanted: Recipe, model: Any) -> Any:
-    """The distilled weights in the network that the recipe describes.
+def _described(wanted: Recipe, last: Any) -> Any:
+    """The network that the recipe describes, with the layers of `last`, which Algorithm 1 ends with.
 
     Raises:
-        RecipeError: Algorithm 1 ended with another network.
+        RecipeError: it is another network.
     """
     if wanted.architecture.family is Family.KERAS:
-        return model
+        return last
     described = build(wanted)
-    names, got = ([layer.name for layer in m.layers] for m in (described, model))
-    if set(names) != set(got):
-        odd = sorted(set(names) ^ set(got))[0]
-        raise RecipeError(f"recipe {wanted.name}: [architecture] and the distilled network differ in layer {odd!r}")
-    for layer in described.layers:
-        layer.set_weights(model.get_layer(layer.name).get_weights())
+    shapes, got = (
+        {layer.name: [tuple(weights.shape) for weights in layer.weights] for layer in model.layers}
+        for model in (described, last)
+    )
+    odd = sorted(name for name in shapes.keys() | got.keys() if shapes.get(name) != got.get(name))
+    if odd:
+        raise RecipeError(
+            f"recipe {wanted.name}: [architecture] and the distilled network differ in layer {odd[0]!r}: weights "
+            f"{shapes.get(odd[0], 'none')} and {got.get(odd[0], 'none')}"
+        )
     return described
 
 
@@ -315,4 +321,5 @@ def _tensorboard(folder: Path | None, name: str, phase: int) -> list[Any]:
         return []
     from tensorflow import keras
 
+    folder.mkdir(parents=True, exist_ok=True)  # what TensorFlow raises where it cannot is no OSError
     return [keras.callbacks.TensorBoard(str(folder / name / f"phase-{phase}"))]

@@ -211,6 +211,36 @@ def test_probabilities_are_trained_like_the_logits_that_they_come_from(tmp_path)
     assert f"{result.curve[0]['loss']:.4f}" == f"{logits.curve[0]['loss']:.4f}"
 
 
+def test_probabilities_are_seen_at_the_end_of_a_nested_model(tmp_path):
+    from tensorflow import keras
+
+    head = keras.Sequential([keras.layers.Softmax(input_shape=(3,))])
+    losses = []
+    for end in (head, keras.layers.Softmax()):
+        body = model()
+        whole = keras.Model(body.input, end(body.output))
+        result = fit.fit(whole, data(), CONFIG, tmp_path / f"{len(losses)}.npz", label="nested")
+        losses.append([row["loss"] for row in result.curve])
+    assert losses[0] == losses[1]
+
+
+def test_a_checkpoint_goes_on_only_for_the_same_model_and_data(tmp_path, capsys):
+    """Weights and their names tell neither bits nor activations, and a few images not all."""
+    one, checkpoint = data(), tmp_path / "c.npz"
+
+    def starts(identity, images):
+        capsys.readouterr()
+        fit.fit(model(), images, CONFIG, checkpoint, label="x", identity=identity)
+        return "epoch 1/2" in capsys.readouterr().err
+
+    assert starts("8 bits", one)
+    assert not starts("8 bits", one)
+    assert starts("6 bits", one)
+    other = data()
+    other.x_train[1, 0, 0] = 0.25
+    assert starts("6 bits", other)
+
+
 def test_weight_decay_shrinks_kernels_only(tmp_path):
     config = dataclasses.replace(CONFIG, epochs=1, learning_rate=1e-6, schedule=Schedule.CONSTANT, weight_decay=1e4)
     trained = model()

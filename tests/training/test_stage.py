@@ -11,8 +11,8 @@ import pytest
 from nonresnet_hls import networks, skips
 from nonresnet_hls.cli import main
 from nonresnet_hls.networks import saved
-from nonresnet_hls.recipe import SkipStyle
-from nonresnet_hls.training import stage
+from nonresnet_hls.recipe import Dataset, DatasetName, SkipStyle
+from nonresnet_hls.training import datasets, stage
 from nonresnet_hls.workspace import Workspace
 from tests.training.test_fit import data, same
 
@@ -183,6 +183,22 @@ def test_weights_that_a_recipe_ships_with_are_used_in_place(workspace, capsys, t
     assert list(elsewhere.models.iterdir()) == [elsewhere.models / "shipped.toml"]
 
 
+def test_data_of_the_same_kind_can_be_evaluated_on(workspace, capsys):
+    text = START.replace("squares.npz", "digits.npz").replace("epochs = 2", "epochs = 0")
+    (workspace.models / "like-digits.toml").write_text(text)
+    digits = datasets.load(Dataset(DatasetName.DIGITS))
+    np.savez(workspace.models / "digits.npz", x=digits.x_test, y=digits.y_test)
+    command(workspace, capsys, "train", "like-digits")
+    status, (row,) = command(workspace, capsys, "eval", "like-digits", "--dataset", "digits")
+    assert (status, row["dataset"], row["test_samples"], row["equal"]) == (0, "digits", 360, None)
+
+
+def test_a_folder_that_cannot_hold_logs_is_one_line(workspace, capsys, tmp_path):
+    (tmp_path / "file").touch()
+    assert main(["train", "short", "--workspace", str(workspace.root), "--tensorboard", str(tmp_path / "file")]) == 2
+    assert f"nonresnet-hls: {tmp_path / 'file'}: File exists" in capsys.readouterr().err
+
+
 def test_tensorboard_logs(workspace, capsys, tmp_path):
     command(workspace, capsys, "train", "short", "--tensorboard", str(tmp_path / "logs"))
     assert list((tmp_path / "logs" / "short" / "phase-1" / "train").glob("events.out.tfevents*"))
@@ -203,8 +219,11 @@ def test_what_does_not_fit_is_one_line_and_status_2(workspace, capsys, arguments
     assert error.count("\n") == 1
 
 
-def test_a_distilled_network_that_is_not_the_recipes_is_refused(workspace, capsys):
+@pytest.mark.parametrize("other", ["blocks_per_group = 2", "filters = [4, 8]"])
+def test_a_distilled_network_that_is_not_the_recipes_is_refused_before_it_is_trained(workspace, capsys, other):
     path = workspace.models / "plain.toml"
-    path.write_text(path.read_text().replace('skips = "plain"', 'skips = "plain"\nblocks_per_group = 2'))
+    path.write_text(path.read_text().replace('skips = "plain"', f'skips = "plain"\n{other}'))
     assert main(["distill", "plain", "--workspace", str(workspace.root)]) == 2
-    assert "differ in layer" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "differ in layer" in error
+    assert "plain, phase" not in error

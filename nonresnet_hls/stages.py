@@ -79,6 +79,7 @@ def run(
     config: Any,
     inputs: Mapping[str, str],
     produce: Callable[[Path], Mapping[str, Any]],
+    valuable: Callable[[Artefact], bool] = lambda _: False,
 ) -> Artefact:
     """Bring `directory` up to date and return it.
 
@@ -88,6 +89,7 @@ def run(
         config: the stage's own configuration: dataclasses, enums, paths, numbers, strings and containers of them.
         inputs: digest of each input artefact, by name.
         produce: writes the artefact's files into the (empty) directory it is given and returns its figures.
+        valuable: whether what is there, and is not up to date, is kept aside under another name.
 
     Raises:
         ArtefactError: there is an artefact, but one of its files is missing or changed.
@@ -118,7 +120,7 @@ def run(
                 "figures": figures,
             }
             write_json(partial / RECORD, record)
-            _replace(directory, partial)
+            _replace(directory, partial, found is not None and valuable(found))
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         result = load(directory)
@@ -248,12 +250,12 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def _replace(directory: Path, partial: Path) -> None:
-    """Put `partial` where `directory` is; what a user added or changed there is kept under another name."""
+def _replace(directory: Path, partial: Path, valuable: bool) -> None:
+    """Put `partial` where `directory` is; what is valuable, or a user added or changed, is kept under another name."""
     if not directory.exists():
         partial.rename(directory)
         return
-    if _pristine(directory):
+    if not valuable and _pristine(directory):
         # Under such a name it goes with the next run, should this one be killed half-way.
         aside = partial.with_name(f"{partial.name}-old")
         directory.rename(aside)
@@ -265,7 +267,8 @@ def _replace(directory: Path, partial: Path) -> None:
         number += 1
     directory.rename(aside)
     partial.rename(directory)
-    progress.say(f"{directory} held files that no stage wrote or that were changed: kept as {aside}")
+    why = "took long to make" if valuable else "held files that no stage wrote or that were changed"
+    progress.say(f"{directory} {why}: kept as {aside}")
 
 
 def _pristine(directory: Path) -> bool:

@@ -192,6 +192,18 @@ def test_what_the_user_added_is_kept_aside(tmp_path: Path) -> None:
     assert (tmp_path / "a.kept-2" / "notes.txt").read_text() == "again"
 
 
+def test_what_is_valuable_is_kept_aside(tmp_path: Path) -> None:
+    for inputs in ({"in": "d1"}, {"in": "d2"}):
+        stages.run(tmp_path / "a", "make", Config(), inputs, Producer(), lambda _: False)
+    assert _left(tmp_path) == ["a"]
+    for inputs in ({"in": "d2"}, {"in": "d3"}):
+        stages.run(tmp_path / "a", "make", Config(), inputs, Producer(), lambda old: old.figures["length"] == 3)
+    assert _left(tmp_path) == ["a", "a.kept-1"]
+    kept = stages.load(tmp_path / "a.kept-1")
+    assert kept is not None
+    assert kept.inputs == {"in": "d2"}
+
+
 def test_a_folder_that_no_stage_wrote_is_kept_aside(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "mine.txt").write_text("mine")

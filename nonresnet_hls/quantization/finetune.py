@@ -74,7 +74,7 @@ def run(
 
     progress.say(f"fine-tuning {recipe.name} on {data.source}")
     directory = workspace.artefact(recipe.name, STAGE)
-    artefact = stages.run(directory, STAGE, *identity, produce)
+    artefact = stages.run(directory, STAGE, *identity, produce, training.took_long)
     checkpoint.unlink(missing_ok=True)
     return artefact
 

@@ -25,6 +25,8 @@ METRICS = "metrics.json"
 CURVE = "curve.csv"
 PLOT = "curve.svg"
 
+_LONG_S = 600
+
 
 class How(StrEnum):
     """Where a network's weights come from."""
@@ -131,7 +133,8 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
         curves.plot(folder / PLOT, wanted.title or wanted.name, phases)
         return {"top1": found["top1"], "epochs": found["epochs"], "training_seconds": found["seconds"]}
 
-    artefact = stages.run(workspace.artefact(wanted.trained_as, STAGE), STAGE, config.stated(), inputs, produce)
+    directory = workspace.artefact(wanted.trained_as, STAGE)
+    artefact = stages.run(directory, STAGE, config.stated(), inputs, produce, took_long)
     for checkpoint in checkpoints.glob("phase-*.npz"):
         if ".kept-" not in checkpoint.name:  # of other trainings
             checkpoint.unlink()
@@ -177,6 +180,11 @@ def network(wanted: Recipe, workspace: Workspace, may_train: bool = True) -> Net
         return Network(wanted, How.TRAINED, weights(found), found)
     config = Config.of(wanted)
     return Network(wanted, How.UNTRAINED, stages.digest_of("untrained", config.stated(), _files(config)), None)
+
+
+def took_long(trained: stages.Artefact) -> bool:
+    """Whether a training is kept aside when its recipe has changed: when it took more than ten minutes."""
+    return bool(trained.figures.get("training_seconds", 0) > _LONG_S)
 
 
 def weights(trained: stages.Artefact) -> str:

@@ -130,6 +130,17 @@ def test_a_start_network_that_comes_to_the_same_weights_again_changes_nothing(wo
     assert stage.existing(workspace.recipe("plain"), workspace) is not None
 
 
+def test_a_long_training_outlives_a_change_of_its_recipe(workspace, capsys, monkeypatch):
+    command(workspace, capsys, "train", "short")
+    before = (workspace.artefact("short", "train") / "model.keras").read_bytes()
+    path = workspace.models / "short.toml"
+    monkeypatch.setattr(stage, "_LONG_S", 0)
+    path.write_text(path.read_text().replace("epochs = 2", "epochs = 1"))
+    command(workspace, capsys, "train", "short")
+    assert (workspace.artefact("short", "train.kept-1") / "model.keras").read_bytes() == before
+    assert stage.existing(workspace.recipe("short"), workspace) is not None
+
+
 def test_what_is_not_trained_on_demand_is_untrained_and_seeded(workspace, capsys):
     path = workspace.models / "short.toml"
     path.write_text(path.read_text() + "on_demand = false\n")

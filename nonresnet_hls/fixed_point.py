@@ -182,7 +182,9 @@ class FixedPointType:
         if self.overflow is Overflow.SAT:
             mantissa = np.clip(mantissa, self.min_mantissa, self.max_mantissa)
         else:
-            mantissa = np.mod(mantissa - self.min_mantissa, 2.0**self.width) + self.min_mantissa
+            # Into one turn first: with 53 bits, a difference with the least mantissa would itself round.
+            mantissa = np.mod(mantissa, 2.0**self.width)
+            mantissa = np.where(mantissa > self.max_mantissa, mantissa - 2.0**self.width, mantissa)
         # + 0.0: no negative zeros.
         result: npt.NDArray[np.float64] = np.ldexp(mantissa, -self.fraction_bits) + 0.0
         return result

@@ -80,6 +80,13 @@ def test_array_form_equals_the_scalar_definition(own: FixedPointType, batch: lis
     assert [Fraction(v) for v in own.quantize_array(floats).tolist()] == [own.quantize(value) for value in batch]
 
 
+@pytest.mark.parametrize("signed", [True, False])
+def test_array_form_wraps_the_widest_types_exactly(signed: bool) -> None:
+    own = FixedPointType(53, 53, signed, Rounding.TRN, Overflow.WRAP)
+    values = [2.0**54 - 2, -(2.0**54) + 2, 2.0**52, -(2.0**52) - 1, 2.0**60, -1.0]
+    assert [Fraction(v) for v in own.quantize_array(values).tolist()] == [own.quantize(Fraction(v)) for v in values]
+
+
 @LAWS
 @given(own=types)
 def test_array_form_has_no_negative_zero(own: FixedPointType) -> None:

@@ -20,7 +20,7 @@ from nonresnet_hls.workspace import Workspace
 CONVERT = "convert"
 CSIM = "csim"
 
-_ROOMS = ("fixed_point.py", "quantization", "hls")
+_ROOMS = ("fixed_point.py", "tools.py", "networks", "quantization", "hls")
 # Every sample of the project's own test bench is simulated by the vendor's co-simulation too, which takes minutes.
 _BENCH_SAMPLES = 10
 
@@ -116,7 +116,8 @@ def run_csim(
         ToolError: there is no C++ compiler, or it fails.
         NonResNetError: as `run_convert`.
     """
-    # Keras is not made for several threads: whoever uses it holds this.
+    # Keras is not made for several threads: whoever uses it holds this. So does the caller while he has a result:
+    # what he prints would be lost while another thread keeps hls4ml quiet.
     keras = threading.Lock()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         running: list[tuple[Recipe, Future[stages.Artefact]]] = []
@@ -128,9 +129,13 @@ def run_csim(
                 running.append((recipe, pool.submit(_csim, recipe, workspace, before, project, keras)))
                 while running and running[0][1].done():
                     recipe, done = running.pop(0)
-                    yield recipe, done.result()
+                    result = done.result()
+                    with keras:
+                        yield recipe, result
             for recipe, done in running:
-                yield recipe, done.result()
+                result = done.result()
+                with keras:
+                    yield recipe, result
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -161,5 +166,10 @@ def _csim(
         (folder / "result.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         return figures
 
-    inputs = {"model": before.content, "project": project.content, "tool": stages.tool_digest(*_ROOMS)}
+    inputs = {
+        "model": before.content,
+        "weights": str(before.figures["weights"]),
+        "project": project.content,
+        "tool": stages.tool_digest(*_ROOMS),
+    }
     return stages.run(workspace.artefact(recipe.name, CSIM), CSIM, recipe.csim, inputs, produce)

@@ -232,12 +232,11 @@ def _dense(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
 def _batch_norm(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     import numpy as np
 
-    from nonresnet_hls.quantization.fold import scale_and_offset
+    from nonresnet_hls.quantization.fold import is_scale, scale_and_offset
 
     (source,) = inputs
     layer = node.layer
-    plain = not layer.moving_mean.numpy().any() and (layer.moving_variance.numpy() == 1).all()
-    if layer.epsilon != 0 or not plain:
+    if not is_scale(layer):
         raise ModelError(f"layer {node.name}: a batch norm with epsilon 0, mean 0 and variance 1 wanted (or fold it)")
     gamma, beta = scale_and_offset(layer)
     scale = grid_constant(gamma, f"{node.name} (gamma)")

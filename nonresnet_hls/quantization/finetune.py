@@ -115,4 +115,4 @@ def _identity(recipe: Recipe, network: training.Network) -> tuple[dict[str, Any]
         "training": stated(_as_trained(recipe, network)),
         "block": recipe.architecture.family is Family.BLOCK,
     }
-    return config, {"network": network.digest}
+    return config, {"network": network.digest, "dataset": training.data_digest(network.recipe.dataset)}

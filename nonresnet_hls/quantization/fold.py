@@ -46,6 +46,12 @@ def fold_batch_norms(model: Any, only: Callable[[str], bool] = lambda _: True) -
     return result
 
 
+def is_scale(batch_norm: Any) -> bool:
+    """Whether a batch norm is no more than gamma * x + beta, which float32 computes exactly on a grid."""
+    own = not batch_norm.moving_mean.numpy().any() and (batch_norm.moving_variance.numpy() == 1).all()
+    return bool(own and batch_norm.epsilon == 0)
+
+
 def scale_and_offset(batch_norm: Any) -> tuple[Any, Any]:
     """What a batch norm does at inference, per channel: y = scale * x + offset (float64)."""
     import numpy as np

@@ -1,6 +1,6 @@
 """A float Keras model as a QKeras model: batch norms folded, weights and activations on fixed-point grids.
 
-With weights of 2 to 16 bits, batch norms are folded into weights and bias first. With 1-bit weights (+1, -1) they
+With weights of 3 to 16 bits, batch norms are folded into weights and bias first. With 1-bit weights (+1, -1) they
 cannot be: there they stay as batch norms while the model trains, and `finish` turns them into a scale and an offset
 on a grid, as a batch norm with epsilon 0, mean 0 and variance 1.
 """
@@ -8,10 +8,11 @@ on a grid, as a batch norm with epsilon 0, mean 0 and variance 1.
 from collections.abc import Callable
 from typing import Any
 
+from nonresnet_hls import progress
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import graph
 from nonresnet_hls.quantization import quantizers
-from nonresnet_hls.quantization.fold import fold_batch_norms, scale_and_offset
+from nonresnet_hls.quantization.fold import fold_batch_norms, is_scale, scale_and_offset
 from nonresnet_hls.recipe import Quantization
 
 BIAS_BITS = 16
@@ -24,6 +25,7 @@ _CALIBRATION_VALUES = 1 << 15
 """Of each tensor and batch, drawn at random: all values of all tensors of a 20-layer network would take gigabytes."""
 
 _WEIGHTED = ("Conv2D", "DepthwiseConv2D", "Dense")
+_QUANTIZED = tuple(f"Q{kind}" for kind in _WEIGHTED)
 _DROPPED = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization")
 _TRANSPARENT = ("MaxPooling2D", "GlobalMaxPooling2D", "ZeroPadding2D", "UpSampling2D", "Flatten", "Reshape")
 _AVERAGING = ("AveragePooling2D", "GlobalAveragePooling2D")
@@ -55,29 +57,25 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
     used_by = graph.consumers(network)
     outputs = graph.output_names(model)
     layers = {layer.name: layer for layer in model.layers}
-    quantized: dict[str, Any] = {}  # tensors on an activation's grid, by layer
     positive = _never_negative(network)
 
     def activation(name: str, of: str, relu: bool, tensor: Any) -> Any:
         import qkeras
 
         bits, signed = config.activation_bits, not relu
+        if signed and bits == 1:  # of which QKeras makes -1 and +1
+            wanted = "2 or more activation bits wanted, since its output can be negative"
+            raise ModelError(f"layer {of}: {wanted}, not 1")
         integer_bits = _integer_bits(ranges[of], bits, signed)
         make = quantizers.signed if signed else quantizers.unsigned
         # As text: QActivation cannot restore a quantizer object from a saved model.
         return qkeras.QActivation(str(make(bits, integer_bits)), name=name)(tensor)
-
-    def on_grid(name: str) -> bool:
-        """Whether the tensor comes straight from an activation (or the input) and need not be quantized again."""
-        return name in quantized
 
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
         layer, kind = node.layer, node.kind
         if not only(node.name):
             return graph.copy_layer(layer)(inputs[0] if len(inputs) == 1 else inputs)
         if kind in _DROPPED:
-            if on_grid(node.inputs[0]):
-                quantized[node.name] = None
             return inputs[0]
         name = getattr(getattr(layer, "activation", None), "__name__", "linear")
         if kind == "Softmax" or name == "softmax":
@@ -89,7 +87,6 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
         if kind in _WEIGHTED:
             tensor = _quantized_twin(layer, layers[node.name], config)(inputs[0])
             if name == "relu":
-                quantized[node.name] = None
                 return activation(f"{node.name}_relu", node.name, True, tensor)
             if name != "linear":
                 raise ModelError(f"layer {node.name}: activation relu, linear or a final softmax wanted, not {name}")
@@ -97,15 +94,13 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
         if kind == "ReLU" or (kind == "Activation" and name == "relu"):
             if kind == "ReLU" and (layer.negative_slope or layer.threshold):
                 raise ModelError(f"layer {node.name}: a ReLU without slope and threshold wanted")
-            quantized[node.name] = None
+            if kind == "ReLU" and layer.max_value is not None:
+                progress.say(f"layer {node.name}: clips at the end of its type's range, not at {layer.max_value:g}")
             return activation(node.name, node.name, True, inputs[0])
         if kind in _TRANSPARENT or (kind == "Activation" and name == "linear"):
-            if on_grid(node.inputs[0]):
-                quantized[node.name] = None
             return graph.copy_layer(layer)(inputs[0])
         if kind in _AVERAGING:
             tensor = graph.copy_layer(layer)(inputs[0])
-            quantized[node.name] = None
             return activation(f"{node.name}_q", node.name, node.inputs[0] in positive, tensor)
         if kind == "BatchNormalization":
             if config.weight_bits > 1:
@@ -120,12 +115,8 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
         feeds_weights = any(_reads_as_activation(user, used_by, only) for user in used_by[node.name])
         if not feeds_weights:
             return tensor
-        quantized[node.name] = None
         return activation(f"{node.name}_q", node.name, False, tensor)
 
-    for node in network:
-        if not node.inputs:
-            quantized[node.name] = None
     result = graph.rebuild(model, replace)
     graph.carry_weights(model, result)
     return result
@@ -146,15 +137,20 @@ def finish(model: Any) -> Any:
     """The trained QKeras model as it is deployed: every constant exactly on its grid.
 
     Weights are replaced by their quantized values (QKeras' straight-through form w + (q(w) - w) is exact then), and
-    batch norms that stayed by a scale and an offset on a grid.
+    batch norms that stayed by a scale and an offset on a grid. What is so already stays as it is.
+
+    Raises:
+        ModelError: a layer has weights but no quantizer that is known; names it.
     """
     import numpy as np
     from tensorflow import keras
 
     from nonresnet_hls.quantization.arithmetic import quantized_constants
 
+    scaled = put_on_grid(model)
+
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
-        if node.kind == "BatchNormalization":
+        if node.name in scaled:
             fixed = keras.layers.BatchNormalization(epsilon=0.0, name=node.name)
             return fixed(inputs[0])
         return graph.copy_layer(node.layer)(inputs[0] if len(inputs) == 1 else inputs)
@@ -163,13 +159,22 @@ def finish(model: Any) -> Any:
     graph.carry_weights(model, result)
     for node in graph.nodes(model):
         target = result.get_layer(node.name)
-        if node.kind == "BatchNormalization":
+        if node.name in scaled:
             scale, offset = scale_and_offset(node.layer)
             zeros, ones = np.zeros_like(scale), np.ones_like(scale)
             target.set_weights([_to_grid(scale, SCALE_BITS), _to_grid(offset, OFFSET_BITS), zeros, ones])
-        elif node.layer.weights:
+        elif node.layer.weights and node.kind != "BatchNormalization":
+            if node.kind not in _QUANTIZED:
+                wanted = f"{', '.join(_QUANTIZED)} or BatchNormalization wanted of layers with weights"
+                raise ModelError(f"layer {node.name}: {wanted}, not {node.kind}")
             target.set_weights(quantized_constants(node))
     return result
+
+
+def put_on_grid(model: Any) -> list[str]:
+    """The batch norms of a model that `finish` makes a scale and an offset of."""
+    kept = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
+    return [layer.name for layer in kept if not is_scale(layer)]
 
 
 def _to_grid(values: Any, bits: int) -> Any:

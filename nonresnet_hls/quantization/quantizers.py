@@ -70,6 +70,8 @@ def type_of(quantizer: Any, where: str) -> FixedPointType:
         return FixedPointType(bits, integer, False, *modes)
     if not config.get("keep_negative", True):
         return FixedPointType(bits, integer, False, *modes)
+    if bits == 1:  # of which QKeras makes -1 and +1, each times 2^integer
+        raise refuse("at least 2 bits or keep_negative=0", bits)
     return FixedPointType(bits, integer + 1, True, *modes)
 
 

@@ -16,7 +16,7 @@ from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
 from nonresnet_hls.networks import saved
 from nonresnet_hls.quantization import arithmetic, block, finetune, quantizers
-from nonresnet_hls.quantization.quantize import finish, is_quantized, quantize
+from nonresnet_hls.quantization.quantize import finish, is_quantized, put_on_grid, quantize
 from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe
 from nonresnet_hls.training import datasets, downloads, fit
 from nonresnet_hls.training import stage as training
@@ -37,6 +37,8 @@ class Weights(StrEnum):
 
     TRAINED = "trained"
     NOT_FINE_TUNED = "trained, not fine-tuned"
+    PUT_ON_GRID = "trained, batch norms put on a grid"
+    """Those of a user's QKeras model, which no fixed-point design computes as Keras does."""
     UNTRAINED = "untrained"
 
 
@@ -76,24 +78,25 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
     def data() -> datasets.Data:
         return _data(source)
 
+    @functools.cache
     def quantized() -> Any:
         progress.say(f"quantizing {recipe.name}: {_bits(recipe.quantization)}")
         model = network.load()
         if is_quantized(model):
+            if put_on_grid(model):
+                progress.say(f"{recipe.name}: batch norms {', '.join(put_on_grid(model))} are put on a grid")
             return model
         only = block.belongs if _is_block(recipe) else (lambda _: True)
         return quantize(model, recipe.quantization, data().x_train[:_CALIBRATION_SAMPLES], only)
 
-    tuned = finetune.existing(recipe, network, workspace)
-    if tuned is None and finetune.wanted(recipe, network) and (fine_tune or source.training.on_demand):
-        tuned = finetune.run(recipe, network, workspace, datasets.load(source.dataset), quantized)
+    def deployed(model: Any) -> tuple[Any, FixedPointType, Any]:
+        """What is converted, the type of its input, and test samples.
 
-    def produce(folder: Path) -> dict[str, Any]:
-        model = saved.load(tuned.directory / training.MODEL) if tuned else quantized()
-        tested = data()
-        samples: Any = tested.x_test
+        Refuses, by layer, what could not be converted.
+        """
+        samples: Any = data().x_test
         if not _is_block(recipe):
-            finished, input_type = finish(model), tested.input_type
+            finished, input_type = finish(model), data().input_type
         else:
             feed = block.feed(model)
             samples = feed.predict(_first(samples, feed.output_shape[1:]), batch_size=64, verbose=0)
@@ -101,9 +104,20 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
             input_type = quantizers.type_of(feed.layers[-1].quantizer, feed.layers[-1].name)
             samples = input_type.quantize_array(samples)
             finished = finish(block.cut_out(model, recipe.name.replace("-", "_")))
+        arithmetic.infer(finished, input_type)
+        return finished, input_type, samples
+
+    tuned = finetune.existing(recipe, network, workspace)
+    if tuned is None and finetune.wanted(recipe, network) and (fine_tune or source.training.on_demand):
+        deployed(quantized())  # before it takes hours
+        tuned = finetune.run(recipe, network, workspace, datasets.load(source.dataset), quantized)
+
+    def produce(folder: Path) -> dict[str, Any]:
+        model = saved.load(tuned.directory / training.MODEL) if tuned else quantized()
+        tested = data()
+        finished, input_type, samples = deployed(model)
         saved.save(finished, folder / MODEL)
         _save_samples(folder / SAMPLES, _first(samples, samples.shape[1:]), input_type)
-        # Refuse here, by layer, what could not be converted.
         inferred = arithmetic.infer(finished, input_type)
         inexact = inferred.first_inexact()
         accuracy = {}
@@ -113,7 +127,7 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
                 "top1_quantized": fit.top1(finetune.deployed(model, recipe), tested.x_test, tested.y_test),
             }
         return {
-            "weights": str(_weights(recipe, network, tuned)),
+            "weights": str(_weights(recipe, network, tuned, model)),
             "samples": _samples_are(source),
             **accuracy,
             "input_type": str(input_type),
@@ -171,7 +185,11 @@ def _identity(
     recipe: Recipe, source: Recipe, network: training.Network, tuned: stages.Artefact | None
 ) -> tuple[str, dict[str, Any], dict[str, str]]:
     config = {"quantization": recipe.quantization, "block": _is_block(recipe)}
-    inputs = {"network": network.digest, "tool": stages.tool_digest(*_ROOMS)}
+    inputs = {
+        "network": network.digest,
+        "dataset": training.data_digest(source.dataset),
+        "tool": stages.tool_digest(*_ROOMS),
+    }
     if tuned is not None:
         inputs["fine-tuned"] = training.weights(tuned)
     if not _has_data(source):
@@ -179,9 +197,12 @@ def _identity(
     return STAGE, config, inputs
 
 
-def _weights(recipe: Recipe, network: training.Network, tuned: stages.Artefact | None) -> Weights:
+def _weights(recipe: Recipe, network: training.Network, tuned: stages.Artefact | None, model: Any) -> Weights:
     if network.how is training.How.UNTRAINED:
         return Weights.UNTRAINED
+    file = network.recipe.architecture.file
+    if file is not None and saved.is_quantized(file) and put_on_grid(model):
+        return Weights.PUT_ON_GRID
     return Weights.NOT_FINE_TUNED if tuned is None and finetune.wanted(recipe, network) else Weights.TRAINED
 
 

@@ -73,8 +73,7 @@ class Config:
 
     def stated(self) -> dict[str, Any]:
         """What identifies the training; of files, their content does (see `_files`), wherever they are."""
-        parts = {f.name: recipe.stated(getattr(self, f.name)) for f in dataclasses.fields(self)}
-        return {name: part and {k: v for k, v in part.items() if k != "file"} for name, part in parts.items()}
+        return {f.name: _stated(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
 
 def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None) -> stages.Artefact:
@@ -246,9 +245,27 @@ def _inputs(config: Config, before: Mapping[str, stages.Artefact]) -> dict[str, 
     return _files(config) | {role: weights(artefact) for role, artefact in before.items()}
 
 
+def data_digest(dataset: Dataset) -> str:
+    """What the stages depend on that see data of the network's kind: the same weights may be compared on others.
+
+    Raises:
+        RecipeError: there is no such file.
+    """
+    return stages.digest_of("dataset", _stated(dataset), _digests({"file": dataset.file}))
+
+
+def _stated(table: Any) -> dict[str, Any] | None:
+    """As `recipe.stated`; of a file, its content counts, wherever it is."""
+    found = recipe.stated(table)
+    return found and {key: value for key, value in found.items() if key != "file"}
+
+
 def _files(config: Config) -> dict[str, str]:
     """Digests of the user's own files that a training depends on."""
-    files = {"model": config.architecture.file, "dataset": config.dataset.file}
+    return _digests({"model": config.architecture.file, "dataset": config.dataset.file})
+
+
+def _digests(files: Mapping[str, Path | None]) -> dict[str, str]:
     found = {}
     for name, path in files.items():
         if path is not None:

@@ -14,6 +14,7 @@ from nonresnet_hls.quantization import stage
 from nonresnet_hls.tables import table1
 from nonresnet_hls.training import datasets, downloads
 from nonresnet_hls.workspace import Workspace
+from tests.quantization import nets
 from tests.training.test_fit import data
 
 RECIPE = """
@@ -90,6 +91,62 @@ def test_fine_tuned_weights_that_a_recipe_ships_with_are_used_in_place(
     found = stage.run(other.recipe("short"), other)
     assert (found.figures["weights"], found.fresh) == ("trained", True)
     assert sorted(path.name for path in (other.models / "short").iterdir() if path.is_dir()) == ["quantize"]
+
+
+def test_the_same_weights_on_other_data_are_quantized_anew(tiny: Path) -> None:
+    place = Workspace()
+
+    def made() -> Any:
+        found = stage.run(place.recipe("tiny"), place)
+        return found.fresh, found.figures["test_samples"], found.figures["input_type"]
+
+    assert made()[:2] == (False, 8)
+    data_file, recipe = (tiny / "models" / name for name in ("tiny-data.npz", "tiny.toml"))
+    with np.load(data_file) as arrays:
+        half = {name: values[:20] for name, values in arrays.items()}
+    np.savez(data_file, **half)
+    assert made()[:2] == (True, 4)
+    before = made()
+    recipe.write_text(recipe.read_text().replace("ufixed<4,0>", "fixed<6,1>"))
+    assert made() == (True, 4, "fixed<6,1>")
+    recipe.write_text(recipe.read_text().replace("fixed<6,1>", "ufixed<4,0>"))
+    assert made() == (True, *before[1:])
+
+
+def test_what_cannot_be_converted_is_refused_before_it_is_fine_tuned(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tensorflow import keras
+
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.AveragePooling2D(3, name="odd")(keras.layers.Conv2D(2, 3, activation="relu")(image))
+    model = keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+    model.save(workspace.models / "odd.keras")
+    text = RECIPE.replace("squares.npz", str(tmp_path / "squares.npz")).replace("epochs = 2", "epochs = 0")
+    old = '"resnet"\nskips = "short"\nfilters = [4]\nblocks_per_group = 1'
+    (workspace.models / "odd.toml").write_text(text.replace(old, '"keras"\nfile = "odd.keras"'))
+    assert main(["train", "odd", "--workspace", str(workspace.root)]) == 0
+    assert main(["quantize", "odd", "--workspace", str(workspace.root)]) == 2
+    error = capsys.readouterr().err
+    assert "layer odd: an average of 2^n pixels wanted, not of 3x3 = 9" in error
+    assert "fine-tuning" not in error
+
+
+def test_a_users_quantized_model_is_told_of_whose_batch_norms_are_put_on_a_grid(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tensorflow import keras
+
+    from nonresnet_hls.networks import saved
+
+    image = keras.Input((4, 4, 2))
+    x = keras.layers.BatchNormalization(name="scaled")(nets.conv()(image))
+    x = nets.dense(3)(keras.layers.Flatten()(nets.relu()(x)))
+    saved.save(keras.Model(image, x), tiny / "models" / "tiny-net.keras")
+    assert main(["csim", "tiny"]) == 0
+    told = capsys.readouterr()
+    assert "tiny: batch norms scaled are put on a grid" in told.err
+    assert "trained, batch norms put on a grid weights" in told.out
 
 
 BLOCK = """

@@ -1,0 +1,70 @@
+"""Float model to QKeras model: what is refused, what is said, and what `finish` leaves as it is."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import qkeras
+from tensorflow import keras
+
+from nonresnet_hls.errors import ModelError
+from nonresnet_hls.quantization.quantize import finish, put_on_grid, quantize
+from nonresnet_hls.recipe import Quantization
+from tests.quantization import nets
+
+layers = keras.layers
+
+
+def _samples(shape: tuple[int, ...]) -> Any:
+    return np.random.default_rng(0).uniform(0, 1, (8, *shape)).astype(np.float32)
+
+
+def _model(*chain: Any, shape: tuple[int, ...] = (6, 6, 3)) -> Any:
+    x = image = keras.Input(shape, name="x")
+    for layer in chain:
+        x = layer(x)
+    return keras.Model(image, x)
+
+
+def test_one_bit_for_what_can_be_negative_is_refused() -> None:
+    """QKeras makes -1 and +1 of it, which is no type of one bit."""
+    model = _model(layers.Conv2D(2, 3, name="first"), layers.Conv2D(2, 3, name="second"))
+    with pytest.raises(ModelError, match=r"^layer first: 2 or more activation bits wanted, since .* negative, not 1$"):
+        quantize(model, Quantization(4, 1), _samples((6, 6, 3)))
+    rectified = _model(layers.Conv2D(2, 3), layers.ReLU(), layers.Conv2D(2, 3))
+    assert quantize(rectified, Quantization(4, 1), _samples((6, 6, 3))) is not None
+
+
+def test_a_relu_that_clips_elsewhere_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    model = _model(layers.Conv2D(2, 3), layers.ReLU(6.0, name="six"))
+    quantize(model, Quantization(8, 8), _samples((6, 6, 3)))
+    assert "layer six: clips at the end of its type's range, not at 6" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind"),
+    [
+        (lambda: layers.Dense(3, name="odd"), "Dense"),
+        (lambda: qkeras.QBatchNormalization(name="odd"), "QBatchNormalization"),
+        (lambda: qkeras.QConv2DBatchnorm(2, 3, kernel_quantizer=nets.quantizers.signed(4, 0), name="odd"), "QConv2DBa"),
+    ],
+)
+def test_weights_without_a_quantizer_that_is_known_are_refused_by_layer(layer: Any, kind: str) -> None:
+    model = _model(nets.conv(), layer())
+    with pytest.raises(ModelError, match=rf"^layer odd: QConv2D, QDepthwiseConv2D, QDense or .* wanted .*, not {kind}"):
+        finish(model)
+
+
+def test_a_scale_on_a_grid_stays_and_another_batch_norm_is_put_on_one() -> None:
+    rng = np.random.default_rng(0)
+    model = _model(nets.conv(), nets.batch_norm(), nets.conv(), layers.BatchNormalization(name="trained"))
+    fine = model.layers[2]
+    gamma = rng.integers(-(2**11), 2**11, 3) / 2.0**10  # finer than what is made of others
+    fine.set_weights([gamma, gamma / 4, np.zeros(3), np.ones(3)])
+    model.get_layer("trained").set_weights([rng.uniform(0.5, 2, 3) for _ in range(4)])
+    assert put_on_grid(model) == ["trained"]
+    done = finish(model)
+    assert [weights.tolist() for weights in done.layers[2].get_weights()[:2]] == [gamma.tolist(), (gamma / 4).tolist()]
+    assert put_on_grid(done) == []
+    scale = np.ldexp(done.get_layer("trained").get_weights()[0], 10)
+    assert (scale == np.rint(scale)).all()

@@ -17,7 +17,8 @@ BLOCKS_32X32 := $(foreach style,$(STYLES),$(style)-32x32 $(style)-32x32-w8a8 $(s
 all: setup ## environment, then: train, quantize, convert, C-simulate, Tables I and II
 	$(RUN) table1 $(NETWORKS)
 	$(RUN) csim $(NETWORKS) $(BLOCKS)
-	$(RUN) synth --simulate $(STYLES)
+	$(RUN) synth --engine rtl --simulate $(STYLES)
+	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(STYLES); fi
 	$(RUN) table2 $(NETWORKS) $(BLOCKS)
 
 setup: $(VENV)/installed ## the virtual environment with pinned dependencies
@@ -40,7 +41,8 @@ table2: setup ## hardware of all converted designs
 	$(RUN) table2
 
 table2-full: setup ## hardware of all blocks at 8x8 and 32x32 and all precisions (hours)
-	$(RUN) synth --simulate $(BLOCKS) $(BLOCKS_32X32)
+	$(RUN) synth --engine rtl --simulate $(BLOCKS) $(BLOCKS_32X32)
+	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(BLOCKS) $(BLOCKS_32X32); fi
 	$(RUN) table2 $(BLOCKS) $(BLOCKS_32X32)
 
 lint: setup ## style and types

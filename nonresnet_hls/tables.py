@@ -6,13 +6,13 @@ in columns of its own.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls import recipe as recipes
 from nonresnet_hls import stages
 from nonresnet_hls.errors import RecipeError
-from nonresnet_hls.recipe import DatasetName, Family, FifoDepths, Order, Recipe, SkipStyle
+from nonresnet_hls.recipe import DatasetName, Family, Order, Recipe, SkipStyle
 from nonresnet_hls.reports.values import percent, throughput_khz
 from nonresnet_hls.workspace import Workspace
 
@@ -158,17 +158,22 @@ def _table1_row(network: _Network, workspace: Workspace, wanted: bool) -> dict[s
 
 def _paper_top1(recipe: Recipe, workspace: Workspace) -> float | None:
     """What the paper has of a network like this; of NonResNet20, of one that came from ShortResNet20 by phases."""
-    architecture, distillation = recipe.architecture, recipe.distillation
+    architecture = recipe.architecture
     size = (architecture.family, architecture.blocks_per_group, architecture.filters)
     paper = _PAPER_TOP1.get(recipe.dataset.name)
     if paper is None or architecture.skips is None or size != _PAPER_SIZE:
         return None
-    if architecture.skips is SkipStyle.PLAIN:
-        if distillation is None or distillation.order is Order.ALL:
-            return None
-        if workspace.recipe(distillation.start).architecture.skips is not SkipStyle.SHORT:
-            return None
+    if architecture.skips is SkipStyle.PLAIN and not _is_by_algorithm1(recipe, workspace):
+        return None
     return paper[_STYLES.index(architecture.skips)]
+
+
+def _is_by_algorithm1(recipe: Recipe, workspace: Workspace) -> bool:
+    """Whether a network without skips is what the paper's Algorithm 1 comes to, not one of its controls."""
+    distillation = recipe.distillation
+    if distillation is None or distillation.order is Order.ALL:
+        return False
+    return workspace.recipe(distillation.start).architecture.skips is SkipStyle.SHORT
 
 
 def table2(workspace: Workspace, names: Sequence[str] = ()) -> "pd.DataFrame":
@@ -184,6 +189,8 @@ def table2(workspace: Workspace, names: Sequence[str] = ()) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    from nonresnet_hls.hls.stage import as_converted
+
     rows: list[dict[str, Any]] = []
     for name in names or recipes.names(workspace.models):
         recipe = workspace.recipe(name)
@@ -194,7 +201,7 @@ def table2(workspace: Workspace, names: Sequence[str] = ()) -> "pd.DataFrame":
                     f"recipe {name}: no project in {workspace.projects}; run 'nonresnet-hls convert {name}'"
                 )
             continue
-        rows += _table2_rows(recipe, project, workspace)
+        rows += _table2_rows(as_converted(recipe, project), project, workspace)
     whole = dict.fromkeys(("latency_cycles", "interval_cycles", *_RESOURCES), "Int64")
     return pd.DataFrame(rows, columns=list(TABLE2_COLUMNS)).astype(whole)
 
@@ -229,11 +236,16 @@ def skip_costs(workspace: Workspace, frame: "pd.DataFrame", names: Sequence[str]
     every = [workspace.recipe(name) for name in names or recipes.names(workspace.models)]
     alike = {one.name: _apart_from_skips(one, workspace) for one in every if one.name in designs}
     without = {one.name for one in every if one.architecture.skips is SkipStyle.PLAIN}
+    by_algorithm1 = {one.name for one in every if one.name in without and _is_by_algorithm1(one, workspace)}
 
     def key(row: Any) -> tuple[str, ...]:
         return (alike[row["design"]], row["engine"], row["stage"], row["part"])
 
-    plain = {key(row): row for row in measured.values() if row["design"] in without}
+    plain: dict[tuple[str, ...], Any] = {}
+    for row in measured.values():
+        # Of several, that which Algorithm 1 came to: a control may have failed.
+        if row["design"] in without and (key(row) not in plain or row["design"] in by_algorithm1):
+            plain[key(row)] = row
     rows = {}
     for index, row in measured.items():
         base = plain.get(key(row))
@@ -256,14 +268,13 @@ def _apart_from_skips(recipe: Recipe, workspace: Workspace) -> str:
     from nonresnet_hls.hls import stage
 
     project = stages.load(workspace.projects / recipe.name)
-    sized = project is not None and stage.is_sized(project)
-    # `convert --fifos` may have made them otherwise than the recipe says.
-    hls = replace(recipe.hls, fifo_depths=FifoDepths.SIZED if sized else FifoDepths.TENSOR)
+    if project is not None:
+        recipe = stage.as_converted(recipe, project)
     bits = (recipe.quantization.weight_bits, recipe.quantization.activation_bits)
     architecture = recipe.architecture
     size = (architecture.family, architecture.filters, architecture.blocks_per_group)
     # As text, since a recipe's reuse factors by layer make it unhashable.
-    return repr((recipe.dataset, bits, size, hls))
+    return repr((recipe.dataset, bits, size, recipe.hls, recipe.rtl))
 
 
 def _table2_rows(recipe: Recipe, project: stages.Artefact, workspace: Workspace) -> list[dict[str, Any]]:
@@ -284,12 +295,13 @@ def _project_figures(recipe: Recipe, project: stages.Artefact) -> dict[str, Any]
     from nonresnet_hls.recipe import Backend
 
     streams = project.figures["streams"]
-    blocks = 0
+    vivado, blocks = recipe.hls.backend is Backend.VIVADO, 0
     for stream in streams:
         # Vivado HLS makes a FIFO of each channel, Vitis HLS one of all.
-        split = recipe.hls.backend is Backend.VIVADO
-        lanes, bits = (stream["channels"], stream["bits"]) if split else (1, stream["channels"] * stream["bits"])
+        lanes, bits = (stream["channels"], stream["bits"]) if vivado else (1, stream["channels"] * stream["bits"])
         blocks += lanes * fifo_bram18(stream["depth"], bits)
+    if (sized := project.figures.get("fifos")) is not None and not vivado:
+        blocks = sized["after"]["vitis_bound_bram_18k"]  # the project binds shallow ones to shift registers
     return {
         "streams": len(streams),
         "fifo_bits": sum(s["depth"] * s["channels"] * s["bits"] for s in streams),

@@ -5,14 +5,15 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nonresnet_hls import cli, recipe, stages, tables
+from nonresnet_hls import cli, dataflow, recipe, stages, tables
 from nonresnet_hls.errors import RecipeError
 from nonresnet_hls.training import stage as training
 from nonresnet_hls.workspace import Workspace
-from tests.tiny import write_model
+from tests.tiny import RECIPE, write_model
 
 
 def test_throughput_is_images_per_millisecond() -> None:
@@ -45,6 +46,46 @@ def test_a_project_without_engine_has_empty_cells_and_its_own_figures(
     assert (row["weights"], row["activations"], row["part"]) == (4, 4, "xcu250-figd2104-2L-e")
     assert cli.main(["table2", "tiny"]) == 0
     assert "No engine has measured tiny" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny-vitis"])
+def test_fifos_are_those_that_the_project_has(tiny: Path, name: str) -> None:
+    place = Workspace()
+
+    def row() -> Any:
+        (found,) = tables.table2(place, [name]).to_dict("records")
+        return found
+
+    def declared() -> int:
+        flow = dataflow.analyse_project(tiny / "hls_projects" / name)
+        inner = json.loads((tiny / "hls_projects" / name / "stage.json").read_text())["figures"]["streams"]
+        streams = [flow.streams[stream["name"]] for stream in inner]
+        return sum(stream.depth * stream.elements * stream.element_bits for stream in streams)
+
+    whole = row()
+    assert whole["fifo_bits"] == declared()
+    assert cli.main(["convert", name, "--fifos", "sized"]) == 0
+    sized = row()
+    assert sized["fifo_bits"] == declared() < whole["fifo_bits"]
+    report = json.loads((tiny / "hls_projects" / name / "fifo_depths.json").read_text())["after"]
+    key = "vivado_bram_18k" if name == "tiny" else "vitis_bound_bram_18k"
+    assert sized["fifo_bram_18k"] == report[key]
+
+
+def test_a_row_tells_of_the_project_not_of_a_recipe_that_was_edited_since(tiny: Path) -> None:
+    (before,) = tables.table2(Workspace(), ["tiny"]).astype(object).fillna("").to_dict("records")
+    path = tiny / "models" / "tiny.toml"
+    path.write_text(RECIPE.replace("_bits = 4", "_bits = 8").replace("xcu250-figd2104-2L-e", "xc7z020clg400-1"))
+    (after,) = tables.table2(Workspace(), ["tiny"]).astype(object).fillna("").to_dict("records")
+    assert after == before
+
+
+def test_costs_of_another_time_do_not_stay_beside_a_new_table(tiny: Path) -> None:
+    for suffix in ("txt", "csv", "md"):
+        (tiny / "tables").mkdir(exist_ok=True)
+        (tiny / "tables" / f"table2_skips.{suffix}").write_text("old")
+    assert cli.main(["table2", "tiny"]) == 0
+    assert [path.name for path in sorted((tiny / "tables").iterdir())] == ["table2.csv", "table2.md", "table2.txt"]
 
 
 def test_the_table_is_saved_in_three_forms(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,6 +78,12 @@ def save_table(frame: "pd.DataFrame", text: "Table", path: Path) -> str:
     return plain
 
 
+def remove_table(path: Path) -> None:
+    """Remove what `save_table` left."""
+    for suffix in (".txt", ".csv", ".md"):
+        path.with_suffix(suffix).unlink(missing_ok=True)
+
+
 def print_rows(frame: "pd.DataFrame") -> None:
     """The rows of a table as JSON on stdout."""
     # Not `to_json`: it rounds to 10 digits.

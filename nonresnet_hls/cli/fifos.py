@@ -76,9 +76,13 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
 
 def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
     """The project directory of a design, and whether we sized its FIFOs when it was made."""
+    from nonresnet_hls import dataflow, stages
+    from nonresnet_hls.hls import stage
+
     path = Path(args.design)
     if path.is_dir():
-        return path, False
+        record = stages.load(path)
+        return path, record is not None and stage.is_sized(record)
     if path.suffix in (".keras", ".h5"):
         from nonresnet_hls.hls import plain
         from nonresnet_hls.networks import saved
@@ -89,9 +93,6 @@ def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
         hls = Hls(backend=Backend(args.backend), strategy=Strategy(args.strategy), reuse_factor=args.reuse_factor)
         plain.write_plain(saved.load(path), hls, scratch)
         return scratch, False
-    from nonresnet_hls import dataflow
-    from nonresnet_hls.hls import stage
-
     place = common.workspace(args)
     project = stage.run_convert(place.recipe(args.design), place, dataflow.size_project)
     return project.directory, stage.is_sized(project)
@@ -123,9 +124,11 @@ def _print(report: "FifoReport") -> None:
         print("  ".join(cells).rstrip())
     print()
     print(
-        "Depths in words: before = hls4ml, least = the C++ itself, margin and sized = modelled, for stalling pipelines;"
+        "Depths in words: before = hls4ml's (a directory: its own), least = the C++ itself, margin and sized ="
+        " modelled, for"
     )
-    print("sized also keeps full throughput. BRAM18 as each tool builds it; LUT = sized as shift registers, modelled.")
+    print("stalling pipelines; sized also keeps full throughput. BRAM18 as each tool builds it; LUT = sized as shift")
+    print("registers, modelled.")
     print()
     totals = (("before", report.before), ("least", report.least), ("margin", report.margin), ("sized", report.after))
     print(f"{'all FIFOs':<14}{'bits':>12}{'Vivado BRAM18':>15}{'Vitis BRAM18':>14}{'bound to SRL':>14}{'+ LUT':>9}")

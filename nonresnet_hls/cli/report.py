@@ -63,8 +63,12 @@ def run(args: argparse.Namespace) -> int:
     if refused and not found:
         pass
     elif args.compare:
-        comparisons = reports.compare(merged)
-        _print(render(comparison_table(comparisons), comparison_rows(comparisons), form))
+        try:
+            comparisons = reports.compare(merged)
+        except ReportError as error:
+            refused.append(error)
+        else:
+            _print(render(comparison_table(comparisons), comparison_rows(comparisons), form))
     elif args.per_module:
         rows = module_rows(merged)
         _print(render(module_table(rows), rows, form))

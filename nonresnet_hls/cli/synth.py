@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls.cli import common
+from nonresnet_hls.errors import ToolError
 
 if TYPE_CHECKING:
     from nonresnet_hls.recipe import Recipe
@@ -13,37 +14,43 @@ NAME = "synth"
 HELP = "synthesise a recipe's project"
 
 _TARGETS = ("xc7", "xcup", "ecp5")
+_OWNERS = {
+    **dict.fromkeys(("cosim", "vsynth"), "vendor"),
+    **dict.fromkeys(("target", "simulate", "place-and-route", "flat", "least-depths", "fifos"), "rtl"),
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     common.add_recipes(parser)
     what = (
-        "vendor: Vivado or Vitis HLS; rtl: the open engine; auto (default): vendor where its tool is on PATH, else rtl"
+        "vendor: Vivado or Vitis HLS; rtl: the open engine; auto (default): that of the options given, else vendor"
+        " where its tool is on PATH, else rtl"
     )
     parser.add_argument("--engine", choices=("auto", "vendor", "rtl"), default="auto", help=what)
     vendor = parser.add_argument_group("vendor engine")
     vendor.add_argument("--cosim", action="store_true", help="C/RTL co-simulation too")
     vendor.add_argument("--vsynth", action="store_true", help="logic synthesis by Vivado too")
     rtl = parser.add_argument_group("rtl engine")
-    rtl.add_argument("--target", choices=_TARGETS, default="xc7", help="device family (default: xc7)")
+    rtl.add_argument("--target", choices=_TARGETS, help="device family (default: xc7)")
     rtl.add_argument("--simulate", action="store_true", help="simulate beside the C simulation, and count cycles")
     rtl.add_argument("--place-and-route", action="store_true", help="place and route on Lattice ECP5")
     rtl.add_argument("--flat", action="store_true", help="synthesise in one piece too")
     rtl.add_argument("--least-depths", action="store_true", help="simulate, and find the least FIFO depths")
     depths = "sized: the least that are predicted to cost no cycle (default); model: as in the project"
-    rtl.add_argument("--fifos", choices=("sized", "model"), default="sized", help=depths)
+    rtl.add_argument("--fifos", choices=("sized", "model"), help=depths)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the engine and print what it found."""
     from nonresnet_hls.synthesis import vendor
 
+    engine = _engine(args)
     place, vendors = common.workspace(args), []
     results: list[dict[str, Any]] = []
     for recipe in common.recipes(args):
         has_tool = vendor.find(recipe.hls.backend) is not None
-        if args.engine == "vendor" or (args.engine == "auto" and has_tool):
+        if engine == "vendor" or (engine == "auto" and has_tool):
             vendors.append(recipe)
         else:
             results.append(_run_rtl(recipe, place, args))
@@ -54,6 +61,21 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         common.print_json(results)
     return 0
+
+
+def _engine(args: argparse.Namespace) -> str:
+    """The engine that is wanted, or whose options are given.
+
+    Raises:
+        ToolError: an option of the other engine is given.
+    """
+    engine: str = args.engine
+    for option, owner in _OWNERS.items():
+        if getattr(args, option.replace("-", "_")):
+            if engine not in ("auto", owner):
+                raise ToolError(f"--{option}: an option of the {owner} engine, not of the {engine} engine")
+            engine = owner
+    return engine
 
 
 def _run_vendor(recipes: "list[Recipe]", place: "Workspace", args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -76,12 +98,14 @@ def _run_rtl(recipe: "Recipe", place: "Workspace", args: argparse.Namespace) -> 
     from nonresnet_hls.synthesis.rtl.flow import Depths
     from nonresnet_hls.synthesis.rtl.yosys import Target
 
-    config = stage.RtlConfig(Depths(args.fifos), recipe.rtl)
+    config = stage.RtlConfig(Depths(args.fifos or "sized"), recipe.rtl)
     rtl = stage.run_rtl(recipe, place, config)
     result: dict[str, Any] = {"name": recipe.name, "engine": "rtl", "verilog": str(rtl.directory), **rtl.figures}
     if args.simulate or args.least_depths:
         result["simulation"] = dict(stage.run_simulation(recipe, place, config, args.least_depths).figures)
-    result["synthesis"] = dict(stage.run_synthesis(recipe, place, config, Target(args.target), args.flat).figures)
+    result["synthesis"] = dict(
+        stage.run_synthesis(recipe, place, config, Target(args.target or "xc7"), args.flat).figures
+    )
     if args.place_and_route:
         routed = dict(stage.run_route(recipe, place, config).figures)
         if "simulation" in result:

@@ -34,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
     if len(costs):
         more = common.save_table(costs, _cost_text(costs), place.tables / "table2_skips")
         text += f"\nWhat the skips cost, beside the same without skips:\n{more}"
+    else:
+        common.remove_table(place.tables / "table2_skips")  # of another time
     if args.json:
         common.print_rows(frame.join(costs.drop(columns=frame.columns, errors="ignore")))
     else:

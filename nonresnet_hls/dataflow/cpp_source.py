@@ -33,6 +33,7 @@ _CALL = re.compile(
 )
 # typedef nnet::array<ap_fixed<16,6>, 3*1> input_t;
 _TYPEDEF = re.compile(r"typedef\s+(?P<type>[^;]+?)\s+(?P<name>\w+)\s*;")
+_TYPE_STRUCT = re.compile(r"typedef\s+struct\s+(?P<name>\w+)\s*\{(?P<members>[^}]*)\}\s*(?P=name)\s*;")
 _ARRAY = re.compile(r"nnet::array\s*<\s*(?P<element>.+)\s*,\s*(?P<size>[\d\s*]+)>$", re.DOTALL)
 _ELEMENT = re.compile(r"(?:ap_|ac_|hls::)?(?P<kind>u?fixed|u?int|fixed_point)\s*<\s*(?P<width>\d+)\s*[,>]")
 _NATIVE_BITS = {"float": 32, "double": 64, "half": 16, "bool": 1, "char": 8, "short": 16, "int": 32}
@@ -218,6 +219,10 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
     depths = {m["name"]: int(m["depth"]) for m in _DEPTH.finditer(code)}
     streams = tuple(StreamDeclaration(m["name"], m["type"], depths.get(m["name"])) for m in _STREAM.finditer(code))
     type_texts = {m["name"]: " ".join(m["type"].split()) for m in _TYPEDEF.finditer(_COMMENT.sub("", defines))}
+    # Weights that are powers of two, or compressed: a struct of several numbers.
+    for m in _TYPE_STRUCT.finditer(_COMMENT.sub("", defines)):
+        members = [" ".join(member.rsplit(None, 1)[0].split()) for member in m["members"].split(";") if member.strip()]
+        type_texts[m["name"]] = f"ap_uint<{sum(scalar_bits(member) for member in members)}>"
     needed = {port.type_name for port in ports} | {stream.type_name for stream in streams}
     token_types = {name: _token_type(name, type_texts) for name in sorted(needed)}
     names = {declaration.name for declaration in (*ports, *streams)}

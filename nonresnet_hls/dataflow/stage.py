@@ -14,7 +14,7 @@ DEPTHS = "fifo_depths.json"
 
 
 def size_project(project: Path) -> dict[str, Any]:
-    """Write sized depths into a project, and `fifo_depths.json` beside them; returns the totals.
+    """Write sized depths into a project, `fifo_depths.json` beside them; returns totals, and depths by stream.
 
     `fifo_depths.json` is the report of `nonresnet-hls fifos --json` (see `dataflow.report.FifoReport`).
 
@@ -26,4 +26,5 @@ def size_project(project: Path) -> dict[str, Any]:
     report = asdict(fifo_report(flow, depths))
     write_depths(project, flow, depths.sized)
     (project / DEPTHS).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return {name: report[name] for name in ("before", "after", "interval_cycles", "bottleneck")}
+    totals = {name: report[name] for name in ("before", "after", "interval_cycles", "bottleneck")}
+    return totals | {"depths": {row["stream"]: row["depth_after"] for row in report["rows"]}}

@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from nonresnet_hls.hls import convert, csim, reuse
 from nonresnet_hls.hls.simulate import Simulation
 from nonresnet_hls.quantization import reference
 from nonresnet_hls.quantization import stage as quantization
-from nonresnet_hls.recipe import FifoDepths, Hls, Recipe
+from nonresnet_hls.recipe import Backend, FifoDepths, Hls, Recipe
 from nonresnet_hls.workspace import Workspace
 
 CONVERT = "convert"
@@ -67,15 +67,23 @@ def run_convert(
         samples = quantized.samples[:_BENCH_SAMPLES]
         expected = reference.evaluate(quantized.model, quantized.arithmetic, samples)
         convert.write(graph, samples, expected.outputs, directory.resolve())
-        sized = {}
+        sized: dict[str, Any] = {}
         if depths is FifoDepths.SIZED:
             if size is None:
                 raise ValueError(f"recipe {recipe.name} wants sized FIFOs, but nothing that sizes them was given")
             sized = {"fifos": size(folder)}
+        figures = convert.figures(graph, quantized.arithmetic)
+        for stream in figures["streams"] if sized else ():
+            stream["depth"] = sized["fifos"]["depths"].get(stream["name"], stream["depth"])
         return {
+            "weights": recipe.quantization.weight_bits,
+            "activations": recipe.quantization.activation_bits,
+            "backend": str(recipe.hls.backend),
+            "part": recipe.hls.part,
+            "clock_ns": recipe.hls.clock_ns,
             "reuse_factors": [asdict(factor) for factor in factors.values()],
             "types": {name: str(layer.output) for name, layer in quantized.arithmetic.layers.items()},
-            **convert.figures(graph, quantized.arithmetic),
+            **figures,
             **sized,
         }
 
@@ -94,6 +102,15 @@ def _present_depths(hls: Hls, directory: Path, inputs: Mapping[str, str]) -> Fif
             if project.digest == stages.digest_of(CONVERT, _config(hls, depths), inputs):
                 return depths
     return hls.fifo_depths
+
+
+def as_converted(recipe: Recipe, project: stages.Artefact) -> Recipe:
+    """The recipe with what its project was made for, whatever the file says by now."""
+    made = project.figures
+    hls = replace(recipe.hls, backend=Backend(made["backend"]), part=made["part"], clock_ns=made["clock_ns"])
+    hls = replace(hls, fifo_depths=FifoDepths.SIZED if is_sized(project) else FifoDepths.TENSOR)
+    bits = replace(recipe.quantization, weight_bits=made["weights"], activation_bits=made["activations"])
+    return replace(recipe, hls=hls, quantization=bits)
 
 
 def is_sized(project: stages.Artefact) -> bool:

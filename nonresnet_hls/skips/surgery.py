@@ -113,6 +113,9 @@ def _first_convolution(graph: Graph, skip: Skip) -> tuple[Tensor | None, str]:
     """The tensor behind the first convolution and its batch norm, or why the skip cannot join there."""
     if skip.refusal or skip.join is not Join.ADD:
         return None, skip.refusal
+    joined = graph.model.get_layer(skip.joins).input
+    if isinstance(joined, list) and len(joined) > 2:
+        return None, f"{len(joined)} branches join: with it, the others would move"
     needed = graph.needed(skip.main[:2])
     start = [call for call in graph.inputs if call[0] == skip.leaves and call in needed][-1]
     spine = graph.spine(start, skip.main[:2])

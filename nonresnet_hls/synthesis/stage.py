@@ -23,6 +23,8 @@ class _Config:
 def run_vendor(recipe: Recipe, workspace: Workspace, steps: vendor.Steps) -> stages.Artefact:
     """Synthesise a recipe's project with the vendor's tool, the project before it.
 
+    Reports of more steps than are wanted are used as they are: a co-simulation can take hours.
+
     Raises:
         ToolError: the tool is missing, of the other backend, or fails.
         NonResNetError: as `hls.stage.run_convert`.
@@ -39,8 +41,12 @@ def run_vendor(recipe: Recipe, workspace: Workspace, steps: vendor.Steps) -> sta
             shutil.copy2(report, copy)
         return {"engine": str(tool)}
 
-    config = _Config(recipe.hls, steps)
-    return stages.run(workspace.artefact(recipe.name, STAGE), STAGE, config, {"project": project.content}, produce)
+    inputs = {"project": project.content}
+    present = stages.load(workspace.artefact(recipe.name, STAGE))
+    more = [vendor.Steps(cosim, vsynth) for cosim in (True, steps.cosim) for vsynth in (True, steps.vsynth)]
+    if present and present.digest in [stages.digest_of(STAGE, _Config(recipe.hls, one), inputs) for one in more]:
+        return present
+    return stages.run(workspace.artefact(recipe.name, STAGE), STAGE, _Config(recipe.hls, steps), inputs, produce)
 
 
 def existing(recipe: Recipe, workspace: Workspace) -> stages.Artefact | None:

@@ -42,6 +42,23 @@ def test_no_recipe_at_all(command: str, capsys: pytest.CaptureFixture[str]) -> N
     assert _refused(capsys, command).startswith("no recipe named; ")
 
 
+@pytest.mark.parametrize(
+    ("engine", "option"), [("rtl", "--cosim"), ("vendor", "--simulate"), ("vendor", "--target=xc7")]
+)
+def test_an_option_of_the_other_engine(engine: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    other = {"rtl": "vendor", "vendor": "rtl"}[engine]
+    wanted = f"{option.split('=')[0]}: an option of the {other} engine, not of the {engine} engine"
+    assert _refused(capsys, "synth", "resblock", "--engine", engine, option) == wanted
+    assert _refused(capsys, "synth", "resblock", "--cosim", "--flat").startswith("--flat: an option of the rtl engine")
+
+
+def test_a_vendors_option_asks_for_the_vendor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert _refused(capsys, "synth", "resblock", "--cosim").startswith("vivado_hls: not on PATH")
+
+
 RECIPES = {
     "mistyped key": ("[hls]", "[hls]\nclok_ns = 1", "unknown key 'hls.clok_ns'; did you mean 'clock_ns'?"),
     "wrong type": ("weight_bits = 4", "weight_bits = '4'", "quantization.weight_bits: an integer wanted, not '4'"),

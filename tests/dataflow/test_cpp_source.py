@@ -117,3 +117,13 @@ def test_an_unknown_type_is_refused() -> None:
 def test_a_missing_file_is_refused_by_path(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match=r"net\.cpp: generated C\+\+ of hls4ml wanted"):
         read_firmware(tmp_path, "net")
+
+
+def test_weights_of_several_numbers() -> None:
+    """As hls4ml writes powers of two and compressed matrices."""
+    types = """
+typedef struct weight3_t {ap_uint<1> sign;ap_int<3> weight; } weight3_t;
+typedef struct weight4_t {ap_uint<7> row_index;ap_uint<7> col_index;ap_fixed<8,1> weight; } weight4_t;
+"""
+    source = parse_source("net", CPP, DEFINES + types, PARAMETERS)
+    assert [source.bits_of(name) for name in ("weight2_t", "weight3_t", "weight4_t")] == [8, 4, 22]

@@ -98,6 +98,11 @@ def test_comparison(own, capsys):
     assert "+33.3 %" in out
     status, _, err = run(capsys, own / "vivado_hls_2016", "--compare")
     assert (status, err.count("\n")) == (2, 1)
+    # Why there is only one is said, too.
+    status, out, err = run(capsys, own / "vivado_hls_2016", own / "typo", "--compare")
+    assert (status, out, err.count("\n")) == (2, "", 2)
+    assert "typo: " in err
+    assert "two designs" in err
 
 
 def test_broken_reports_in_a_folder_are_listed_at_the_end_and_the_others_are_shown(own, tmp_path, capsys):

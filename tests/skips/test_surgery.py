@@ -220,6 +220,20 @@ def test_a_number_that_no_skip_has_is_refused(styles):
         skips.remove(styles[SkipStyle.SHORT], [7])
 
 
+def test_a_skip_into_a_sum_of_three_cannot_be_shortened():
+    """The sum would move as a whole, here behind what starts inside the branch."""
+    from tensorflow import keras
+
+    image = keras.Input((8, 8, 4), name="image")
+    first = keras.layers.Conv2D(4, 3, padding="same", name="first")(image)
+    second = keras.layers.Conv2D(4, 3, padding="same", name="second")(keras.layers.ReLU(name="inside")(first))
+    joined = keras.layers.Add(name="join")([second, image, first])
+    model = keras.Model(image, keras.layers.ReLU(name="end")(joined))
+    with pytest.raises(ModelError, match="3 branches join"):
+        skips.shorten(model, [1])
+    assert same(skips.shorten(model), model)
+
+
 def test_a_short_skip_cannot_be_shortened(styles):
     with pytest.raises(ModelError, match="no more than one convolution"):
         skips.shorten(styles[SkipStyle.SHORT], [1])

@@ -197,6 +197,18 @@ def test_synth_fills_table_2(tiny: Path, tools: Path, capfd: pytest.CaptureFixtu
     assert log.read_text() == calls
 
 
+@needs_tclsh
+def test_reports_of_more_steps_than_wanted_stay(tiny: Path, tools: Path) -> None:
+    """A co-simulation takes hours; whoever asks for the rows again must not lose it."""
+    log = install(tools, Tool.VIVADO_HLS)
+    assert cli.main(["synth", "tiny", "--cosim"]) == 0
+    calls = log.read_text()
+    assert "cosim_design" in calls
+    for again in (["--engine", "vendor"], ["--cosim"]):
+        assert cli.main(["synth", "tiny", *again]) == 0
+        assert log.read_text() == calls
+
+
 _BLOCKS = """
 [architecture]
 family = "resnet"

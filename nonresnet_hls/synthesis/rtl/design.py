@@ -66,7 +66,7 @@ class RtlDesign:
 
     @property
     def digest(self) -> str:
-        """Of every file."""
+        """Of every file of its own (see `files`)."""
         content = hashlib.sha256()
         for name, text in sorted(self.files().items()):
             content.update(f"{name}\0{text}\0".encode())

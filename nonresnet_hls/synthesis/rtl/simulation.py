@@ -19,7 +19,7 @@ from nonresnet_hls.errors import ConversionError, ToolError
 from nonresnet_hls.fixed_point import FixedPointType
 from nonresnet_hls.synthesis.rtl.arithmetic import Integers, cast
 from nonresnet_hls.synthesis.rtl.cache import cache_directory
-from nonresnet_hls.synthesis.rtl.design import RtlDesign
+from nonresnet_hls.synthesis.rtl.design import RtlDesign, library
 from nonresnet_hls.synthesis.rtl.layers import Stream
 from nonresnet_hls.synthesis.rtl.unit_text import identifier
 
@@ -227,14 +227,17 @@ def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
     if design.directory is None:
         raise ConversionError(f"simulation of {design.network.name}: a design that was written wanted")
     directory = directory.resolve()
+    own = files("nonresnet_hls.synthesis.rtl") / "library" / "harness.cpp"
+    version = tools.run([*verilator_command(), "--version"], Path.cwd())
+    parts = [design.digest, *sorted(library().values()), own.read_text(encoding="utf-8"), version]
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     stamp = directory / "digest"
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == design.digest:
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
         return Simulator(design, directory)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     (directory / "streams.inc").write_text(_stream_list(design), encoding="utf-8")
-    library = files("nonresnet_hls.synthesis.rtl") / "library"
-    with as_file(library / "harness.cpp") as harness:
+    with as_file(own) as harness:
         shutil.copy(harness, directory / "harness.cpp")
     sources = [str(path.resolve()) for path in sorted(design.directory.rglob("*.sv"))]
     build = directory / "build"
@@ -247,7 +250,7 @@ def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
     ]
     tools.run(command, directory)
     _compile_cpp(directory, build)
-    stamp.write_text(design.digest, encoding="utf-8")
+    stamp.write_text(digest, encoding="utf-8")
     return Simulator(design, directory)
 
 

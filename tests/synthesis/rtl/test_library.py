@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
-from nonresnet_hls.synthesis.rtl import Multipliers, RtlDesign, RtlOptions, Stalls
+from nonresnet_hls.synthesis.rtl import Multipliers, RtlDesign, RtlOptions, Stalls, simulation
 from nonresnet_hls.synthesis.rtl.arithmetic import Affine, Cast, Positive, Wire, cast, evaluate
 from nonresnet_hls.synthesis.rtl.design import assemble
 from nonresnet_hls.synthesis.rtl.layers import (
@@ -250,6 +250,19 @@ def design(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> RtlDesign:
 def simulator(design: RtlDesign) -> Simulator:
     assert design.directory is not None
     return compile_simulator(design, design.directory.parent / "simulation")
+
+
+def test_a_simulator_of_other_sources_is_built_anew(
+    design: RtlDesign, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert design.directory is not None
+    stamp = design.directory.parent / "simulation" / "digest"
+    before = stamp.stat().st_mtime_ns
+    compile_simulator(design, stamp.parent)
+    assert stamp.stat().st_mtime_ns == before
+    monkeypatch.setattr(simulation, "library", lambda: {"newer.sv": "// another version's"})
+    compile_simulator(design, stamp.parent)
+    assert stamp.stat().st_mtime_ns > before
 
 
 def given(bench: Bench) -> dict[str, np.ndarray]:

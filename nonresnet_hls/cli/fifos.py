@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nonresnet_hls.cli import common
-from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.errors import ArtefactError, ConversionError
 
 if TYPE_CHECKING:
     from nonresnet_hls.dataflow import FifoReport, Proof
@@ -81,8 +81,11 @@ def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
 
     path = Path(args.design)
     if path.is_dir():
-        record = stages.load(path)
-        return path, record is not None and stage.is_sized(record)
+        try:
+            project = stages.load(path)
+        except ArtefactError:  # edited by hand: what it has now counts
+            return path, False
+        return path, project is not None and stage.is_sized(project)
     if path.suffix in (".keras", ".h5"):
         from nonresnet_hls.hls import plain
         from nonresnet_hls.networks import saved

@@ -105,6 +105,21 @@ def test_the_command_proves_writes_and_prints(project: Path, capsys: pytest.Capt
     assert "cycles per image (modelled)" in capsys.readouterr().out
 
 
+def test_a_directory_that_we_sized_stands_beside_whole_tensors(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def before(design: str) -> Any:
+        assert main(["fifos", design, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)["before"]
+
+    whole = before("tiny")
+    assert main(["convert", "tiny", "--fifos", "sized"]) == 0
+    capsys.readouterr()
+    assert before("tiny") == before("hls_projects/tiny") == whole
+    # Edited by hand, it is whatever it is now.
+    with (tiny / "hls_projects" / "tiny" / "firmware" / "myproject.cpp").open("a") as stream:
+        stream.write("// mine\n")
+    assert before("hls_projects/tiny")["bits"] < whole["bits"]
+
+
 @pytest.mark.parametrize("design", ["tiny", "models/tiny-net.keras", "hls_projects/tiny"])
 def test_depths_are_not_written_into_what_a_recipe_owns(
     design: str, tiny: Path, capsys: pytest.CaptureFixture[str]

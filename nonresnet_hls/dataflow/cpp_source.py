@@ -218,9 +218,10 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
     namespace = re.search(r"\bnamespace\s+(\w+)\s*{", code)
     depths = {m["name"]: int(m["depth"]) for m in _DEPTH.finditer(code)}
     streams = tuple(StreamDeclaration(m["name"], m["type"], depths.get(m["name"])) for m in _STREAM.finditer(code))
-    type_texts = {m["name"]: " ".join(m["type"].split()) for m in _TYPEDEF.finditer(_COMMENT.sub("", defines))}
+    defines = _COMMENT.sub("", defines)
+    type_texts = {m["name"]: " ".join(m["type"].split()) for m in _TYPEDEF.finditer(defines)}
     # Weights that are powers of two, or compressed: a struct of several numbers.
-    for m in _TYPE_STRUCT.finditer(_COMMENT.sub("", defines)):
+    for m in _TYPE_STRUCT.finditer(defines):
         members = [" ".join(member.rsplit(None, 1)[0].split()) for member in m["members"].split(";") if member.strip()]
         type_texts[m["name"]] = f"ap_uint<{sum(scalar_bits(member) for member in members)}>"
     needed = {port.type_name for port in ports} | {stream.type_name for stream in streams}

@@ -89,8 +89,8 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
         only = block.belongs if _is_block(recipe) else (lambda _: True)
         return quantize(model, recipe.quantization, data().x_train[:_CALIBRATION_SAMPLES], only)
 
-    def deployed(model: Any) -> tuple[Any, FixedPointType, Any]:
-        """What is converted, the type of its input, and test samples.
+    def convertible(model: Any) -> tuple[Any, arithmetic.ModelArithmetic, FixedPointType, Any]:
+        """What is converted, its arithmetic, the type of its input, and test samples.
 
         Refuses, by layer, what could not be converted.
         """
@@ -104,21 +104,19 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
             input_type = quantizers.type_of(feed.layers[-1].quantizer, feed.layers[-1].name)
             samples = input_type.quantize_array(samples)
             finished = finish(block.cut_out(model, recipe.name.replace("-", "_")))
-        arithmetic.infer(finished, input_type)
-        return finished, input_type, samples
+        return finished, arithmetic.infer(finished, input_type), input_type, samples
 
     tuned = finetune.existing(recipe, network, workspace)
     if tuned is None and finetune.wanted(recipe, network) and (fine_tune or source.training.on_demand):
-        deployed(quantized())  # before it takes hours
+        convertible(quantized())  # before it takes hours
         tuned = finetune.run(recipe, network, workspace, datasets.load(source.dataset), quantized)
 
     def produce(folder: Path) -> dict[str, Any]:
         model = saved.load(tuned.directory / training.MODEL) if tuned else quantized()
         tested = data()
-        finished, input_type, samples = deployed(model)
+        finished, inferred, input_type, samples = convertible(model)
         saved.save(finished, folder / MODEL)
         _save_samples(folder / SAMPLES, _first(samples, samples.shape[1:]), input_type)
-        inferred = arithmetic.infer(finished, input_type)
         inexact = inferred.first_inexact()
         accuracy = {}
         if network.artefact is not None and _has_data(source):

@@ -285,7 +285,7 @@ def _described(wanted: Recipe, last: Any) -> Any:
         return last
     described = build(wanted)
     shapes, got = (
-        {layer.name: [tuple(weights.shape) for weights in layer.weights] for layer in model.layers}
+        {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in model.layers}
         for model in (described, last)
     )
     odd = sorted(name for name in shapes.keys() | got.keys() if shapes.get(name) != got.get(name))

@@ -32,7 +32,8 @@ def test_one_bit_for_what_can_be_negative_is_refused() -> None:
     with pytest.raises(ModelError, match=r"^layer first: 2 or more activation bits wanted, since .* negative, not 1$"):
         quantize(model, Quantization(4, 1), _samples((6, 6, 3)))
     rectified = _model(layers.Conv2D(2, 3), layers.ReLU(), layers.Conv2D(2, 3))
-    assert quantize(rectified, Quantization(4, 1), _samples((6, 6, 3))) is not None
+    done = quantize(rectified, Quantization(4, 1), _samples((6, 6, 3)))
+    assert [layer.quantizer.bits for layer in done.layers if isinstance(layer, qkeras.QActivation)] == [1]
 
 
 def test_a_relu_that_clips_elsewhere_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,6 +35,12 @@ def _show(name: str, figures: Any) -> None:
     verdict = "equal" if figures["equal"] else "DIFFERENT"
     print(f"{name}: {verdict}, {figures['values']} values ({samples}); {figures['weights']} weights")
     print(f"  compared with: {figures['reference']}")
+    if (worth := figures["worth"]) is not None:
+        names = {"float": "float_network", "quantized": "quantized", "hardware": "hardware"}
+        shares = ", ".join(f"{worth[key]:.2%} {name}" for name, key in names.items())
+        print(f"  {worth['metric']} on {worth['samples']} samples: {shares}")
+    for warning in figures["warnings"]:
+        print(f"  warning: {warning}")
     if figures["equal"]:
         return
     layer = figures["first_layer"] or "none, so the top function or the test bench is not as it was generated"

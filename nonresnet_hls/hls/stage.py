@@ -12,7 +12,7 @@ from typing import Any
 from nonresnet_hls import progress, stages
 from nonresnet_hls.hls import convert, csim, reuse
 from nonresnet_hls.hls.simulate import Simulation
-from nonresnet_hls.quantization import reference
+from nonresnet_hls.quantization import reference, worth
 from nonresnet_hls.quantization import stage as quantization
 from nonresnet_hls.recipe import Backend, FifoDepths, Hls, Recipe
 from nonresnet_hls.workspace import Workspace
@@ -158,6 +158,10 @@ def run_csim(
             raise
 
 
+def _is_trained(before: stages.Artefact) -> bool:
+    return str(before.figures["weights"]) != quantization.Weights.UNTRAINED
+
+
 def _csim(
     recipe: Recipe,
     workspace: Workspace,
@@ -179,7 +183,12 @@ def _csim(
                     return csim.first_different_layer(quantized, recipe.hls, inputs, project.directory)
 
             result = csim.compare(simulation, asked, find_layer)
-        figures = {"weights": before.figures["weights"], **asdict(result)}
+        kernels = [worth.Kernel(**kernel) for kernel in before.figures["kernels"]]
+        figures = {
+            "weights": before.figures["weights"],
+            **asdict(result),
+            "warnings": worth.warnings(result.worth, kernels) if _is_trained(before) else [],
+        }
         (folder / "result.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         return figures
 

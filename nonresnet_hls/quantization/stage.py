@@ -1,24 +1,27 @@
 """The stage `quantize`: from a float network to a quantized one on disk, with the inputs to compare it on.
 
 The artefact `models/NAME/quantize` holds `model.keras` and `samples.npz`: `x`, integers (samples, *shape) in units
-of the input type's last bit, and `input_type`.
+of the input type's last bit, and `input_type`; `float_outputs`, those of the float network for them; `y`, their labels
+where there are any.
 """
 
 import functools
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import progress, stages
+from nonresnet_hls import recipe as recipes
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
 from nonresnet_hls.networks import saved
-from nonresnet_hls.quantization import arithmetic, block, finetune, quantizers
+from nonresnet_hls.quantization import arithmetic, block, finetune, quantizers, worth
 from nonresnet_hls.quantization.quantize import finish, is_quantized, put_on_grid, quantize
 from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe
-from nonresnet_hls.training import datasets, downloads, fit
+from nonresnet_hls.training import datasets, downloads, fit, losses
 from nonresnet_hls.training import stage as training
 from nonresnet_hls.workspace import Workspace
 
@@ -30,6 +33,8 @@ _ROOMS = ("fixed_point.py", "networks", "training/datasets.py", "quantization")
 _CALIBRATION_SAMPLES = 512
 # So many values of test data are kept with the model: all digits, some hundred images, 64 inputs of a 32x32 block.
 _KEPT_VALUES = 1 << 20
+_MOST_KEPT_VALUES = 1 << 26
+"""What a recipe can have by asking for more in `csim.samples`."""
 
 
 class Weights(StrEnum):
@@ -52,6 +57,10 @@ class Quantized:
     samples: Any
     """(samples, *input shape) float64: test data, on the grid of `input_type`."""
     arithmetic: arithmetic.ModelArithmetic
+    float_outputs: Any = None
+    """(samples, *output shape) float32 of the float network, before a softmax; None where there is none."""
+    labels: Any = None
+    """(samples,) int64; None where there are none."""
 
 
 def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages.Artefact:
@@ -99,7 +108,7 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
             finished, input_type = finish(model), data().input_type
         else:
             feed = block.feed(model)
-            samples = feed.predict(_first(samples, feed.output_shape[1:]), batch_size=64, verbose=0)
+            samples = feed.predict(samples[: _kept(recipe, feed.output_shape[1:])], batch_size=64, verbose=0)
             # The network before the block is float: its activation is on the grid but for float32's last bit.
             input_type = quantizers.type_of(feed.layers[-1].quantizer, feed.layers[-1].name)
             samples = input_type.quantize_array(samples)
@@ -116,7 +125,13 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
         tested = data()
         finished, inferred, input_type, samples = convertible(model)
         saved.save(finished, folder / MODEL)
-        _save_samples(folder / SAMPLES, _first(samples, samples.shape[1:]), input_type)
+        samples = samples[: _kept(recipe, samples.shape[1:])]
+        original = network.load()
+        outputs = _float_outputs(original, recipe, samples, tested)
+        labels = None
+        if outputs.ndim == 2 and _has_data(source):
+            labels = tested.y_test[: len(samples)]
+        _save_samples(folder / SAMPLES, samples, input_type, outputs, labels)
         inexact = inferred.first_inexact()
         accuracy = {}
         if network.artefact is not None and _has_data(source):
@@ -132,6 +147,7 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
             "test_samples": len(tested.x_test),
             "widest_sum_bits": max(layer.float_bits for layer in inferred.layers.values()),
             "first_layer_beyond_float32": inexact.name if inexact else None,
+            "kernels": [asdict(kernel) for kernel in worth.kernels(_quantized_part(model, recipe), inferred)],
         }
 
     return stages.run(workspace.artefact(recipe.name, STAGE), *_identity(recipe, source, network, tuned), produce)
@@ -182,7 +198,9 @@ def recorded(recipe: Recipe, workspace: Workspace) -> Recorded | None:
 def _identity(
     recipe: Recipe, source: Recipe, network: training.Network, tuned: stages.Artefact | None
 ) -> tuple[str, dict[str, Any], dict[str, str]]:
-    config = {"quantization": recipe.quantization, "block": _is_block(recipe)}
+    config: dict[str, Any] = {"quantization": recipe.quantization, "block": _is_block(recipe)}
+    if recipe.csim.samples > recipes.Csim().samples:
+        config["samples"] = recipe.csim.samples
     inputs = {
         "network": network.digest,
         "dataset": training.data_digest(source.dataset),
@@ -235,11 +253,12 @@ def load(artefact: stages.Artefact) -> Quantized:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             mantissas, text = arrays["x"], str(arrays["input_type"])
+            outputs, labels = arrays["float_outputs"], arrays.get("y")
         input_type = FixedPointType.parse(text)
     except (OSError, ValueError, KeyError, FixedPointError) as error:
         raise ArtefactError(f"{path}: {error}") from None
     samples = np.ldexp(mantissas.astype(np.float64), -input_type.fraction_bits)
-    return Quantized(model, input_type, samples, arithmetic.infer(model, input_type))
+    return Quantized(model, input_type, samples, arithmetic.infer(model, input_type), outputs, labels)
 
 
 def _has_data(source: Recipe) -> bool:
@@ -272,14 +291,27 @@ def _bits(config: Quantization) -> str:
     return f"{config.weight_bits}-bit weights, {config.activation_bits}-bit activations"
 
 
-def _first(samples: Any, shape: tuple[int, ...]) -> Any:
-    """As many samples as are kept, if each makes a tensor of `shape`."""
-    import math
+def _kept(recipe: Recipe, shape: tuple[int, ...]) -> int:
+    """How many samples are kept with the model, if each makes a tensor of `shape`."""
+    size = math.prod(shape)
+    return max(_KEPT_VALUES // size, min(recipe.csim.samples, _MOST_KEPT_VALUES // size), 1)
 
-    return samples[: max(_KEPT_VALUES // math.prod(shape), 1)]
+
+def _quantized_part(model: Any, recipe: Recipe) -> Any:
+    """What of a network is converted."""
+    return block.cut_out(model, "block") if _is_block(recipe) else model
 
 
-def _save_samples(path: Path, samples: Any, input_type: FixedPointType) -> None:
+def _float_outputs(network: Any, recipe: Recipe, samples: Any, data: datasets.Data) -> Any:
+    """What the float network makes of the samples: for a block, of what the quantized one receives."""
+    import numpy as np
+
+    inputs = samples if _is_block(recipe) else data.x_test_float[: len(samples)]
+    part = losses.without_softmax(_quantized_part(network, recipe))
+    return part.predict(np.asarray(inputs, np.float32), batch_size=64, verbose=0)
+
+
+def _save_samples(path: Path, samples: Any, input_type: FixedPointType, outputs: Any, labels: Any) -> None:
     import numpy as np
 
     try:
@@ -287,4 +319,5 @@ def _save_samples(path: Path, samples: Any, input_type: FixedPointType) -> None:
     except FixedPointError as error:
         raise ModelError(f"test data: {error}") from None
     smallest = np.min_scalar_type(input_type.min_mantissa if input_type.signed else input_type.max_mantissa)
-    np.savez_compressed(path, x=mantissas.astype(smallest), input_type=str(input_type))
+    known = {} if labels is None else {"y": labels}
+    np.savez_compressed(path, x=mantissas.astype(smallest), input_type=str(input_type), float_outputs=outputs, **known)

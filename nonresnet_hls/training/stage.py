@@ -13,7 +13,7 @@ from typing import Any
 
 from nonresnet_hls import networks, progress, recipe, skips, stages
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
-from nonresnet_hls.networks import saved
+from nonresnet_hls.networks import rescaling, saved
 from nonresnet_hls.recipe import Architecture, Dataset, Distillation, Family, Recipe, Training
 from nonresnet_hls.training import algorithm1, curves, datasets, fit, losses
 from nonresnet_hls.training.algorithm1 import Phase
@@ -209,6 +209,8 @@ def build(wanted: Recipe) -> Any:
             got = " and ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
             raise ModelError(f"{architecture.file}: one input of shape {data.shape} wanted, as the data has, not {got}")
         losses.check_labels(model, data)
+        if data.factor != 1:
+            model = rescaling.of_inputs(model, data.factor)
         return skips.remove(model) if architecture.remove_skips else model
     return networks.build(architecture, data.shape, data.classes, wanted.training.seed)
 

@@ -20,7 +20,7 @@ from nonresnet_hls.workspace import Workspace
 CONVERT = "convert"
 CSIM = "csim"
 
-_ROOMS = ("fixed_point.py", "tools.py", "networks", "quantization", "hls")
+_ROOMS = ("fixed", "tools.py", "networks", "quantization", "hls")
 # Every sample of the project's own test bench is simulated by the vendor's co-simulation too, which takes minutes.
 _BENCH_SAMPLES = 10
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
 from nonresnet_hls.networks import graph
 from nonresnet_hls.quantization import quantizers
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from nonresnet_hls import progress, stages
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
-from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
 from nonresnet_hls.networks import saved
 from nonresnet_hls.quantization import arithmetic, block, finetune, quantizers
 from nonresnet_hls.quantization.quantize import finish, is_quantized, put_on_grid, quantize
@@ -26,7 +26,7 @@ STAGE = "quantize"
 MODEL = "model.keras"
 SAMPLES = "samples.npz"
 
-_ROOMS = ("fixed_point.py", "networks", "training/datasets.py", "quantization")
+_ROOMS = ("fixed", "networks", "training/datasets.py", "quantization")
 _CALIBRATION_SAMPLES = 512
 # So many values of test data are kept with the model: all digits, some hundred images, 64 inputs of a 32x32 block.
 _KEPT_VALUES = 1 << 20

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls import recipe
 from nonresnet_hls.errors import DatasetError
-from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
 from nonresnet_hls.recipe import DatasetName
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tensorflow import keras
 
 from nonresnet_hls import cli, stages
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import csim
 from nonresnet_hls.recipe import Csim
 from tests.hls import projects

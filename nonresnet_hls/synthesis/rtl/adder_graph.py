@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.synthesis.rtl.arithmetic import Wire, declare, extend, low_bits, unused_bits
+from nonresnet_hls.fixed.arithmetic import Wire, declare, extend, low_bits, unused_bits
 from nonresnet_hls.synthesis.rtl.cache import cached_text
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.synthesis.rtl.layers import Clone, Elementwise, Layer, Matrix, Merge, Pad, Pool, Stream
+from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Matrix, Merge, Pad, Pool, Stream
 
 
 class Kind(StrEnum):

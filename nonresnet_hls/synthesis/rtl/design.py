@@ -8,9 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from nonresnet_hls.fixed.network import Network, Stream
+from nonresnet_hls.hls import model_graph
 from nonresnet_hls.recipe import RtlOptions
-from nonresnet_hls.synthesis.rtl import model_graph, units
-from nonresnet_hls.synthesis.rtl.layers import Network, Stream
+from nonresnet_hls.synthesis.rtl import units
 from nonresnet_hls.synthesis.rtl.unit_kinds import Unit
 from nonresnet_hls.synthesis.rtl.unit_text import identifier, port_range
 

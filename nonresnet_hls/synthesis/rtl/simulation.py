@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from nonresnet_hls import tools
 from nonresnet_hls.errors import ConversionError, ToolError
-from nonresnet_hls.fixed_point import FixedPointType
-from nonresnet_hls.synthesis.rtl.arithmetic import Integers, cast
+from nonresnet_hls.fixed.arithmetic import Integers, cast
+from nonresnet_hls.fixed.network import Stream
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.synthesis.rtl.cache import cache_directory
 from nonresnet_hls.synthesis.rtl.design import RtlDesign, library
-from nonresnet_hls.synthesis.rtl.layers import Stream
 from nonresnet_hls.synthesis.rtl.unit_text import identifier
 
 FloatArray = npt.NDArray[np.float64]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nonresnet_hls.fixed.network import Pad
 from nonresnet_hls.synthesis.rtl.design import RtlDesign
-from nonresnet_hls.synthesis.rtl.layers import Pad
 from nonresnet_hls.synthesis.rtl.prediction import PREDICTED_IMAGES, predict, predict_least_depths
 from nonresnet_hls.synthesis.rtl.simulation import Simulation, Simulator
 

@@ -34,7 +34,7 @@ SIMULATION = "rtl-simulation"
 ROUTE = "rtl-route"
 STAT = "stat.json"
 
-_ROOMS = ("fixed_point.py", "tools.py", "yosys_cells.py", "networks", "quantization", "hls", "dataflow", "synthesis")
+_ROOMS = ("fixed", "tools.py", "yosys_cells.py", "networks", "quantization", "hls", "dataflow", "synthesis")
 
 
 def _synthesis(target: Target) -> str:

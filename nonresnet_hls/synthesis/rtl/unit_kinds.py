@@ -5,10 +5,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed_point import FixedPointType
-from nonresnet_hls.recipe import Multipliers, RtlOptions, WeightMemory
-from nonresnet_hls.synthesis.rtl import adder_graph
-from nonresnet_hls.synthesis.rtl.arithmetic import (
+from nonresnet_hls.fixed.arithmetic import (
     Affine,
     Cast,
     Chain,
@@ -20,8 +17,7 @@ from nonresnet_hls.synthesis.rtl.arithmetic import (
     staircase,
     unused_bits,
 )
-from nonresnet_hls.synthesis.rtl.contracts import Contract, contract_of
-from nonresnet_hls.synthesis.rtl.layers import (
+from nonresnet_hls.fixed.network import (
     Clone,
     Elementwise,
     Layer,
@@ -34,6 +30,10 @@ from nonresnet_hls.synthesis.rtl.layers import (
     Reduction,
     Stream,
 )
+from nonresnet_hls.fixed.types import FixedPointType
+from nonresnet_hls.recipe import Multipliers, RtlOptions, WeightMemory
+from nonresnet_hls.synthesis.rtl import adder_graph
+from nonresnet_hls.synthesis.rtl.contracts import Contract, contract_of
 from nonresnet_hls.synthesis.rtl.unit_text import UnitText, numbers, port_range, stream_ports, unused
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed_point import FixedPointType
-from nonresnet_hls.synthesis.rtl.arithmetic import Affine, Chain, Wire, declare, extend, ranges, staircase
-from nonresnet_hls.synthesis.rtl.layers import Stream
+from nonresnet_hls.fixed.arithmetic import Affine, Chain, Wire, declare, extend, ranges, staircase
+from nonresnet_hls.fixed.network import Stream
+from nonresnet_hls.fixed.types import FixedPointType
 
 
 def identifier(name: str) -> str:

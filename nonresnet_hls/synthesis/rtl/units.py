@@ -1,8 +1,8 @@
 """From the layers of a network to its units."""
 
+from nonresnet_hls.fixed.arithmetic import Chain
+from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Network, Pad
 from nonresnet_hls.recipe import RtlOptions
-from nonresnet_hls.synthesis.rtl.arithmetic import Chain
-from nonresnet_hls.synthesis.rtl.layers import Clone, Elementwise, Layer, Network, Pad
 from nonresnet_hls.synthesis.rtl.unit_kinds import Unit, UnitBuilder
 
 

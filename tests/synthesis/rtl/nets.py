@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
+from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
 SIZE = 6
 

@@ -9,11 +9,11 @@ import pytest
 
 from nonresnet_hls import reports
 from nonresnet_hls.errors import ArtefactError, ToolError
-from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.fixed.arithmetic import Cast
+from nonresnet_hls.fixed.network import Matrix, Network, Pad, Stream, Window
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.synthesis.rtl import RtlDesign, RtlOptions, stored
-from nonresnet_hls.synthesis.rtl.arithmetic import Cast
 from nonresnet_hls.synthesis.rtl.design import assemble
-from nonresnet_hls.synthesis.rtl.layers import Matrix, Network, Pad, Stream, Window
 from nonresnet_hls.synthesis.rtl.simulation import FifoUse, find_deadlock
 from nonresnet_hls.synthesis.rtl.units import build
 from nonresnet_hls.synthesis.rtl.yosys import Resources, Target, resources, stat_document, synthesise

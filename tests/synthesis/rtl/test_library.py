@@ -11,11 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
-from nonresnet_hls.synthesis.rtl import Multipliers, RtlDesign, RtlOptions, Stalls, simulation
-from nonresnet_hls.synthesis.rtl.arithmetic import Affine, Cast, Positive, Wire, cast, evaluate
-from nonresnet_hls.synthesis.rtl.design import assemble
-from nonresnet_hls.synthesis.rtl.layers import (
+from nonresnet_hls.fixed.arithmetic import Affine, Cast, Positive, Wire, cast, evaluate
+from nonresnet_hls.fixed.network import (
     Clone,
     Elementwise,
     Layer,
@@ -29,6 +26,9 @@ from nonresnet_hls.synthesis.rtl.layers import (
     Stream,
     Window,
 )
+from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
+from nonresnet_hls.synthesis.rtl import Multipliers, RtlDesign, RtlOptions, Stalls, simulation
+from nonresnet_hls.synthesis.rtl.design import assemble
 from nonresnet_hls.synthesis.rtl.simulation import Simulation, Simulator, compile_simulator, verilator_command
 from nonresnet_hls.synthesis.rtl.units import build
 from nonresnet_hls.synthesis.rtl.yosys import run_yosys

@@ -7,11 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nonresnet_hls.fixed_point import FixedPointType
-from nonresnet_hls.synthesis.rtl import RtlOptions, stored
-from nonresnet_hls.synthesis.rtl.arithmetic import Cast
-from nonresnet_hls.synthesis.rtl.design import assemble
-from nonresnet_hls.synthesis.rtl.layers import (
+from nonresnet_hls.fixed.arithmetic import Cast
+from nonresnet_hls.fixed.network import (
     Clone,
     Layer,
     Matrix,
@@ -24,6 +21,9 @@ from nonresnet_hls.synthesis.rtl.layers import (
     Stream,
     Window,
 )
+from nonresnet_hls.fixed.types import FixedPointType
+from nonresnet_hls.synthesis.rtl import RtlOptions, stored
+from nonresnet_hls.synthesis.rtl.design import assemble
 from nonresnet_hls.synthesis.rtl.prediction import predict
 from nonresnet_hls.synthesis.rtl.simulation import Simulator, compile_simulator
 from nonresnet_hls.synthesis.rtl.sizing import idle_run

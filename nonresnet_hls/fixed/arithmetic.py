@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
+from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
 Integers = npt.NDArray[np.object_]
 """Python integers in an object array: exact at any width."""
@@ -60,7 +60,7 @@ class Wire:
 def cast(values: Integers, fraction: int, kind: FixedPointType) -> Integers:
     """Integers worth 2**-fraction cast to a type, as `ap_fixed` does; the result is worth the type's last bit.
 
-    >>> from nonresnet_hls.fixed_point import FixedPointType
+    >>> from nonresnet_hls.fixed.types import FixedPointType
     >>> cast(np.array([5, 6, 7, 99], dtype=object), 2, FixedPointType.parse("ufixed<2,2,RND_CONV,SAT>")).tolist()
     [1, 2, 2, 3]
     """

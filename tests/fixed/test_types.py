@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nonresnet_hls.fixed_point import FixedPointError, FixedPointType, Overflow, Rounding
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType, Overflow, Rounding
 
 LAWS = settings(max_examples=300, deadline=None, derandomize=True)
 

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
-from nonresnet_hls.synthesis.rtl.arithmetic import Affine, Cast, Chain, Positive
-from nonresnet_hls.synthesis.rtl.layers import (
+from nonresnet_hls.fixed.arithmetic import Affine, Cast, Chain, Positive
+from nonresnet_hls.fixed.network import (
     Clone,
     Elementwise,
     Layer,
@@ -26,6 +25,7 @@ from nonresnet_hls.synthesis.rtl.layers import (
     Stream,
     Window,
 )
+from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
 
 def read(model: Any) -> Network:

@@ -5,8 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
-from nonresnet_hls.synthesis.rtl.arithmetic import (
+from nonresnet_hls.fixed.arithmetic import (
     Affine,
     Cast,
     Positive,
@@ -17,6 +16,7 @@ from nonresnet_hls.synthesis.rtl.arithmetic import (
     signed_digits,
     staircase,
 )
+from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
 law = settings(derandomize=True, deadline=None, max_examples=200)
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from nonresnet_hls.fixed_point import FixedPointType
-from nonresnet_hls.synthesis.rtl.arithmetic import Chain
+from nonresnet_hls.fixed.arithmetic import Chain
+from nonresnet_hls.fixed.types import FixedPointType
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 wanted, not " + sys.version.split()[0] + "; set PYTHON")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(VENV)/bin/python -c 'from nonresnet_hls.synthesis.rtl import adder_graph; adder_graph.compile_solver()'
+	$(VENV)/bin/python -c 'from nonresnet_hls.rtl import adder_graph; adder_graph.compile_solver()'
 	touch $@
 
 $(RECIPES): setup ## one model, e.g. `make resblock`: all stages up to the C simulation, its row of Table II

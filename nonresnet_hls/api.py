@@ -76,8 +76,9 @@ def csim(name: Named, workspace: str | Path = ".") -> Artefact:
 
 
 def synth(name: Named, workspace: str | Path = ".", cosim: bool = False, vsynth: bool = False) -> Artefact:
-    """The vendor tool's reports on the project; see `synthesis.stage.run_vendor`."""
-    from nonresnet_hls.synthesis import stage, vendor
+    """The vendor tool's reports on the project; see `pipeline.vendor.run_vendor`."""
+    from nonresnet_hls.hls import vendor
+    from nonresnet_hls.pipeline import vendor as stage
 
     return stage.run_vendor(load_recipe(name, workspace), Workspace(Path(workspace)), vendor.Steps(cosim, vsynth))
 

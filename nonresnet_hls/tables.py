@@ -315,8 +315,8 @@ def _measurements(recipe: Recipe, workspace: Workspace) -> Iterable[dict[str, An
     """What engines found for the recipe's present project."""
     from nonresnet_hls import reports
     from nonresnet_hls.dataflow.memory import part_resources
-    from nonresnet_hls.synthesis import stage as synthesis
-    from nonresnet_hls.synthesis.rtl import stage as rtl
+    from nonresnet_hls.pipeline import rtl
+    from nonresnet_hls.pipeline import vendor as synthesis
 
     found = synthesis.existing(recipe, workspace)
     for report in reports.merge(reports.read(found.directory)) if found is not None else ():

@@ -52,7 +52,7 @@ def test_the_tools_digest_tells_code_that_changed_and_where(tmp_path: Path) -> N
     shutil.copytree(Path(nonresnet_hls.__file__).parent, package)
 
     def digests() -> list[str]:
-        ask = "from nonresnet_hls.stages import tool_digest as d; print(d('hls', 'tools.py'), d('synthesis'))"
+        ask = "from nonresnet_hls.stages import tool_digest as d; print(d('hls', 'tools.py'), d('rtl'))"
         told = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True)
         return told.stdout.split()
 
@@ -62,7 +62,7 @@ def test_the_tools_digest_tells_code_that_changed_and_where(tmp_path: Path) -> N
         stream.write("# changed\n")
     changed = digests()
     assert (changed[0] == before[0], changed[1] == before[1]) == (False, True)
-    with next((package / "synthesis").rglob("*.sv")).open("a") as stream:
+    with next((package / "rtl").rglob("*.sv")).open("a") as stream:
         stream.write("// changed\n")
     with (package / "tools.py").open("a") as stream:
         stream.write("# changed\n")

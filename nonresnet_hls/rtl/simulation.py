@@ -19,9 +19,9 @@ from nonresnet_hls.errors import ConversionError, ToolError
 from nonresnet_hls.fixed.arithmetic import Integers, cast
 from nonresnet_hls.fixed.network import Stream
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.synthesis.rtl.cache import cache_directory
-from nonresnet_hls.synthesis.rtl.design import RtlDesign, library
-from nonresnet_hls.synthesis.rtl.unit_text import identifier
+from nonresnet_hls.rtl.cache import cache_directory
+from nonresnet_hls.rtl.design import RtlDesign, library
+from nonresnet_hls.rtl.unit_text import identifier
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -227,7 +227,7 @@ def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
     if design.directory is None:
         raise ConversionError(f"simulation of {design.network.name}: a design that was written wanted")
     directory = directory.resolve()
-    own = files("nonresnet_hls.synthesis.rtl") / "library" / "harness.cpp"
+    own = files("nonresnet_hls.rtl") / "library" / "harness.cpp"
     version = tools.run([*verilator_command(), "--version"], Path.cwd())
     parts = [design.digest, *sorted(library().values()), own.read_text(encoding="utf-8"), version]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()

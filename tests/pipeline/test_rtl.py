@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nonresnet_hls.cli import main
-from nonresnet_hls.synthesis.rtl import stage
+from nonresnet_hls.pipeline import rtl as stage
 from nonresnet_hls.workspace import Workspace
 
 pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore")]

@@ -7,7 +7,7 @@ NAME = "OpenRTL"
 
 def register(register_backend: Callable[..., None], register_writer: Callable[..., None]) -> None:
     """Register the backend and its writer."""
-    from nonresnet_hls.synthesis.rtl.backend import OpenRtlBackend, OpenRtlWriter
+    from nonresnet_hls.rtl.backend import OpenRtlBackend, OpenRtlWriter
 
     register_writer(NAME, OpenRtlWriter)
     register_backend(NAME, OpenRtlBackend)

@@ -3,7 +3,7 @@
 from nonresnet_hls.fixed.arithmetic import Chain
 from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Network, Pad
 from nonresnet_hls.recipe import RtlOptions
-from nonresnet_hls.synthesis.rtl.unit_kinds import Unit, UnitBuilder
+from nonresnet_hls.rtl.unit_kinds import Unit, UnitBuilder
 
 
 def build(network: Network, options: RtlOptions) -> tuple[Unit, ...]:

@@ -22,12 +22,12 @@ from nonresnet_hls.fixed.network import (
     Window,
 )
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.synthesis.rtl import RtlOptions, stored
-from nonresnet_hls.synthesis.rtl.design import assemble
-from nonresnet_hls.synthesis.rtl.prediction import predict
-from nonresnet_hls.synthesis.rtl.simulation import Simulator, compile_simulator
-from nonresnet_hls.synthesis.rtl.sizing import idle_run
-from nonresnet_hls.synthesis.rtl.units import build
+from nonresnet_hls.rtl import RtlOptions, stored
+from nonresnet_hls.rtl.design import assemble
+from nonresnet_hls.rtl.prediction import predict
+from nonresnet_hls.rtl.simulation import Simulator, compile_simulator
+from nonresnet_hls.rtl.sizing import idle_run
+from nonresnet_hls.rtl.units import build
 
 CHANNELS = 9
 PIXEL = FixedPointType(2, 2, signed=False)

@@ -12,10 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nonresnet_hls.errors import ToolError
-from nonresnet_hls.synthesis.rtl.cache import cached_text
-from nonresnet_hls.synthesis.rtl.design import RtlDesign, library
-from nonresnet_hls.synthesis.rtl.unit_text import identifier, port_range
-from nonresnet_hls.synthesis.rtl.yosys import Resources, Target, run_yosys, synthesis_script
+from nonresnet_hls.rtl.cache import cached_text
+from nonresnet_hls.rtl.design import RtlDesign, library
+from nonresnet_hls.rtl.unit_text import identifier, port_range
+from nonresnet_hls.rtl.yosys import Resources, Target, run_yosys, synthesis_script
 
 
 @dataclass(frozen=True)

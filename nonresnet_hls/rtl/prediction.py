@@ -8,9 +8,9 @@ the same, cycle for cycle.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nonresnet_hls.synthesis.rtl.contracts import Kind
-from nonresnet_hls.synthesis.rtl.design import Fifo, RtlDesign
-from nonresnet_hls.synthesis.rtl.unit_kinds import Unit
+from nonresnet_hls.rtl.contracts import Kind
+from nonresnet_hls.rtl.design import Fifo, RtlDesign
+from nonresnet_hls.rtl.unit_kinds import Unit
 
 _FOLDED_STAGES = 4
 """Of `matrix_vector`, behind its fold counter: slices, products, sums, accumulators."""

@@ -12,11 +12,11 @@ from nonresnet_hls.errors import ArtefactError, ToolError
 from nonresnet_hls.fixed.arithmetic import Cast
 from nonresnet_hls.fixed.network import Matrix, Network, Pad, Stream, Window
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.synthesis.rtl import RtlDesign, RtlOptions, stored
-from nonresnet_hls.synthesis.rtl.design import assemble
-from nonresnet_hls.synthesis.rtl.simulation import FifoUse, find_deadlock
-from nonresnet_hls.synthesis.rtl.units import build
-from nonresnet_hls.synthesis.rtl.yosys import Resources, Target, resources, stat_document, synthesise
+from nonresnet_hls.rtl import RtlDesign, RtlOptions, stored
+from nonresnet_hls.rtl.design import assemble
+from nonresnet_hls.rtl.simulation import FifoUse, find_deadlock
+from nonresnet_hls.rtl.units import build
+from nonresnet_hls.rtl.yosys import Resources, Target, resources, stat_document, synthesise
 
 
 @pytest.fixture(scope="module")

@@ -19,14 +19,14 @@ from nonresnet_hls.hls import simulate as c_simulate
 from nonresnet_hls.hls import stage as hls
 from nonresnet_hls.quantization import stage as quantization
 from nonresnet_hls.recipe import Csim, Recipe, RtlOptions
-from nonresnet_hls.synthesis.rtl import stored
-from nonresnet_hls.synthesis.rtl.design import generate
-from nonresnet_hls.synthesis.rtl.flow import Depths, check_equal
-from nonresnet_hls.synthesis.rtl.place_and_route import place_and_route
-from nonresnet_hls.synthesis.rtl.prediction import predict
-from nonresnet_hls.synthesis.rtl.simulation import Stalls, compile_simulator
-from nonresnet_hls.synthesis.rtl.sizing import least_depths, size_fifos
-from nonresnet_hls.synthesis.rtl.yosys import Target, stat_document, synthesise, tool_versions
+from nonresnet_hls.rtl import stored
+from nonresnet_hls.rtl.design import generate
+from nonresnet_hls.rtl.flow import Depths, check_equal
+from nonresnet_hls.rtl.place_and_route import place_and_route
+from nonresnet_hls.rtl.prediction import predict
+from nonresnet_hls.rtl.simulation import Stalls, compile_simulator
+from nonresnet_hls.rtl.sizing import least_depths, size_fifos
+from nonresnet_hls.rtl.yosys import Target, stat_document, synthesise, tool_versions
 from nonresnet_hls.workspace import Workspace
 
 RTL = "rtl"
@@ -34,7 +34,17 @@ SIMULATION = "rtl-simulation"
 ROUTE = "rtl-route"
 STAT = "stat.json"
 
-_ROOMS = ("fixed", "tools.py", "yosys_cells.py", "networks", "quantization", "hls", "dataflow", "synthesis")
+_ROOMS = (
+    "fixed",
+    "tools.py",
+    "yosys_cells.py",
+    "networks",
+    "quantization",
+    "hls",
+    "dataflow",
+    "rtl",
+    "pipeline/rtl.py",
+)
 
 
 def _synthesis(target: Target) -> str:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.arithmetic import Wire, declare, extend, low_bits, unused_bits
-from nonresnet_hls.synthesis.rtl.cache import cached_text
+from nonresnet_hls.rtl.cache import cached_text
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from hls4ml.model.flow import get_flow, register_flow
 from hls4ml.writer.vivado_writer import VivadoWriter
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.synthesis.rtl.design import generate
-from nonresnet_hls.synthesis.rtl.plugin import NAME
+from nonresnet_hls.rtl.design import generate
+from nonresnet_hls.rtl.plugin import NAME
 
 
 class OpenRtlWriter(VivadoWriter):  # type: ignore[misc]  # hls4ml has no type information
@@ -59,7 +59,7 @@ class OpenRtlBackend(VivadoBackend):  # type: ignore[misc]  # hls4ml has no type
         return config
 
     def build(self, model: Any, **settings: Any) -> dict[str, Any]:
-        """Simulate and synthesise; see `nonresnet_hls.synthesis.rtl.flow.build` for the settings and the report."""
-        from nonresnet_hls.synthesis.rtl.flow import build
+        """Simulate and synthesise; see `nonresnet_hls.rtl.flow.build` for the settings and the report."""
+        from nonresnet_hls.rtl.flow import build
 
         return build(model, Path(model.config.get_output_dir()), **settings).as_dict()

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ToolError
-from nonresnet_hls.synthesis.rtl.cache import cached_text
-from nonresnet_hls.synthesis.rtl.design import RtlDesign, library
+from nonresnet_hls.rtl.cache import cached_text
+from nonresnet_hls.rtl.design import RtlDesign, library
 from nonresnet_hls.yosys_cells import COSTS, FREE
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from nonresnet_hls import cli, stages
 from nonresnet_hls.errors import ArtefactError, ToolError
+from nonresnet_hls.hls import vendor
+from nonresnet_hls.hls.vendor import Steps, Tool
 from nonresnet_hls.recipe import Backend
-from nonresnet_hls.synthesis import vendor
-from nonresnet_hls.synthesis.vendor import Steps, Tool
-from tests.synthesis.stand_in import install
+from tests.pipeline.stand_in import install
 
 needs_tclsh = pytest.mark.skipif(shutil.which("tclsh") is None, reason="tclsh (package tcl) is not on PATH")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nonresnet_hls.fixed.network import Pad
-from nonresnet_hls.synthesis.rtl.design import RtlDesign
-from nonresnet_hls.synthesis.rtl.prediction import PREDICTED_IMAGES, predict, predict_least_depths
-from nonresnet_hls.synthesis.rtl.simulation import Simulation, Simulator
+from nonresnet_hls.rtl.design import RtlDesign
+from nonresnet_hls.rtl.prediction import PREDICTED_IMAGES, predict, predict_least_depths
+from nonresnet_hls.rtl.simulation import Simulation, Simulator
 
 _FEW = 16
 """Words; of deeper FIFOs it is not worth while to ask whether one word would do."""

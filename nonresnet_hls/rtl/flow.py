@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from nonresnet_hls.errors import NonResNetError
 from nonresnet_hls.recipe import RtlOptions
-from nonresnet_hls.synthesis.rtl.design import RtlDesign, generate
-from nonresnet_hls.synthesis.rtl.place_and_route import PlaceAndRoute, place_and_route
-from nonresnet_hls.synthesis.rtl.prediction import PREDICTED_IMAGES, Prediction, predict
-from nonresnet_hls.synthesis.rtl.simulation import FifoUse, Simulation, Simulator, Stalls, compile_simulator
-from nonresnet_hls.synthesis.rtl.sizing import LeastDepth, least_depths, size_fifos
-from nonresnet_hls.synthesis.rtl.yosys import Synthesis, Target, synthesise
+from nonresnet_hls.rtl.design import RtlDesign, generate
+from nonresnet_hls.rtl.place_and_route import PlaceAndRoute, place_and_route
+from nonresnet_hls.rtl.prediction import PREDICTED_IMAGES, Prediction, predict
+from nonresnet_hls.rtl.simulation import FifoUse, Simulation, Simulator, Stalls, compile_simulator
+from nonresnet_hls.rtl.sizing import LeastDepth, least_depths, size_fifos
+from nonresnet_hls.rtl.yosys import Synthesis, Target, synthesise
 
 
 class MismatchError(NonResNetError):

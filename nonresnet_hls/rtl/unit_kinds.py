@@ -32,9 +32,9 @@ from nonresnet_hls.fixed.network import (
 )
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.recipe import Multipliers, RtlOptions, WeightMemory
-from nonresnet_hls.synthesis.rtl import adder_graph
-from nonresnet_hls.synthesis.rtl.contracts import Contract, contract_of
-from nonresnet_hls.synthesis.rtl.unit_text import UnitText, numbers, port_range, stream_ports, unused
+from nonresnet_hls.rtl import adder_graph
+from nonresnet_hls.rtl.contracts import Contract, contract_of
+from nonresnet_hls.rtl.unit_text import UnitText, numbers, port_range, stream_ports, unused
 
 
 @dataclass(frozen=True)

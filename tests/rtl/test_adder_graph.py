@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nonresnet_hls.fixed.arithmetic import Wire
-from nonresnet_hls.synthesis.rtl.adder_graph import module, node_ranges, solve
+from nonresnet_hls.rtl.adder_graph import module, node_ranges, solve
 
 CASES = [
     ((3, 2), [-1, 1], Wire(0, 3, 0)),

@@ -9,17 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.synthesis.rtl import Stalls, generate
-from nonresnet_hls.synthesis.rtl.flow import SimulationFigures, build
-from nonresnet_hls.synthesis.rtl.prediction import predict
-from nonresnet_hls.synthesis.rtl.simulation import compile_simulator
-from nonresnet_hls.synthesis.rtl.sizing import idle_run, least_depths, size_fifos
-from tests.synthesis.rtl.nets import draw
+from nonresnet_hls.rtl import Stalls, generate
+from nonresnet_hls.rtl.flow import SimulationFigures, build
+from nonresnet_hls.rtl.prediction import predict
+from nonresnet_hls.rtl.simulation import compile_simulator
+from nonresnet_hls.rtl.sizing import idle_run, least_depths, size_fifos
+from tests.rtl.nets import draw
 
 
 @pytest.fixture(scope="module", autouse=True)
 def backend() -> None:
-    from nonresnet_hls.synthesis.rtl.plugin import ensure_registered
+    from nonresnet_hls.rtl.plugin import ensure_registered
 
     ensure_registered()
 

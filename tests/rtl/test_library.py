@@ -27,11 +27,11 @@ from nonresnet_hls.fixed.network import (
     Window,
 )
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
-from nonresnet_hls.synthesis.rtl import Multipliers, RtlDesign, RtlOptions, Stalls, simulation
-from nonresnet_hls.synthesis.rtl.design import assemble
-from nonresnet_hls.synthesis.rtl.simulation import Simulation, Simulator, compile_simulator, verilator_command
-from nonresnet_hls.synthesis.rtl.units import build
-from nonresnet_hls.synthesis.rtl.yosys import run_yosys
+from nonresnet_hls.rtl import Multipliers, RtlDesign, RtlOptions, Stalls, simulation
+from nonresnet_hls.rtl.design import assemble
+from nonresnet_hls.rtl.simulation import Simulation, Simulator, compile_simulator, verilator_command
+from nonresnet_hls.rtl.units import build
+from nonresnet_hls.rtl.yosys import run_yosys
 
 IMAGES = 3
 

@@ -5,9 +5,9 @@
 """
 
 from nonresnet_hls.recipe import Multipliers, RtlOptions, WeightMemory
-from nonresnet_hls.synthesis.rtl.design import RtlDesign, generate
-from nonresnet_hls.synthesis.rtl.simulation import Simulation, Stalls, simulate
-from nonresnet_hls.synthesis.rtl.yosys import Synthesis, Target, synthesise
+from nonresnet_hls.rtl.design import RtlDesign, generate
+from nonresnet_hls.rtl.simulation import Simulation, Stalls, simulate
+from nonresnet_hls.rtl.yosys import Synthesis, Target, synthesise
 
 __all__ = [
     "Multipliers",

@@ -7,8 +7,8 @@ from typing import Any
 
 from nonresnet_hls import dataflow, progress, stages
 from nonresnet_hls.hls import stage as hls
+from nonresnet_hls.hls import vendor
 from nonresnet_hls.recipe import Hls, Recipe
-from nonresnet_hls.synthesis import vendor
 from nonresnet_hls.workspace import Workspace
 
 STAGE = "synth"

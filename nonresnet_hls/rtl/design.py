@@ -11,9 +11,9 @@ from typing import Any
 from nonresnet_hls.fixed.network import Network, Stream
 from nonresnet_hls.hls import model_graph
 from nonresnet_hls.recipe import RtlOptions
-from nonresnet_hls.synthesis.rtl import units
-from nonresnet_hls.synthesis.rtl.unit_kinds import Unit
-from nonresnet_hls.synthesis.rtl.unit_text import identifier, port_range
+from nonresnet_hls.rtl import units
+from nonresnet_hls.rtl.unit_kinds import Unit
+from nonresnet_hls.rtl.unit_text import identifier, port_range
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class RtlDesign:
 
 def library() -> dict[str, str]:
     """The module library: file name to text."""
-    folder = files("nonresnet_hls.synthesis.rtl") / "library"
+    folder = files("nonresnet_hls.rtl") / "library"
     return {entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.name.endswith(".sv")}
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from nonresnet_hls.errors import ArtefactError
 from nonresnet_hls.fixed.network import Network, Stream
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.synthesis.rtl.contracts import Contract, Kind
-from nonresnet_hls.synthesis.rtl.design import Fifo, RtlDesign
-from nonresnet_hls.synthesis.rtl.unit_kinds import Unit
+from nonresnet_hls.rtl.contracts import Contract, Kind
+from nonresnet_hls.rtl.design import Fifo, RtlDesign
+from nonresnet_hls.rtl.unit_kinds import Unit
 
 FORMAT = 1
 RECORD = "design.json"

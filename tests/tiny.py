@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nonresnet_hls.workspace import Workspace
+from nonresnet_hls.pipeline.workspace import Workspace
 
 RECIPE = """
 title = "Tiny"
@@ -78,7 +78,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _build(folder: Path) -> None:
     from nonresnet_hls import dataflow
-    from nonresnet_hls.hls import stage
+    from nonresnet_hls.pipeline import convert as stage
 
     models = folder / "models"
     models.mkdir(parents=True)

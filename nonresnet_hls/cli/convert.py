@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Convert, and print the reuse factor of each layer."""
     from nonresnet_hls import dataflow
-    from nonresnet_hls.hls import stage
+    from nonresnet_hls.pipeline import convert as stage
     from nonresnet_hls.recipe import FifoDepths
 
     place, results = common.workspace(args), []

@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, and print how many values were equal."""
     from nonresnet_hls import dataflow
-    from nonresnet_hls.hls import stage
+    from nonresnet_hls.pipeline import convert as stage
 
     place, results = common.workspace(args), []
     for recipe, artefact in stage.run_csim(common.recipes(args), place, dataflow.size_project):

@@ -7,8 +7,8 @@ from nonresnet_hls.cli import common
 from nonresnet_hls.errors import ToolError
 
 if TYPE_CHECKING:
+    from nonresnet_hls.pipeline.workspace import Workspace
     from nonresnet_hls.recipe import Recipe
-    from nonresnet_hls.workspace import Workspace
 
 NAME = "synth"
 HELP = "synthesise a recipe's project"

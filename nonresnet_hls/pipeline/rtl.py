@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from nonresnet_hls import dataflow, progress, stages
+from nonresnet_hls import dataflow, progress
 from nonresnet_hls.hls import convert, csim, reuse
 from nonresnet_hls.hls import simulate as c_simulate
-from nonresnet_hls.hls import stage as hls
-from nonresnet_hls.quantization import stage as quantization
+from nonresnet_hls.pipeline import convert as hls
+from nonresnet_hls.pipeline import quantize as quantization
+from nonresnet_hls.pipeline import runner
+from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Csim, Recipe, RtlOptions
 from nonresnet_hls.rtl import stored
 from nonresnet_hls.rtl.design import generate
@@ -27,7 +29,6 @@ from nonresnet_hls.rtl.prediction import predict
 from nonresnet_hls.rtl.simulation import Stalls, compile_simulator
 from nonresnet_hls.rtl.sizing import least_depths, size_fifos
 from nonresnet_hls.rtl.yosys import Target, stat_document, synthesise, tool_versions
-from nonresnet_hls.workspace import Workspace
 
 RTL = "rtl"
 SIMULATION = "rtl-simulation"
@@ -53,7 +54,7 @@ def _synthesis(target: Target) -> str:
 
 def _engine() -> str:
     """Of all that makes, simulates and synthesises SystemVerilog, this package's part and the tools."""
-    return stages.digest_of("engine", tool_versions(), {"tool": stages.tool_digest(*_ROOMS)})
+    return runner.digest_of("engine", tool_versions(), {"tool": runner.tool_digest(*_ROOMS)})
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,12 @@ class RtlConfig:
     options: RtlOptions = field(default_factory=RtlOptions)
 
 
-def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages.Artefact:
+def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> runner.Artefact:
     """Bring the SystemVerilog of a recipe's project up to date, the project before it.
 
     Raises:
         ConversionError: a layer that the engine does not build; names it.
-        NonResNetError: as `hls.stage.run_convert`.
+        NonResNetError: as `pipeline.convert.run_convert`.
     """
     model = quantization.run(recipe, workspace)
     project = hls.run_convert(recipe, workspace, dataflow.size_project)
@@ -100,7 +101,7 @@ def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages.A
         return figures | {"fifos": {fifo.stream.name: fifo.depth for fifo in design.fifos}}
 
     inputs = {"model": model.content, "project": project.content, "engine": _engine()}
-    return stages.run(workspace.projects / recipe.name / RTL, RTL, config, inputs, produce)
+    return runner.run(workspace.projects / recipe.name / RTL, RTL, config, inputs, produce)
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class _SimulationConfig:
 
 def run_simulation(
     recipe: Recipe, workspace: Workspace, config: RtlConfig, least: bool = False, stalls: Stalls | None = None
-) -> stages.Artefact:
+) -> runner.Artefact:
     """Simulate a recipe's design beside its C simulation, with and without random stalls.
 
     Args:
@@ -170,7 +171,7 @@ def run_simulation(
 
     inputs = {"rtl": rtl.content, "project": project.content, "engine": _engine()}
     where = workspace.artefact(recipe.name, SIMULATION)
-    return stages.run(where, SIMULATION, _SimulationConfig(recipe.csim, stalls, least), inputs, produce)
+    return runner.run(where, SIMULATION, _SimulationConfig(recipe.csim, stalls, least), inputs, produce)
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class _SynthesisConfig:
 
 def run_synthesis(
     recipe: Recipe, workspace: Workspace, config: RtlConfig, target: Target, flat: bool = False
-) -> stages.Artefact:
+) -> runner.Artefact:
     """Synthesise a recipe's design; leaves `stat.json` as Yosys writes it, a module for each part.
 
     Raises:
@@ -198,10 +199,10 @@ def run_synthesis(
 
     inputs = {"rtl": rtl.content, "engine": _engine()}
     where = workspace.artefact(recipe.name, _synthesis(target))
-    return stages.run(where, _synthesis(target), _SynthesisConfig(target, flat), inputs, produce)
+    return runner.run(where, _synthesis(target), _SynthesisConfig(target, flat), inputs, produce)
 
 
-def run_route(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages.Artefact:
+def run_route(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> runner.Artefact:
     """Place and route a recipe's design on Lattice ECP5.
 
     Raises:
@@ -215,7 +216,7 @@ def run_route(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> stages
         return asdict(place_and_route(stored.load(rtl.directory)))
 
     inputs = {"rtl": rtl.content, "engine": _engine()}
-    return stages.run(workspace.artefact(recipe.name, ROUTE), ROUTE, None, inputs, produce)
+    return runner.run(workspace.artefact(recipe.name, ROUTE), ROUTE, None, inputs, produce)
 
 
 class ClockBasis(StrEnum):
@@ -259,13 +260,13 @@ def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:
     Raises:
         ArtefactError: a file of the project or of the results was changed or is missing.
     """
-    project = stages.load(workspace.projects / recipe.name)
-    rtl = stages.load(workspace.projects / recipe.name / RTL)
+    project = runner.load(workspace.projects / recipe.name)
+    rtl = runner.load(workspace.projects / recipe.name / RTL)
     if project is None or rtl is None or rtl.inputs.get("project") != project.content:
         return
 
-    def current(stage: str) -> stages.Artefact | None:
-        found = stages.load(workspace.artefact(recipe.name, stage))
+    def current(stage: str) -> runner.Artefact | None:
+        found = runner.load(workspace.artefact(recipe.name, stage))
         return found if found is not None and found.inputs.get("rtl") == rtl.content else None
 
     simulated = current(SIMULATION)

@@ -7,7 +7,7 @@ import pytest
 
 from nonresnet_hls.cli import main
 from nonresnet_hls.pipeline import rtl as stage
-from nonresnet_hls.workspace import Workspace
+from nonresnet_hls.pipeline.workspace import Workspace
 
 pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore")]
 

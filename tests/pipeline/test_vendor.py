@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from nonresnet_hls import cli, stages
+from nonresnet_hls import cli
 from nonresnet_hls.errors import ArtefactError, ToolError
 from nonresnet_hls.hls import vendor
 from nonresnet_hls.hls.vendor import Steps, Tool
+from nonresnet_hls.pipeline import runner
 from nonresnet_hls.recipe import Backend
 from tests.pipeline.stand_in import install
 
@@ -67,7 +68,7 @@ def test_the_tool_is_asked_for_synthesis_alone(
         "myproject_csynth.rpt", "myproject_csynth.xml", "synth.log"
     }  # fmt: skip
     # The project's own files are as they were.
-    assert stages.load(project) is not None
+    assert runner.load(project) is not None
 
 
 @needs_tclsh

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nonresnet_hls import cli, dataflow, stages
+from nonresnet_hls import cli, dataflow
+from nonresnet_hls.pipeline import runner
 
 
 def _depths(workspace: Path) -> dict[str, int]:
@@ -22,7 +23,7 @@ def test_later_commands_leave_the_fifos_as_convert_made_them(tiny: Path, capsys:
     _run("convert", "tiny", "--fifos", "sized")
     sized = _depths(tiny)
     assert sized != whole
-    project = stages.load(tiny / "hls_projects" / "tiny")
+    project = runner.load(tiny / "hls_projects" / "tiny")
     capsys.readouterr()
     _run("fifos", "tiny", "--json")
     rows = json.loads(capsys.readouterr().out)["rows"]
@@ -30,7 +31,7 @@ def test_later_commands_leave_the_fifos_as_convert_made_them(tiny: Path, capsys:
     assert {row["stream"]: row["depth_before"] for row in rows} == whole
     assert {row["stream"]: row["depth_after"] for row in rows} == sized
     _run("csim", "tiny")
-    assert stages.load(tiny / "hls_projects" / "tiny") == project
+    assert runner.load(tiny / "hls_projects" / "tiny") == project
 
 
 def test_a_changed_recipe_is_converted_as_it_says(tiny: Path) -> None:
@@ -61,12 +62,12 @@ def test_what_another_version_made_is_made_anew(tiny: Path, monkeypatch: pytest.
     places = [tiny / "hls_projects" / "tiny", *(tiny / "models" / "tiny" / stage for stage in ("quantize", "csim"))]
 
     def records() -> list[dict[str, Any]]:
-        return [json.loads((place / stages.RECORD).read_text()) for place in places]
+        return [json.loads((place / runner.RECORD).read_text()) for place in places]
 
     before = records()
     _run("csim", "tiny")
     assert records() == before
-    monkeypatch.setattr(stages, "tool_digest", lambda *rooms: f"a newer one of {rooms}")
+    monkeypatch.setattr(runner, "tool_digest", lambda *rooms: f"a newer one of {rooms}")
     _run("csim", "tiny")
     after = records()
     assert not {record["digest"] for record in after} & {record["digest"] for record in before}

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow import keras
 
-from nonresnet_hls import cli, stages
+from nonresnet_hls import cli
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import csim
+from nonresnet_hls.pipeline import runner
 from nonresnet_hls.recipe import Csim
 from tests.hls import projects
 from tests.quantization import nets
@@ -99,7 +100,7 @@ def _tamper(workspace: Path, path: str, change: Any, hide: bool) -> None:
     file.write_text(change(file.read_text()))
     if hide:
         record = json.loads((project / "stage.json").read_text())
-        record["outputs"][path] = stages.file_digest(file)
+        record["outputs"][path] = runner.file_digest(file)
         (project / "stage.json").write_text(json.dumps(record))
 
 

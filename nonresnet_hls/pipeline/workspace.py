@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nonresnet_hls import recipe as recipes
-from nonresnet_hls import stages
+from nonresnet_hls.pipeline import runner
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Workspace:
         """The folder of the artefact that a stage leaves for a recipe: `models/NAME/STAGE`."""
         return self.models / name / stage
 
-    def existing(self, name: str, stage: str, digest: str) -> stages.Artefact | None:
+    def existing(self, name: str, stage: str, digest: str) -> runner.Artefact | None:
         """The artefact of that digest, in the workspace or shipped with the recipe; None if there is none.
 
         Raises:
             ArtefactError: it is there, but one of its files is missing or changed.
         """
         for models in (self.models, recipes.BUILT_IN):
-            found = stages.load(models / name / stage)
+            found = runner.load(models / name / stage)
             if found is not None and found.digest == digest:
                 return found
         return None

@@ -197,7 +197,7 @@ def tool_digest(*rooms: str) -> str:
     An input of every stage that takes seconds or minutes: what an older tool made is not up to date. The stages
     that take hours leave it out, and change their name when their meaning changes.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     files = [path for room in rooms for path in (package / room, *(package / room).rglob("*")) if path.is_file()]
     code = {path.relative_to(package).as_posix(): _sha256(path) for path in files if path.suffix != ".pyc"}
     return _digest({"code": code, "versions": _versions()})

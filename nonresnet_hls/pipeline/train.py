@@ -11,13 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import networks, progress, recipe, skips, stages
+from nonresnet_hls import networks, progress, recipe, skips
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.networks import saved
+from nonresnet_hls.pipeline import runner
+from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Architecture, Dataset, Distillation, Family, Recipe, Training
 from nonresnet_hls.training import algorithm1, curves, datasets, fit, losses
 from nonresnet_hls.training.algorithm1 import Phase
-from nonresnet_hls.workspace import Workspace
 
 STAGE = "train"
 MODEL = "model.keras"
@@ -43,7 +44,7 @@ class Network:
     how: How
     digest: str
     """Of the weights; the stages that follow depend on it."""
-    artefact: stages.Artefact | None
+    artefact: runner.Artefact | None
     """Where the trained weights are."""
 
     def load(self) -> Any:
@@ -76,7 +77,7 @@ class Config:
         return {f.name: _stated(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
 
-def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None) -> stages.Artefact:
+def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None) -> runner.Artefact:
     """Bring the trained network of a recipe up to date; with `[distillation]`, its start network and teacher before it.
 
     A block's network is trained for a block. What a recipe ships with is used in place where it is up to date.
@@ -100,7 +101,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
     before = {role: train(other, workspace, tensorboard) for role, other in _before(wanted, workspace).items()}
     checkpoints = workspace.models / wanted.trained_as / "checkpoints"
     inputs = _inputs(config, before)
-    identity = stages.digest_of(STAGE, config.stated(), inputs)
+    identity = runner.digest_of(STAGE, config.stated(), inputs)
 
     def produce(folder: Path) -> dict[str, Any]:
         fit.strategy(config.training.distribution)  # several machines must find each other first
@@ -127,20 +128,20 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
             model = algorithm1.carry_over(model, described)
         saved.save(model, folder / MODEL)
         found = metrics(model, data, phases)
-        stages.write_json(folder / METRICS, found)
+        runner.write_json(folder / METRICS, found)
         curves.write_csv(folder / CURVE, phases)
         curves.plot(folder / PLOT, wanted.title or wanted.name, phases)
         return {"top1": found["top1"], "epochs": found["epochs"], "training_seconds": found["seconds"]}
 
     directory = workspace.artefact(wanted.trained_as, STAGE)
-    artefact = stages.run(directory, STAGE, config.stated(), inputs, produce, took_long)
+    artefact = runner.run(directory, STAGE, config.stated(), inputs, produce, took_long)
     for checkpoint in checkpoints.glob("phase-*.npz"):
         if ".kept-" not in checkpoint.name:  # of other trainings
             checkpoint.unlink()
     return artefact
 
 
-def existing(wanted: Recipe, workspace: Workspace) -> stages.Artefact | None:
+def existing(wanted: Recipe, workspace: Workspace) -> runner.Artefact | None:
     """The up-to-date trained network of a recipe, in the workspace or shipped with the recipe; None if there is none.
 
     Raises:
@@ -154,7 +155,7 @@ def existing(wanted: Recipe, workspace: Workspace) -> stages.Artefact | None:
         if found is None:
             return None
         before[role] = found
-    digest = stages.digest_of(STAGE, config.stated(), _inputs(config, before))
+    digest = runner.digest_of(STAGE, config.stated(), _inputs(config, before))
     return workspace.existing(wanted.trained_as, STAGE, digest)
 
 
@@ -178,15 +179,15 @@ def network(wanted: Recipe, workspace: Workspace, may_train: bool = True) -> Net
     if found is not None:
         return Network(wanted, How.TRAINED, weights(found), found)
     config = Config.of(wanted)
-    return Network(wanted, How.UNTRAINED, stages.digest_of("untrained", config.stated(), _files(config)), None)
+    return Network(wanted, How.UNTRAINED, runner.digest_of("untrained", config.stated(), _files(config)), None)
 
 
-def took_long(trained: stages.Artefact) -> bool:
+def took_long(trained: runner.Artefact) -> bool:
     """Whether a training is kept aside when its recipe has changed: when it took more than ten minutes."""
     return bool(trained.figures.get("training_seconds", 0) > _LONG_S)
 
 
-def weights(trained: stages.Artefact) -> str:
+def weights(trained: runner.Artefact) -> str:
     """Digest of what the stages that follow take of a training: the same weights may have taken other hours."""
     return trained.outputs[MODEL]
 
@@ -241,7 +242,7 @@ def _before(wanted: Recipe, workspace: Workspace, over: tuple[str, ...] = ()) ->
     return found
 
 
-def _inputs(config: Config, before: Mapping[str, stages.Artefact]) -> dict[str, str]:
+def _inputs(config: Config, before: Mapping[str, runner.Artefact]) -> dict[str, str]:
     return _files(config) | {role: weights(artefact) for role, artefact in before.items()}
 
 
@@ -251,7 +252,7 @@ def data_digest(dataset: Dataset) -> str:
     Raises:
         RecipeError: there is no such file.
     """
-    return stages.digest_of("dataset", _stated(dataset), _digests({"file": dataset.file}))
+    return runner.digest_of("dataset", _stated(dataset), _digests({"file": dataset.file}))
 
 
 def _stated(table: Any) -> dict[str, Any] | None:
@@ -271,7 +272,7 @@ def _digests(files: Mapping[str, Path | None]) -> dict[str, str]:
         if path is not None:
             if not path.is_file():
                 raise RecipeError(f"{path}: no such file")
-            found[name] = stages.file_digest(path)
+            found[name] = runner.file_digest(path)
     return found
 
 
@@ -320,7 +321,7 @@ def metrics(model: Any, data: datasets.Data, phases: Sequence[Phase]) -> dict[st
     }
 
 
-def read_metrics(artefact: stages.Artefact) -> dict[str, Any]:
+def read_metrics(artefact: runner.Artefact) -> dict[str, Any]:
     """`metrics.json` of a trained network.
 
     Raises:

@@ -9,18 +9,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import progress, stages
+from nonresnet_hls import progress
 from nonresnet_hls.hls import convert, csim, reuse
 from nonresnet_hls.hls.simulate import Simulation
+from nonresnet_hls.pipeline import quantize as quantization
+from nonresnet_hls.pipeline import runner
+from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization import reference
-from nonresnet_hls.quantization import stage as quantization
 from nonresnet_hls.recipe import Backend, FifoDepths, Hls, Recipe
-from nonresnet_hls.workspace import Workspace
 
 CONVERT = "convert"
 CSIM = "csim"
 
-_ROOMS = ("fixed", "tools.py", "networks", "quantization", "hls")
+_ROOMS = ("fixed", "tools.py", "networks", "quantization", "hls", "pipeline/convert.py")
 # Every sample of the project's own test bench is simulated by the vendor's co-simulation too, which takes minutes.
 _BENCH_SAMPLES = 10
 
@@ -39,7 +40,7 @@ class _Otherwise:
 
 def run_convert(
     recipe: Recipe, workspace: Workspace, size: Sizer | None = None, fifo_depths: FifoDepths | None = None
-) -> stages.Artefact:
+) -> runner.Artefact:
     """Bring the HLS project of a recipe up to date, the quantized model before it.
 
     Args:
@@ -51,12 +52,12 @@ def run_convert(
 
     Raises:
         ConversionError: hls4ml cannot take a layer, or a reuse factor does not fit; names the layer.
-        NonResNetError: as `quantization.stage.run`.
+        NonResNetError: as `pipeline.quantize.run`.
     """
     before = quantization.run(recipe, workspace)
     directory = workspace.projects / recipe.name
     # FIFOs are sized by a later room, of which only the name is known here.
-    inputs = {"model": before.content, "tool": stages.tool_digest(*_ROOMS, "dataflow")}
+    inputs = {"model": before.content, "tool": runner.tool_digest(*_ROOMS, "dataflow")}
     depths = fifo_depths or _present_depths(recipe.hls, directory, inputs)
 
     def produce(folder: Path) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def run_convert(
             **sized,
         }
 
-    return stages.run(directory, CONVERT, _config(recipe.hls, depths), inputs, produce)
+    return runner.run(directory, CONVERT, _config(recipe.hls, depths), inputs, produce)
 
 
 def _config(hls: Hls, depths: FifoDepths) -> Hls | _Otherwise:
@@ -96,15 +97,15 @@ def _config(hls: Hls, depths: FifoDepths) -> Hls | _Otherwise:
 
 def _present_depths(hls: Hls, directory: Path, inputs: Mapping[str, str]) -> FifoDepths:
     """How deep the FIFOs of an up-to-date project were wanted; as the recipe says where it is not up to date."""
-    project = stages.load(directory)
+    project = runner.load(directory)
     if project is not None:
         for depths in FifoDepths:
-            if project.digest == stages.digest_of(CONVERT, _config(hls, depths), inputs):
+            if project.digest == runner.digest_of(CONVERT, _config(hls, depths), inputs):
                 return depths
     return hls.fifo_depths
 
 
-def as_converted(recipe: Recipe, project: stages.Artefact) -> Recipe:
+def as_converted(recipe: Recipe, project: runner.Artefact) -> Recipe:
     """The recipe with what its project was made for, whatever the file says by now."""
     made = project.figures
     hls = replace(recipe.hls, backend=Backend(made["backend"]), part=made["part"], clock_ns=made["clock_ns"])
@@ -113,14 +114,14 @@ def as_converted(recipe: Recipe, project: stages.Artefact) -> Recipe:
     return replace(recipe, hls=hls, quantization=bits)
 
 
-def is_sized(project: stages.Artefact) -> bool:
+def is_sized(project: runner.Artefact) -> bool:
     """Whether the FIFOs of a project were sized when it was made."""
     return "fifos" in project.figures
 
 
 def run_csim(
     wanted: Sequence[Recipe], workspace: Workspace, size: Sizer | None = None
-) -> Iterator[tuple[Recipe, stages.Artefact]]:
+) -> Iterator[tuple[Recipe, runner.Artefact]]:
     """Bring the comparisons of C simulations with Keras up to date, the projects before them.
 
     Compilers and simulations of one recipe run beside Keras' work for the next, one recipe a core. The figures are
@@ -137,7 +138,7 @@ def run_csim(
     # what he prints would be lost while another thread keeps hls4ml quiet.
     keras = threading.Lock()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        running: list[tuple[Recipe, Future[stages.Artefact]]] = []
+        running: list[tuple[Recipe, Future[runner.Artefact]]] = []
         try:
             for recipe in wanted:
                 with keras:
@@ -161,10 +162,10 @@ def run_csim(
 def _csim(
     recipe: Recipe,
     workspace: Workspace,
-    before: stages.Artefact,
-    project: stages.Artefact,
+    before: runner.Artefact,
+    project: runner.Artefact,
     keras: threading.Lock,
-) -> stages.Artefact:
+) -> runner.Artefact:
     def produce(folder: Path) -> Mapping[str, Any]:
         progress.say(f"C simulation of {recipe.name}: compiling")
         with Simulation(project.directory) as simulation:
@@ -187,6 +188,6 @@ def _csim(
         "model": before.content,
         "weights": str(before.figures["weights"]),
         "project": project.content,
-        "tool": stages.tool_digest(*_ROOMS),
+        "tool": runner.tool_digest(*_ROOMS),
     }
-    return stages.run(workspace.artefact(recipe.name, CSIM), CSIM, recipe.csim, inputs, produce)
+    return runner.run(workspace.artefact(recipe.name, CSIM), CSIM, recipe.csim, inputs, produce)

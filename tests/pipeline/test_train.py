@@ -11,9 +11,10 @@ import pytest
 from nonresnet_hls import networks, skips
 from nonresnet_hls.cli import main
 from nonresnet_hls.networks import saved
+from nonresnet_hls.pipeline import train as stage
+from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Dataset, DatasetName, SkipStyle
-from nonresnet_hls.training import datasets, stage
-from nonresnet_hls.workspace import Workspace
+from nonresnet_hls.training import datasets
 from tests.training.test_fit import data, same
 
 START = """

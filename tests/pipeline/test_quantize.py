@@ -10,10 +10,10 @@ import pytest
 
 import nonresnet_hls.recipe
 from nonresnet_hls.cli import main
-from nonresnet_hls.quantization import stage
-from nonresnet_hls.tables import table1
+from nonresnet_hls.pipeline import quantize as stage
+from nonresnet_hls.pipeline.tables import table1
+from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.training import datasets, downloads
-from nonresnet_hls.workspace import Workspace
 from tests.quantization import nets
 from tests.training.test_fit import data
 

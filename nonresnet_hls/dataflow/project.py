@@ -1,4 +1,4 @@
-"""Sizes the FIFOs of a project where it is made: what `hls.stage` is given for recipes with sized FIFOs."""
+"""Sizes the FIFOs of a project where it is made: what `pipeline.convert` is given for recipes with sized FIFOs."""
 
 import json
 from dataclasses import asdict

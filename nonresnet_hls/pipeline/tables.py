@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls import recipe as recipes
-from nonresnet_hls import stages
 from nonresnet_hls.errors import RecipeError
+from nonresnet_hls.pipeline import runner
+from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import DatasetName, Family, Order, Recipe, SkipStyle
 from nonresnet_hls.reports.values import percent, throughput_khz
-from nonresnet_hls.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,8 +120,8 @@ def _paper_order(recipe: Recipe) -> Any:
 
 
 def _table1_row(network: _Network, workspace: Workspace, wanted: bool) -> dict[str, Any] | None:
-    from nonresnet_hls.quantization import stage as quantization
-    from nonresnet_hls.training import stage as training
+    from nonresnet_hls.pipeline import quantize as quantization
+    from nonresnet_hls.pipeline import train as training
 
     recipe = network.recipe
     trained = training.existing(recipe, workspace)
@@ -189,12 +189,12 @@ def table2(workspace: Workspace, names: Sequence[str] = ()) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    from nonresnet_hls.hls.stage import as_converted
+    from nonresnet_hls.pipeline.convert import as_converted
 
     rows: list[dict[str, Any]] = []
     for name in names or recipes.names(workspace.models):
         recipe = workspace.recipe(name)
-        project = stages.load(workspace.projects / recipe.name)
+        project = runner.load(workspace.projects / recipe.name)
         if project is None:
             if names:
                 raise RecipeError(
@@ -265,9 +265,9 @@ def skip_costs(workspace: Workspace, frame: "pd.DataFrame", names: Sequence[str]
 
 def _apart_from_skips(recipe: Recipe, workspace: Workspace) -> str:
     """What two designs share that differ in their skips alone."""
-    from nonresnet_hls.hls import stage
+    from nonresnet_hls.pipeline import convert as stage
 
-    project = stages.load(workspace.projects / recipe.name)
+    project = runner.load(workspace.projects / recipe.name)
     if project is not None:
         recipe = stage.as_converted(recipe, project)
     bits = (recipe.quantization.weight_bits, recipe.quantization.activation_bits)
@@ -277,7 +277,7 @@ def _apart_from_skips(recipe: Recipe, workspace: Workspace) -> str:
     return repr((recipe.dataset, bits, size, recipe.hls, recipe.rtl))
 
 
-def _table2_rows(recipe: Recipe, project: stages.Artefact, workspace: Workspace) -> list[dict[str, Any]]:
+def _table2_rows(recipe: Recipe, project: runner.Artefact, workspace: Workspace) -> list[dict[str, Any]]:
     base: dict[str, Any] = dict.fromkeys(TABLE2_COLUMNS)
     base |= {
         "design": recipe.name,
@@ -290,7 +290,7 @@ def _table2_rows(recipe: Recipe, project: stages.Artefact, workspace: Workspace)
     return [base | one for one in measured] or [base]
 
 
-def _project_figures(recipe: Recipe, project: stages.Artefact) -> dict[str, Any]:
+def _project_figures(recipe: Recipe, project: runner.Artefact) -> dict[str, Any]:
     from nonresnet_hls.dataflow.memory import fifo_bram18
     from nonresnet_hls.recipe import Backend
 

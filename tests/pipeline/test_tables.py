@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from nonresnet_hls import cli, dataflow, recipe, stages, tables
+from nonresnet_hls import cli, dataflow, recipe
 from nonresnet_hls.errors import RecipeError
-from nonresnet_hls.training import stage as training
-from nonresnet_hls.workspace import Workspace
+from nonresnet_hls.pipeline import runner, tables
+from nonresnet_hls.pipeline import train as training
+from nonresnet_hls.pipeline.workspace import Workspace
 from tests.tiny import RECIPE, write_model
 
 
@@ -155,7 +156,7 @@ def _trained(place: Workspace, name: str, text: str, inputs: Mapping[str, str]) 
         return {"top1": 0.5}
 
     config = training.Config.of(place.recipe(name)).stated()
-    return training.weights(stages.run(place.artefact(name, "train"), training.STAGE, config, inputs, produce))
+    return training.weights(runner.run(place.artefact(name, "train"), training.STAGE, config, inputs, produce))
 
 
 def test_the_papers_figures_stand_beside_the_papers_networks_only(tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_the_papers_figures_stand_beside_the_papers_networks_only(tmp_path: Path
     _trained(place, "my-plain", FROM.format("my-short", "my-short", "groups"), {"start": short})
     _trained(place, "my-from-residual", FROM.format("my-residual", "my-residual", "groups"), {"start": residual})
     _trained(place, "my-at-once", FROM.format("my-short", "my-short", "all"), {"start": short})
-    _trained(place, "my-own", OWN, {"model": stages.file_digest(place.models / "own.keras")})
+    _trained(place, "my-own", OWN, {"model": runner.file_digest(place.models / "own.keras")})
     names = [path.stem for path in sorted(place.models.glob("*.toml"))]
     frame = tables.table1(place, names)
     frame.index = names

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import nonresnet_hls
-from nonresnet_hls import stages
 from nonresnet_hls.errors import ArtefactError
+from nonresnet_hls.pipeline import runner
 
 
 class Colour(StrEnum):
@@ -52,7 +52,7 @@ def test_the_tools_digest_tells_code_that_changed_and_where(tmp_path: Path) -> N
     shutil.copytree(Path(nonresnet_hls.__file__).parent, package)
 
     def digests() -> list[str]:
-        ask = "from nonresnet_hls.stages import tool_digest as d; print(d('hls', 'tools.py'), d('rtl'))"
+        ask = "from nonresnet_hls.pipeline.runner import tool_digest as d; print(d('hls', 'tools.py'), d('rtl'))"
         told = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True)
         return told.stdout.split()
 
@@ -71,14 +71,14 @@ def test_the_tools_digest_tells_code_that_changed_and_where(tmp_path: Path) -> N
 
 def test_an_unchanged_stage_is_skipped_and_says_what_it_left(tmp_path: Path) -> None:
     produce = Producer()
-    first = stages.run(tmp_path / "a", "make", Config(), {"in": "d1"}, produce)
-    second = stages.run(tmp_path / "a", "make", Config(), {"in": "d1"}, produce)
+    first = runner.run(tmp_path / "a", "make", Config(), {"in": "d1"}, produce)
+    second = runner.run(tmp_path / "a", "make", Config(), {"in": "d1"}, produce)
     assert produce.calls == 1
     assert (first.fresh, second.fresh) == (True, False)
     assert second.figures == {"length": 3}
     assert (first.digest, first.content, first.inputs) == (second.digest, second.content, second.inputs)
-    assert second.digest == stages.digest_of("make", Config(), {"in": "d1"})
-    assert stages.load(tmp_path / "a") == second
+    assert second.digest == runner.digest_of("make", Config(), {"in": "d1"})
+    assert runner.load(tmp_path / "a") == second
 
 
 @pytest.mark.parametrize(
@@ -95,29 +95,29 @@ def test_an_unchanged_stage_is_skipped_and_says_what_it_left(tmp_path: Path) -> 
 def test_a_changed_stage_config_or_input_reruns(
     tmp_path: Path, stage: str, config: Config, inputs: Mapping[str, str]
 ) -> None:
-    stages.run(tmp_path / "a", "make", Config(), {"in": "d1"}, Producer("old"))
-    found = stages.run(tmp_path / "a", stage, config, inputs, Producer("new"))
+    runner.run(tmp_path / "a", "make", Config(), {"in": "d1"}, Producer("old"))
+    found = runner.run(tmp_path / "a", stage, config, inputs, Producer("new"))
     assert found.fresh
     assert (tmp_path / "a" / "sub" / "data.txt").read_text() == "new"
     assert _left(tmp_path) == ["a"]
 
 
 def test_the_record_has_the_written_format(tmp_path: Path) -> None:
-    stages.run(tmp_path / "a", "make", Config(), {"in": "d1"}, Producer())
+    runner.run(tmp_path / "a", "make", Config(), {"in": "d1"}, Producer())
     record = json.loads((tmp_path / "a" / "stage.json").read_text())
     assert list(record) == [
         "format", "stage", "digest", "config", "inputs", "outputs", "versions", "seconds", "figures"
     ]  # fmt: skip
-    assert record["format"] == stages.FORMAT
+    assert record["format"] == runner.FORMAT
     assert record["config"] == {"colour": "red", "sizes": [1, 2], "file": None}
     assert set(record["outputs"]) == {"sub/data.txt", "more.txt"}
-    assert record["outputs"]["more.txt"] == stages.file_digest(tmp_path / "a" / "more.txt")
+    assert record["outputs"]["more.txt"] == runner.file_digest(tmp_path / "a" / "more.txt")
 
 
 def test_the_content_follows_the_files_alone(tmp_path: Path) -> None:
-    first = stages.run(tmp_path / "a", "make", Config(), {}, Producer("same"))
-    second = stages.run(tmp_path / "b", "other", Config(Colour.BLUE), {"in": "d"}, Producer("same"))
-    third = stages.run(tmp_path / "c", "make", Config(), {}, Producer("another"))
+    first = runner.run(tmp_path / "a", "make", Config(), {}, Producer("same"))
+    second = runner.run(tmp_path / "b", "other", Config(Colour.BLUE), {"in": "d"}, Producer("same"))
+    third = runner.run(tmp_path / "c", "make", Config(), {}, Producer("another"))
     assert first.content == second.content != third.content
 
 
@@ -127,13 +127,13 @@ def test_a_failed_stage_leaves_nothing_and_the_old_artefact_stands(tmp_path: Pat
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        stages.run(tmp_path / "a", "make", Config(), {}, fail)
+        runner.run(tmp_path / "a", "make", Config(), {}, fail)
     assert _left(tmp_path) == []
-    old = stages.run(tmp_path / "a", "make", Config(), {}, Producer())
+    old = runner.run(tmp_path / "a", "make", Config(), {}, Producer())
     with pytest.raises(ValueError, match="broken"):
-        stages.run(tmp_path / "a", "make", Config(Colour.BLUE), {}, fail)
+        runner.run(tmp_path / "a", "make", Config(Colour.BLUE), {}, fail)
     assert _left(tmp_path) == ["a"]
-    found = stages.load(tmp_path / "a")
+    found = runner.load(tmp_path / "a")
     assert found is not None
     assert found.digest == old.digest
 
@@ -151,11 +151,11 @@ def _damages() -> dict[str, Callable[[Path], object]]:
 
 @pytest.mark.parametrize("damage", _damages())
 def test_a_corrupt_record_is_refused_in_one_line(tmp_path: Path, damage: str) -> None:
-    stages.run(tmp_path / "a", "make", Config(), {}, Producer())
+    runner.run(tmp_path / "a", "make", Config(), {}, Producer())
     _damages()[damage](tmp_path / "a" / "stage.json")
     for ask in (
-        lambda: stages.load(tmp_path / "a"),
-        lambda: stages.run(tmp_path / "a", "make", Config(), {}, Producer()),
+        lambda: runner.load(tmp_path / "a"),
+        lambda: runner.run(tmp_path / "a", "make", Config(), {}, Producer()),
     ):
         with pytest.raises(ArtefactError, match=r"stage\.json: corrupt .*delete .* to have it made anew") as error:
             ask()
@@ -163,43 +163,43 @@ def test_a_corrupt_record_is_refused_in_one_line(tmp_path: Path, damage: str) ->
 
 
 def test_a_record_of_another_format_is_refused(tmp_path: Path) -> None:
-    stages.run(tmp_path / "a", "make", Config(), {}, Producer())
+    runner.run(tmp_path / "a", "make", Config(), {}, Producer())
     path = tmp_path / "a" / "stage.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
     with pytest.raises(ArtefactError, match="format 1 wanted, not 99; delete"):
-        stages.load(tmp_path / "a")
+        runner.load(tmp_path / "a")
 
 
 def test_changed_and_missing_files_are_refused_by_name(tmp_path: Path) -> None:
-    stages.run(tmp_path / "a", "make", Config(), {}, Producer())
+    runner.run(tmp_path / "a", "make", Config(), {}, Producer())
     (tmp_path / "a" / "more.txt").write_text("tampered")
     with pytest.raises(ArtefactError, match=r"more\.txt: changed since stage make wrote it; delete"):
-        stages.run(tmp_path / "a", "make", Config(), {}, Producer())
+        runner.run(tmp_path / "a", "make", Config(), {}, Producer())
     (tmp_path / "a" / "more.txt").unlink()
     with pytest.raises(ArtefactError, match=r"more\.txt: missing, though stage make wrote it"):
-        stages.load(tmp_path / "a")
+        runner.load(tmp_path / "a")
 
 
 def test_what_the_user_added_is_kept_aside(tmp_path: Path) -> None:
-    stages.run(tmp_path / "a", "make", Config(), {}, Producer("old"))
+    runner.run(tmp_path / "a", "make", Config(), {}, Producer("old"))
     (tmp_path / "a" / "notes.txt").write_text("mine")
-    stages.run(tmp_path / "a", "make", Config(Colour.BLUE), {}, Producer("new"))
+    runner.run(tmp_path / "a", "make", Config(Colour.BLUE), {}, Producer("new"))
     assert _left(tmp_path) == ["a", "a.kept-1"]
     assert (tmp_path / "a.kept-1" / "notes.txt").read_text() == "mine"
     assert not (tmp_path / "a" / "notes.txt").exists()
     (tmp_path / "a" / "notes.txt").write_text("again")
-    stages.run(tmp_path / "a", "make", Config(), {}, Producer("newer"))
+    runner.run(tmp_path / "a", "make", Config(), {}, Producer("newer"))
     assert (tmp_path / "a.kept-2" / "notes.txt").read_text() == "again"
 
 
 def test_what_is_valuable_is_kept_aside(tmp_path: Path) -> None:
     for inputs in ({"in": "d1"}, {"in": "d2"}):
-        stages.run(tmp_path / "a", "make", Config(), inputs, Producer(), lambda _: False)
+        runner.run(tmp_path / "a", "make", Config(), inputs, Producer(), lambda _: False)
     assert _left(tmp_path) == ["a"]
     for inputs in ({"in": "d2"}, {"in": "d3"}):
-        stages.run(tmp_path / "a", "make", Config(), inputs, Producer(), lambda old: old.figures["length"] == 3)
+        runner.run(tmp_path / "a", "make", Config(), inputs, Producer(), lambda old: old.figures["length"] == 3)
     assert _left(tmp_path) == ["a", "a.kept-1"]
-    kept = stages.load(tmp_path / "a.kept-1")
+    kept = runner.load(tmp_path / "a.kept-1")
     assert kept is not None
     assert kept.inputs == {"in": "d2"}
 
@@ -207,7 +207,7 @@ def test_what_is_valuable_is_kept_aside(tmp_path: Path) -> None:
 def test_a_folder_that_no_stage_wrote_is_kept_aside(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "mine.txt").write_text("mine")
-    stages.run(tmp_path / "a", "make", Config(), {}, Producer())
+    runner.run(tmp_path / "a", "make", Config(), {}, Producer())
     assert (tmp_path / "a.kept-1" / "mine.txt").read_text() == "mine"
 
 
@@ -219,7 +219,7 @@ def _left(folder: Path) -> list[str]:
 _PRELUDE = """
 import os, signal, sys, time
 from pathlib import Path
-from nonresnet_hls import stages
+from nonresnet_hls.pipeline import runner
 
 def produce(text, wait=0.0):
     def write(folder):
@@ -251,19 +251,19 @@ number = 0
 while True:
     number += 1
     place = root / str(number)
-    stages.run(place / "a", "make", "old", {}, produce("old"))
+    runner.run(place / "a", "make", "old", {}, produce("old"))
     child = os.fork()
     if child == 0:
         sys.addaudithook(die_at(number))
-        stages.run(place / "a", "make", "new", {}, produce("new"))
+        runner.run(place / "a", "make", "new", {}, produce("new"))
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    found = stages.load(place / "a")
+    found = runner.load(place / "a")
     if found is not None:
         texts = {(place / "a" / name).read_text() for name in ("x.txt", "y.txt")}
         if texts != {found.figures["text"]}:
             sys.exit(f"killed at {number}: {texts} in an artefact that says {found.figures}")
-    again = stages.run(place / "a", "make", "new", {}, produce("new"))
+    again = runner.run(place / "a", "make", "new", {}, produce("new"))
     if again.figures != {"text": "new"} or (place / "a" / "y.txt").read_text() != "new":
         sys.exit(f"killed at {number}: the rerun gave {again}")
     left = sorted(path.name for path in place.iterdir())
@@ -296,7 +296,7 @@ def test_a_kill_at_any_touch_of_a_file_leaves_nothing_that_a_rerun_trusts(tmp_pa
     assert int(out) > 15  # so many moments there were
 
 
-_RUN = _PRELUDE + 'print(stages.run(root / "a", "make", sys.argv[2], {}, produce(sys.argv[2], 0.3)).fresh)'
+_RUN = _PRELUDE + 'print(runner.run(root / "a", "make", sys.argv[2], {}, produce(sys.argv[2], 0.3)).fresh)'
 
 
 def test_two_processes_at_once_do_the_work_once(tmp_path: Path) -> None:
@@ -312,14 +312,14 @@ def test_two_processes_that_disagree_write_one_after_the_other(tmp_path: Path) -
     for process in both:
         process.communicate(timeout=60)
     assert [process.returncode for process in both] == [0, 0]
-    found = stages.load(tmp_path / "a")
+    found = runner.load(tmp_path / "a")
     assert found is not None
     assert {(tmp_path / "a" / name).read_text() for name in ("x.txt", "y.txt")} == {found.figures["text"]}
     assert _left(tmp_path) == ["a"]
 
 
 def test_the_lock_of_a_killed_process_does_not_hold(tmp_path: Path) -> None:
-    process = _python(_PRELUDE + 'stages.run(root / "a", "make", "", {}, produce("slow", 60))', tmp_path)
+    process = _python(_PRELUDE + 'runner.run(root / "a", "make", "", {}, produce("slow", 60))', tmp_path)
     for _ in range(600):
         if list(tmp_path.glob(".a.partial-*/x.txt")):
             break
@@ -327,15 +327,15 @@ def test_the_lock_of_a_killed_process_does_not_hold(tmp_path: Path) -> None:
     process.kill()
     process.communicate(timeout=60)
     assert [path.name for path in tmp_path.glob(".a.partial-*/*")] == ["x.txt"]
-    assert stages.load(tmp_path / "a") is None
-    stages.run(tmp_path / "a", "make", Config(), {}, Producer())
+    assert runner.load(tmp_path / "a") is None
+    runner.run(tmp_path / "a", "make", Config(), {}, Producer())
     assert _left(tmp_path) == ["a"]
 
 
 def test_texts_are_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "table.txt"
-    stages.write_text(path, "µ\n")
-    stages.write_json(tmp_path / "deep" / "x.json", {"a": 1})
+    runner.write_text(path, "µ\n")
+    runner.write_json(tmp_path / "deep" / "x.json", {"a": 1})
     assert path.read_text(encoding="utf-8") == "µ\n"
     assert json.loads((tmp_path / "deep" / "x.json").read_text()) == {"a": 1}
     assert sorted(p.name for p in path.parent.iterdir()) == ["table.txt", "x.json"]

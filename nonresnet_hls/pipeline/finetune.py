@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import progress, stages
+from nonresnet_hls import progress
 from nonresnet_hls.networks import saved
+from nonresnet_hls.pipeline import runner
+from nonresnet_hls.pipeline import train as training
+from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization.quantize import finish
 from nonresnet_hls.recipe import Family, Optimizer, Recipe, Schedule, Training, stated
 from nonresnet_hls.training import curves, datasets, fit
-from nonresnet_hls.training import stage as training
 from nonresnet_hls.training.algorithm1 import Phase
-from nonresnet_hls.workspace import Workspace
 
 STAGE = "finetune"
 
@@ -38,7 +39,7 @@ def run(
     workspace: Workspace,
     data: datasets.Data,
     quantize: Callable[[], Any],
-) -> stages.Artefact:
+) -> runner.Artefact:
     """Bring the fine-tuned model of a recipe up to date.
 
     Args:
@@ -62,30 +63,30 @@ def run(
         model = quantize()
         result = fit.fit(
             model, data, _as_trained(recipe, network), checkpoint, label=f"fine-tuning {recipe.name}",
-            identity=stages.digest_of(STAGE, *identity),
+            identity=runner.digest_of(STAGE, *identity),
         )  # fmt: skip
         saved.save(model, folder / training.MODEL)
         phase = Phase("fine-tuning", (), result.seconds, result.curve)
         metrics = training.metrics(deployed(model, recipe), data, [phase])
-        stages.write_json(folder / training.METRICS, metrics)
+        runner.write_json(folder / training.METRICS, metrics)
         curves.write_csv(folder / training.CURVE, [phase])
         curves.plot(folder / training.PLOT, f"{recipe.title or recipe.name}, fine-tuning", [phase])
         return {"top1": metrics["top1"], "epochs": metrics["epochs"], "training_seconds": metrics["seconds"]}
 
     progress.say(f"fine-tuning {recipe.name} on {data.source}")
     directory = workspace.artefact(recipe.name, STAGE)
-    artefact = stages.run(directory, STAGE, *identity, produce, training.took_long)
+    artefact = runner.run(directory, STAGE, *identity, produce, training.took_long)
     checkpoint.unlink(missing_ok=True)
     return artefact
 
 
-def existing(recipe: Recipe, network: training.Network, workspace: Workspace) -> stages.Artefact | None:
+def existing(recipe: Recipe, network: training.Network, workspace: Workspace) -> runner.Artefact | None:
     """The up-to-date fine-tuned model of a recipe, in the workspace or shipped with the recipe; None if there is none.
 
     Raises:
         ArtefactError: it is up to date, but one of its files is missing or changed.
     """
-    return workspace.existing(recipe.name, STAGE, stages.digest_of(STAGE, *_identity(recipe, network)))
+    return workspace.existing(recipe.name, STAGE, runner.digest_of(STAGE, *_identity(recipe, network)))
 
 
 def deployed(model: Any, recipe: Recipe) -> Any:

@@ -11,22 +11,23 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import progress, stages
+from nonresnet_hls import progress
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
 from nonresnet_hls.networks import saved
-from nonresnet_hls.quantization import arithmetic, block, finetune, quantizers
+from nonresnet_hls.pipeline import finetune, runner
+from nonresnet_hls.pipeline import train as training
+from nonresnet_hls.pipeline.workspace import Workspace
+from nonresnet_hls.quantization import arithmetic, block, quantizers
 from nonresnet_hls.quantization.quantize import finish, is_quantized, put_on_grid, quantize
 from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe
 from nonresnet_hls.training import datasets, downloads, fit
-from nonresnet_hls.training import stage as training
-from nonresnet_hls.workspace import Workspace
 
 STAGE = "quantize"
 MODEL = "model.keras"
 SAMPLES = "samples.npz"
 
-_ROOMS = ("fixed", "networks", "training/datasets.py", "quantization")
+_ROOMS = ("fixed", "networks", "training/datasets.py", "quantization", "pipeline/finetune.py", "pipeline/quantize.py")
 _CALIBRATION_SAMPLES = 512
 # So many values of test data are kept with the model: all digits, some hundred images, 64 inputs of a 32x32 block.
 _KEPT_VALUES = 1 << 20
@@ -54,10 +55,10 @@ class Quantized:
     arithmetic: arithmetic.ModelArithmetic
 
 
-def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages.Artefact:
+def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner.Artefact:
     """Bring the quantized model of a recipe up to date, its float network before it.
 
-    A network that is not trained (see `training.network`) is quantized as it is; so is a trained one that would have
+    A network that is not trained (see `train.network`) is quantized as it is; so is a trained one that would have
     to be fine-tuned, if its recipe says that it is not trained on demand. The figure `weights` tells. A user's QKeras
     model is taken as it is.
 
@@ -69,7 +70,7 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
     Raises:
         RecipeError: the recipe's block is not one of its network.
         ModelError: a layer cannot be quantized.
-        NonResNetError: as `training.network`.
+        NonResNetError: as `pipeline.train.network`.
     """
     source = _source(recipe, workspace)
     network = training.network(source, workspace)
@@ -134,10 +135,10 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
             "first_layer_beyond_float32": inexact.name if inexact else None,
         }
 
-    return stages.run(workspace.artefact(recipe.name, STAGE), *_identity(recipe, source, network, tuned), produce)
+    return runner.run(workspace.artefact(recipe.name, STAGE), *_identity(recipe, source, network, tuned), produce)
 
 
-def existing(recipe: Recipe, workspace: Workspace) -> stages.Artefact | None:
+def existing(recipe: Recipe, workspace: Workspace) -> runner.Artefact | None:
     """The up-to-date quantized model of a recipe; None if there is none.
 
     Raises:
@@ -146,8 +147,8 @@ def existing(recipe: Recipe, workspace: Workspace) -> stages.Artefact | None:
     source = _source(recipe, workspace)
     network = training.network(source, workspace, may_train=False)
     tuned = finetune.existing(recipe, network, workspace)
-    found = stages.load(workspace.artefact(recipe.name, STAGE))
-    wanted = stages.digest_of(*_identity(recipe, source, network, tuned))
+    found = runner.load(workspace.artefact(recipe.name, STAGE))
+    wanted = runner.digest_of(*_identity(recipe, source, network, tuned))
     return found if found is not None and found.digest == wanted else None
 
 
@@ -180,13 +181,13 @@ def recorded(recipe: Recipe, workspace: Workspace) -> Recorded | None:
 
 
 def _identity(
-    recipe: Recipe, source: Recipe, network: training.Network, tuned: stages.Artefact | None
+    recipe: Recipe, source: Recipe, network: training.Network, tuned: runner.Artefact | None
 ) -> tuple[str, dict[str, Any], dict[str, str]]:
     config = {"quantization": recipe.quantization, "block": _is_block(recipe)}
     inputs = {
         "network": network.digest,
         "dataset": training.data_digest(source.dataset),
-        "tool": stages.tool_digest(*_ROOMS),
+        "tool": runner.tool_digest(*_ROOMS),
     }
     if tuned is not None:
         inputs["fine-tuned"] = training.weights(tuned)
@@ -195,7 +196,7 @@ def _identity(
     return STAGE, config, inputs
 
 
-def _weights(recipe: Recipe, network: training.Network, tuned: stages.Artefact | None, model: Any) -> Weights:
+def _weights(recipe: Recipe, network: training.Network, tuned: runner.Artefact | None, model: Any) -> Weights:
     if network.how is training.How.UNTRAINED:
         return Weights.UNTRAINED
     file = network.recipe.architecture.file
@@ -222,7 +223,7 @@ def _source(recipe: Recipe, workspace: Workspace) -> Recipe:
     return source
 
 
-def load(artefact: stages.Artefact) -> Quantized:
+def load(artefact: runner.Artefact) -> Quantized:
     """What the stage left.
 
     Raises:

@@ -21,7 +21,7 @@ from nonresnet_hls.recipe import Recipe
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nonresnet_hls.pipeline.quantize import Quantized
+    from nonresnet_hls.quantization.quantized import Quantized
 
 Named = str | Recipe
 
@@ -58,20 +58,18 @@ def quantized_model(name: Named, workspace: str | Path = ".") -> "Quantized":
 
 def convert(name: Named, workspace: str | Path = ".") -> Artefact:
     """The HLS project, its FIFOs as the recipe says; see `pipeline.convert.run_convert`."""
-    from nonresnet_hls import dataflow
     from nonresnet_hls.pipeline import convert as stage
 
     recipe = load_recipe(name, workspace)
-    return stage.run_convert(recipe, Workspace(Path(workspace)), dataflow.size_project, recipe.hls.fifo_depths)
+    return stage.run_convert(recipe, Workspace(Path(workspace)), recipe.hls.fifo_depths)
 
 
 def csim(name: Named, workspace: str | Path = ".") -> Artefact:
     """The comparison of the C simulation with Keras; `figures["equal"]` says how it went."""
-    from nonresnet_hls import dataflow
-    from nonresnet_hls.pipeline import convert as stage
+    from nonresnet_hls.pipeline import csim as stage
 
     wanted = [load_recipe(name, workspace)]
-    ((_, artefact),) = stage.run_csim(wanted, Workspace(Path(workspace)), dataflow.size_project)
+    ((_, artefact),) = stage.run_csim(wanted, Workspace(Path(workspace)))
     return artefact
 
 

@@ -77,7 +77,6 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
 
 def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
     """The project directory of a design, and whether we sized its FIFOs when it was made."""
-    from nonresnet_hls import dataflow
     from nonresnet_hls.pipeline import convert as stage
     from nonresnet_hls.pipeline import runner
 
@@ -99,7 +98,7 @@ def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
         plain.write_plain(saved.load(path), hls, scratch)
         return scratch, False
     place = common.workspace(args)
-    project = stage.run_convert(place.recipe(args.design), place, dataflow.size_project)
+    project = stage.run_convert(place.recipe(args.design), place)
     return project.directory, stage.is_sized(project)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.hls import convert, reuse
 from nonresnet_hls.hls.simulate import Simulation
-from nonresnet_hls.pipeline.quantize import Quantized
 from nonresnet_hls.quantization import exact, reference
+from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.recipe import Csim, Hls
 
 _RANDOM_SAMPLES = 8

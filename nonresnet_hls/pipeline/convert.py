@@ -1,17 +1,12 @@
-"""The stages `convert` (quantized model -> HLS project) and `csim` (project -> comparison with Keras)."""
+"""The stage `convert`: quantized model -> HLS project."""
 
-import json
-import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import progress
-from nonresnet_hls.hls import convert, csim, reuse
-from nonresnet_hls.hls.simulate import Simulation
+from nonresnet_hls import dataflow, progress
+from nonresnet_hls.hls import convert, reuse
 from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
@@ -19,15 +14,10 @@ from nonresnet_hls.quantization import reference
 from nonresnet_hls.recipe import Backend, FifoDepths, Hls, Recipe
 
 CONVERT = "convert"
-CSIM = "csim"
 
-_ROOMS = ("fixed", "tools.py", "networks", "quantization", "hls", "pipeline/convert.py")
+_ROOMS = ("fixed", "tools.py", "networks", "quantization", "hls", "dataflow", "pipeline/convert.py")
 # Every sample of the project's own test bench is simulated by the vendor's co-simulation too, which takes minutes.
 _BENCH_SAMPLES = 10
-
-
-Sizer = Callable[[Path], Mapping[str, Any]]
-"""Sets the FIFO depths of a written project and says what came of it: `dataflow.size_project`."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +28,12 @@ class _Otherwise:
     fifo_depths: FifoDepths
 
 
-def run_convert(
-    recipe: Recipe, workspace: Workspace, size: Sizer | None = None, fifo_depths: FifoDepths | None = None
-) -> runner.Artefact:
+def run_convert(recipe: Recipe, workspace: Workspace, fifo_depths: FifoDepths | None = None) -> runner.Artefact:
     """Bring the HLS project of a recipe up to date, the quantized model before it.
 
     Args:
         recipe: what to convert.
         workspace: where everything is.
-        size: sizes FIFOs; the rooms after this one know how.
         fifo_depths: how deep the FIFOs are wanted; None: as they were when the present project was made, or as the
             recipe says where there is no project yet, or where the recipe or the model has changed since.
 
@@ -56,8 +43,7 @@ def run_convert(
     """
     before = quantization.run(recipe, workspace)
     directory = workspace.projects / recipe.name
-    # FIFOs are sized by a later room, of which only the name is known here.
-    inputs = {"model": before.content, "tool": runner.tool_digest(*_ROOMS, "dataflow")}
+    inputs = {"model": before.content, "tool": runner.tool_digest(*_ROOMS)}
     depths = fifo_depths or _present_depths(recipe.hls, directory, inputs)
 
     def produce(folder: Path) -> dict[str, Any]:
@@ -70,9 +56,7 @@ def run_convert(
         convert.write(graph, samples, expected.outputs, directory.resolve())
         sized: dict[str, Any] = {}
         if depths is FifoDepths.SIZED:
-            if size is None:
-                raise ValueError(f"recipe {recipe.name} wants sized FIFOs, but nothing that sizes them was given")
-            sized = {"fifos": size(folder)}
+            sized = {"fifos": dataflow.size_project(folder)}
         figures = convert.figures(graph, quantized.arithmetic)
         for stream in figures["streams"] if sized else ():
             stream["depth"] = sized["fifos"]["depths"].get(stream["name"], stream["depth"])
@@ -117,77 +101,3 @@ def as_converted(recipe: Recipe, project: runner.Artefact) -> Recipe:
 def is_sized(project: runner.Artefact) -> bool:
     """Whether the FIFOs of a project were sized when it was made."""
     return "fifos" in project.figures
-
-
-def run_csim(
-    wanted: Sequence[Recipe], workspace: Workspace, size: Sizer | None = None
-) -> Iterator[tuple[Recipe, runner.Artefact]]:
-    """Bring the comparisons of C simulations with Keras up to date, the projects before them.
-
-    Compilers and simulations of one recipe run beside Keras' work for the next, one recipe a core. The figures are
-    those of `csim.Result`; they are kept whether the two are equal or not.
-
-    Yields:
-        Each recipe and its artefact, in the order of `wanted`.
-
-    Raises:
-        ToolError: there is no C++ compiler, or it fails.
-        NonResNetError: as `run_convert`.
-    """
-    # Keras is not made for several threads: whoever uses it holds this. So does the caller while he has a result:
-    # what he prints would be lost while another thread keeps hls4ml quiet.
-    keras = threading.Lock()
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        running: list[tuple[Recipe, Future[runner.Artefact]]] = []
-        try:
-            for recipe in wanted:
-                with keras:
-                    before = quantization.run(recipe, workspace)
-                    project = run_convert(recipe, workspace, size)
-                running.append((recipe, pool.submit(_csim, recipe, workspace, before, project, keras)))
-                while running and running[0][1].done():
-                    recipe, done = running.pop(0)
-                    result = done.result()
-                    with keras:
-                        yield recipe, result
-            for recipe, done in running:
-                result = done.result()
-                with keras:
-                    yield recipe, result
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _csim(
-    recipe: Recipe,
-    workspace: Workspace,
-    before: runner.Artefact,
-    project: runner.Artefact,
-    keras: threading.Lock,
-) -> runner.Artefact:
-    def produce(folder: Path) -> Mapping[str, Any]:
-        progress.say(f"C simulation of {recipe.name}: compiling")
-        with Simulation(project.directory) as simulation:
-            with keras:
-                quantized = quantization.load(before)
-                asked = csim.question(quantized, recipe.csim, str(before.figures["samples"]))
-            samples = sum(len(values) for values in asked.sets.values())
-            progress.say(f"C simulation of {recipe.name}: {samples} samples, as library and as test bench")
-
-            def find_layer(inputs: Any) -> str | None:
-                with keras:
-                    return csim.first_different_layer(quantized, recipe.hls, inputs, project.directory)
-
-            result = csim.compare(simulation, asked, find_layer)
-        figures = {"weights": before.figures["weights"], **asdict(result)}
-        (folder / "result.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        return figures
-
-    inputs = {
-        "model": before.content,
-        "weights": str(before.figures["weights"]),
-        "project": project.content,
-        "tool": runner.tool_digest(*_ROOMS),
-    }
-    return runner.run(workspace.artefact(recipe.name, CSIM), CSIM, recipe.csim, inputs, produce)

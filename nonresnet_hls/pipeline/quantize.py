@@ -20,6 +20,7 @@ from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization import arithmetic, block, quantizers
 from nonresnet_hls.quantization.quantize import finish, is_quantized, put_on_grid, quantize
+from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe
 from nonresnet_hls.training import datasets, downloads, fit
 
@@ -41,18 +42,6 @@ class Weights(StrEnum):
     PUT_ON_GRID = "trained, batch norms put on a grid"
     """Those of a user's QKeras model, which no fixed-point design computes as Keras does."""
     UNTRAINED = "untrained"
-
-
-@dataclass(frozen=True, eq=False)
-class Quantized:
-    """A quantized model, ready to be converted or simulated."""
-
-    model: Any
-    """QKeras model, every constant on its grid."""
-    input_type: FixedPointType
-    samples: Any
-    """(samples, *input shape) float64: test data, on the grid of `input_type`."""
-    arithmetic: arithmetic.ModelArithmetic
 
 
 def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner.Artefact:

@@ -73,7 +73,7 @@ def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> runner.A
         NonResNetError: as `pipeline.convert.run_convert`.
     """
     model = quantization.run(recipe, workspace)
-    project = hls.run_convert(recipe, workspace, dataflow.size_project)
+    project = hls.run_convert(recipe, workspace)
 
     def produce(folder: Path) -> dict[str, Any]:
         progress.say(f"writing {recipe.name} as SystemVerilog")
@@ -130,7 +130,7 @@ def run_simulation(
     """
     model = quantization.run(recipe, workspace)
     rtl = run_rtl(recipe, workspace, config)
-    project = hls.run_convert(recipe, workspace, dataflow.size_project)
+    project = hls.run_convert(recipe, workspace)
     stalls = stalls or Stalls()
 
     def produce(folder: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import dataflow, progress
+from nonresnet_hls import progress
 from nonresnet_hls.hls import vendor
 from nonresnet_hls.pipeline import convert as hls
 from nonresnet_hls.pipeline import runner
@@ -31,7 +31,7 @@ def run_vendor(recipe: Recipe, workspace: Workspace, steps: vendor.Steps) -> run
         NonResNetError: as `pipeline.convert.run_convert`.
     """
     vendor.require(recipe.hls.backend)  # before hours of training
-    project = hls.run_convert(recipe, workspace, dataflow.size_project)
+    project = hls.run_convert(recipe, workspace)
 
     def produce(folder: Path) -> dict[str, Any]:
         progress.say(f"synthesising {recipe.name} with {vendor.require(recipe.hls.backend)}")

@@ -8,8 +8,8 @@ import numpy as np
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import convert, csim, reuse
 from nonresnet_hls.hls.simulate import Simulation
-from nonresnet_hls.pipeline.quantize import Quantized
 from nonresnet_hls.quantization import arithmetic, reference
+from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.recipe import Csim, Hls
 
 

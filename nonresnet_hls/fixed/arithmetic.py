@@ -1,8 +1,7 @@
 """Exact integers on wires: what range a number has, and what a chain of casts and scales does to it.
 
 A wire carries integers worth 2**-fraction each. The operations are those of hls4ml's element-wise layers on
-`ap_fixed` types; each can say the range of its result, evaluate itself on integers (the reference), and write
-itself as SystemVerilog.
+`ap_fixed` types; each can say the range of its result and evaluate itself on integers (the reference).
 """
 
 from dataclasses import dataclass
@@ -14,9 +13,6 @@ from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
 Integers = npt.NDArray[np.object_]
 """Python integers in an object array: exact at any width."""
-
-ROUNDING_CODE = {Rounding.TRN: 0, Rounding.RND: 1, Rounding.RND_CONV: 2}
-OVERFLOW_CODE = {Overflow.WRAP: 0, Overflow.SAT: 1}
 
 
 @dataclass(frozen=True)
@@ -107,22 +103,6 @@ class Cast:
         del channel
         return cast(values, wire.fraction, self.kind)
 
-    def verilog(self, name: str, source: str, wire: Wire, channel: int) -> list[str]:
-        """Declare `name` as the result for `source`."""
-        result = self.range(wire, channel)
-        kind = self.kind
-        if wire.fraction == kind.fraction_bits and wire.fits(kind):
-            return [f"{declare(name, result)} = {source};"]
-        return [
-            f"wire [{kind.width - 1}:0] {name}_cast;",
-            f"requantize #(.IN_WIDTH({wire.width}), .IN_FRACTION({wire.fraction}), .IN_SIGNED({int(wire.signed)}), "
-            f".OUT_WIDTH({kind.width}), .OUT_FRACTION({kind.fraction_bits}), .OUT_SIGNED({int(kind.signed)}), "
-            f".ROUNDING({ROUNDING_CODE[kind.rounding]}), .OVERFLOW({OVERFLOW_CODE[kind.overflow]})) "
-            f"{name}_requantize (.in_data({source}), .out_data({name}_cast));",
-            f"{declare(name, result)} = {name}_cast{low_bits(kind.width, result.width)};",
-            *unused_bits(f"{name}_cast", kind.width, result.width),
-        ]
-
 
 @dataclass(frozen=True)
 class Positive:
@@ -139,17 +119,6 @@ class Positive:
         positive: Integers = np.maximum(values, 0)
         return positive
 
-    def verilog(self, name: str, source: str, wire: Wire, channel: int) -> list[str]:
-        """Declare `name` as the result for `source`."""
-        result = self.range(wire, channel)
-        if not wire.signed:
-            return [f"{declare(name, result)} = {source};"]
-        bits = low_bits(wire.width, result.width)
-        return [
-            f"{declare(name, result)} = {source}[{wire.width - 1}] ? '0 : {source}{bits};",
-            *([f"wire {name}_unused = &{{1'b0, {source}}};"] if result.width < wire.width - 1 else []),
-        ]
-
 
 @dataclass(frozen=True)
 class Affine:
@@ -160,7 +129,7 @@ class Affine:
     bias: tuple[int, ...]
     bias_fraction: int
 
-    def _terms(self, wire: Wire, channel: int) -> tuple[int, int, int]:
+    def terms(self, wire: Wire, channel: int) -> tuple[int, int, int]:
         """Scale and bias of a channel as integers of one fraction, and that fraction."""
         fraction = max(wire.fraction + self.scale_fraction, self.bias_fraction)
         scale = self.scale[channel % len(self.scale)] << (fraction - wire.fraction - self.scale_fraction)
@@ -169,35 +138,15 @@ class Affine:
 
     def range(self, wire: Wire, channel: int) -> Wire:
         """What comes out of what comes in."""
-        scale, bias, fraction = self._terms(wire, channel)
+        scale, bias, fraction = self.terms(wire, channel)
         ends = sorted((wire.low * scale + bias, wire.high * scale + bias))
         return Wire(ends[0], ends[1], fraction)
 
     def apply(self, values: Integers, wire: Wire, channel: int) -> Integers:
         """The integers of one channel, evaluated."""
-        scale, bias, _ = self._terms(wire, channel)
+        scale, bias, _ = self.terms(wire, channel)
         result: Integers = values * scale + bias
         return result
-
-    def verilog(self, name: str, source: str, wire: Wire, channel: int) -> list[str]:
-        """Declare `name` as the result for `source`: shifts and adds, one for each signed digit of the scale."""
-        scale, bias, _ = self._terms(wire, channel)
-        result = self.range(wire, channel)
-        width = max(result.width, wire.width) + 1
-        terms = [f"{'-' if digit < 0 else '+'} ({name}_in <<< {shift})" for shift, digit in signed_digits(scale)]
-        if bias:
-            terms.append(f"{'-' if bias < 0 else '+'} {width}'sd{abs(bias)}")
-        if scale:
-            lines = [f"wire signed [{width - 1}:0] {name}_in = {extend(source, wire, width)};"]
-        else:
-            lines = [f"wire {name}_unused = &{{1'b0, {source}}};"]
-        expression = " ".join(terms).removeprefix("+ ") or f"{width}'sd0"
-        return [
-            *lines,
-            f"wire signed [{width - 1}:0] {name}_sum = {expression};",
-            f"{declare(name, result)} = {name}_sum{low_bits(width, result.width)};",
-            *unused_bits(f"{name}_sum", width, result.width),
-        ]
 
 
 Operation = Cast | Positive | Affine
@@ -259,26 +208,3 @@ def signed_digits(value: int) -> list[tuple[int, int]]:
         value >>= 1
         shift += 1
     return digits
-
-
-def declare(name: str, wire: Wire) -> str:
-    """The left side of a wire's declaration."""
-    return f"wire {'signed ' if wire.signed else ''}[{wire.width - 1}:0] {name}"
-
-
-def extend(source: str, wire: Wire, width: int) -> str:
-    """A wire as `width` bits."""
-    if width <= wire.width:
-        return source
-    fill = f"{source}[{wire.width - 1}]" if wire.signed else "1'b0"
-    return f"{{{{{width - wire.width}{{{fill}}}}}, {source}}}"
-
-
-def low_bits(width: int, wanted: int) -> str:
-    """The index that leaves the lowest `wanted` of `width` bits."""
-    return "" if wanted == width else f"[{wanted - 1}:0]"
-
-
-def unused_bits(name: str, width: int, wanted: int) -> list[str]:
-    """Tell lint that the bits above are constant or copies of the sign, and meant to be left."""
-    return [] if wanted >= width else [f"wire {name}_unused = &{{1'b0, {name}[{width - 1}:{wanted}]}};"]

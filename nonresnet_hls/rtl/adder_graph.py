@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed.arithmetic import Wire, declare, extend, low_bits, unused_bits
+from nonresnet_hls.fixed.arithmetic import Wire
 from nonresnet_hls.rtl.cache import cached_text
+from nonresnet_hls.rtl.verilog import declare, extend, low_bits, unused_bits
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from hls4ml.writer.vivado_writer import VivadoWriter
 
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.rtl.design import generate
-from nonresnet_hls.rtl.plugin import NAME
+
+NAME = "OpenRTL"
 
 
 class OpenRtlWriter(VivadoWriter):  # type: ignore[misc]  # hls4ml has no type information

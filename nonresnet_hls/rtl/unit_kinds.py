@@ -10,12 +10,8 @@ from nonresnet_hls.fixed.arithmetic import (
     Cast,
     Chain,
     Wire,
-    declare,
-    extend,
-    low_bits,
     signed_digits,
     staircase,
-    unused_bits,
 )
 from nonresnet_hls.fixed.network import (
     Clone,
@@ -35,6 +31,7 @@ from nonresnet_hls.recipe import Multipliers, RtlOptions, WeightMemory
 from nonresnet_hls.rtl import adder_graph
 from nonresnet_hls.rtl.contracts import Contract, contract_of
 from nonresnet_hls.rtl.unit_text import UnitText, numbers, port_range, stream_ports, unused
+from nonresnet_hls.rtl.verilog import declare, extend, low_bits, unused_bits
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed.arithmetic import Affine, Chain, Wire, declare, extend, ranges, staircase
+from nonresnet_hls.fixed.arithmetic import Affine, Chain, Wire, ranges, staircase
 from nonresnet_hls.fixed.network import Stream
 from nonresnet_hls.fixed.types import FixedPointType
+from nonresnet_hls.rtl import verilog
+from nonresnet_hls.rtl.verilog import declare, extend
 
 
 def identifier(name: str) -> str:
@@ -95,7 +97,7 @@ class UnitText:
                 continue
             for step, operation in enumerate(chain):
                 target = f"{prefix}{channel}_{step}"
-                self.lines += operation.verilog(target, name, wires[step], channel)
+                self.lines += verilog.operation(operation, target, name, wires[step], channel)
                 name = target
             results.append((name, wires[-1]))
         return results

@@ -45,10 +45,11 @@ table2-full: setup ## hardware of all blocks at 8x8 and 32x32 and all precisions
 	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(BLOCKS) $(BLOCKS_32X32); fi
 	$(RUN) table2 $(BLOCKS) $(BLOCKS_32X32)
 
-lint: setup ## style and types
+lint: setup ## style, types and imports
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 
 format: setup ## rewrite in the project's style
 	$(VENV)/bin/ruff check --fix .

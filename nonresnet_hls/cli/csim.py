@@ -16,11 +16,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and print how many values were equal."""
-    from nonresnet_hls import dataflow
-    from nonresnet_hls.hls import stage
+    from nonresnet_hls.pipeline import csim as stage
 
     place, results = common.workspace(args), []
-    for recipe, artefact in stage.run_csim(common.recipes(args), place, dataflow.size_project):
+    for recipe, artefact in stage.run_csim(common.recipes(args), place):
         figures = artefact.figures
         results.append({"name": recipe.name, **figures})
         if not args.json:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed_point import FixedPointType, Overflow
+from nonresnet_hls.fixed.types import FixedPointType, Overflow
 from nonresnet_hls.hls.reuse import ReuseFactor
 from nonresnet_hls.networks import graph as keras_graph
 from nonresnet_hls.quantization.arithmetic import LayerArithmetic, ModelArithmetic

@@ -14,7 +14,7 @@ from nonresnet_hls.errors import ModelError
 from nonresnet_hls.hls import convert, reuse
 from nonresnet_hls.hls.simulate import Simulation
 from nonresnet_hls.quantization import exact, reference, worth
-from nonresnet_hls.quantization.stage import Quantized
+from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.recipe import Csim, Hls
 
 _RANDOM_SAMPLES = 8

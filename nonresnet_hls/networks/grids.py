@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
+from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
 _PACKAGE = "nonresnet_hls"
 

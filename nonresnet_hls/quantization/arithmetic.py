@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
 from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.quantization import quantizers
 
@@ -411,8 +411,8 @@ def quantized_constants(node: graph.Node) -> list[Any]:
     if given.any() and not constant.mantissas.any():
         largest = float(np.abs(given).max())
         raise ModelError(
-            f"layer {node.name} (kernel): a grid on which weights differ wanted: on {constant.type} all {given.size} round"
-            f" to 0 (the largest is {largest:.3g}, the last bit {float(constant.type.lsb):.3g})"
+            f"layer {node.name} (kernel): a finer grid than {constant.type} wanted, on which all {given.size} weights"
+            f" round to 0 (the largest is {largest:.3g}, the last bit {float(constant.type.lsb):.3g})"
         )
     if layer.use_bias:
         bias = layer.bias_quantizer_internal

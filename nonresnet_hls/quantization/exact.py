@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
+from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 from nonresnet_hls.networks import activations
 from nonresnet_hls.quantization.arithmetic import LayerArithmetic, ModelArithmetic
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
+from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
 
 def grid(bits: int, integer_bits: int, signed: bool) -> FixedPointType:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls import progress, recipe
 from nonresnet_hls.errors import DatasetError
-from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.recipe import DatasetName
 
 if TYPE_CHECKING:

@@ -156,8 +156,8 @@ def bound(model: Any, quantized: Any, arithmetic: ModelArithmetic, x: Any) -> An
                 kept = own  # where the float model clips, too
             of = arithmetic.layers[node.name].output
             beyond = np.maximum(kept - float(of.max), 0) + np.maximum(float(of.min) - kept, 0)
-            errors[node.name] = sources[0] + float(of.lsb) / 2 + beyond + np.abs(np.maximum(before[0], 0) - kept) * (
-                not of.signed
+            errors[node.name] = (
+                sources[0] + float(of.lsb) / 2 + beyond + np.abs(np.maximum(before[0], 0) - kept) * (not of.signed)
             )
             means[node.name] = kept
         else:

@@ -1,9 +1,9 @@
 """Random float models, and a bound on what their quantization may change, for each value of each sample."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from tensorflow import keras
 
 from nonresnet_hls.networks import activations, graph
@@ -12,75 +12,78 @@ from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next
 
 layers = keras.layers
 
+Pick = Callable[[Sequence[Any]], Any]
+"""One of several."""
+
 _ACTIVATIONS = (
-    None, None, "linear", "relu", "relu", layers.ReLU, lambda: layers.ReLU(1.5), layers.LeakyReLU, "tanh", "elu",
-    lambda: layers.Activation("relu"), lambda: layers.ReLU(threshold=0.5), "relu6",
+    None, None, None, None, "linear", "relu", "relu", "relu", layers.ReLU, lambda: layers.ReLU(1.5), layers.LeakyReLU,
+    "elu", lambda: layers.Activation("relu"), lambda: layers.Activation("relu"), lambda: layers.ReLU(threshold=0.5),
+    "relu6",
 )  # fmt: skip
 """Of layers with weights; objects are made anew for every layer."""
 
 
-def model(draw: st.DrawFn) -> Any:
+def model(pick: Pick) -> Any:
     """A functional model of layers that the front end takes, and of settings that it must refuse.
 
-    Args:
-        draw: as `st.data` has it (Keras, which has a random generator of its own, does not work inside strategies).
+    Every choice is drawn evenly: a law's library would prefer the first ones, and hardly meet what is rare.
     """
-    side = draw(st.sampled_from([4, 6, 8]))
-    image = x = keras.Input((side, side, draw(st.integers(1, 3))), name="x")
-    if draw(st.integers(0, 5)) == 0:
-        x = layers.Rescaling(draw(st.sampled_from([1 / 255, 2.0])), draw(st.sampled_from([0.0, -1.0])))(x)
-    for _ in range(draw(st.integers(1, 4))):
-        x = draw(st.sampled_from([_weighted, _weighted, _weighted, _block, _pooled, _other]))(draw, x)
-    x = draw(st.sampled_from([_head, _head, _no_head]))(draw, x)
+    side = pick([4, 6, 8])
+    image = x = keras.Input((side, side, pick([1, 2, 3])), name="x")
+    if pick(range(10)) == 9:
+        x = layers.Rescaling(pick([1 / 255, 2.0]), pick([0.0, -1.0]))(x)
+    for _ in range(pick([1, 2, 3, 4])):
+        x = pick([_weighted, _weighted, _weighted, _block, _pooled, _other])(pick, x)
+    x = pick([_head, _head, _no_head])(pick, x)
     made = keras.Model(image, x)
-    _set_weights(draw, made)
+    _set_weights(pick, made)
     return made
 
 
-def _weighted(draw: st.DrawFn, x: Any) -> Any:
-    activation = draw(st.sampled_from(_ACTIVATIONS))
+def _weighted(pick: Pick, x: Any) -> Any:
+    activation = pick(_ACTIVATIONS)
     options = {
         "activation": activation() if callable(activation) else activation,
-        "use_bias": draw(st.booleans()),
-        "padding": draw(st.sampled_from(["same", "same", "valid"])),
+        "use_bias": pick((False, True)),
+        "padding": pick(["same", "same", "valid"]),
     }
-    size = draw(st.sampled_from([1, 2, 3]))
+    size = pick([1, 2, 3])
     size = min(size, x.shape[1])
-    kind = draw(st.integers(0, 9))
+    kind = pick(range(10))
     if kind < 7:
-        x = layers.Conv2D(draw(st.integers(1, 4)), size, strides=draw(st.sampled_from([1, 1, 2])), **options)(x)
+        x = layers.Conv2D(pick([1, 2, 3, 4]), size, strides=pick([1, 1, 2]), **options)(x)
     elif kind < 9:
         x = layers.DepthwiseConv2D(size, **options)(x)
     else:
         x = layers.Conv2D(2, size, dilation_rate=2 if x.shape[1] > 2 * size else 1, **options)(x)
-    if draw(st.booleans()):
-        axis = draw(st.sampled_from([-1, -1, -1, 3, 1]))
-        x = layers.BatchNormalization(axis=axis, scale=draw(st.booleans()), center=draw(st.booleans()))(x)
-    if draw(st.booleans()):
-        x = draw(st.sampled_from([layers.ReLU, lambda: layers.Activation("relu"), layers.LeakyReLU]))()(x)
+    if pick((False, True)) and (options["activation"] is None or pick(range(8)) == 7):
+        axis = pick([-1] * 9 + [3] * 3 + [1])
+        x = layers.BatchNormalization(axis=axis, scale=pick((False, True)), center=pick((False, True)))(x)
+    if pick((False, True)):
+        x = pick([layers.ReLU] * 5 + [lambda: layers.Activation("relu")] * 3 + [layers.LeakyReLU])()(x)
     return x
 
 
-def _block(draw: st.DrawFn, x: Any) -> Any:
-    y = layers.Conv2D(x.shape[-1], 3, padding="same", activation=draw(st.sampled_from([None, "relu"])))(x)
-    y = layers.BatchNormalization()(y) if draw(st.booleans()) else y
-    joined = draw(st.sampled_from([layers.Add, layers.Add, layers.Concatenate, layers.Multiply]))()([y, x])
-    return layers.ReLU()(joined) if draw(st.booleans()) else joined
+def _block(pick: Pick, x: Any) -> Any:
+    y = layers.Conv2D(x.shape[-1], 3, padding="same", activation=pick([None, "relu"]))(x)
+    y = layers.BatchNormalization()(y) if pick((False, True)) else y
+    joined = pick([layers.Add] * 5 + [layers.Concatenate] * 3 + [layers.Multiply])()([y, x])
+    return layers.ReLU()(joined) if pick((False, True)) else joined
 
 
-def _pooled(draw: st.DrawFn, x: Any) -> Any:
-    pool = draw(st.sampled_from([layers.MaxPooling2D, layers.AveragePooling2D]))
-    size = min(draw(st.sampled_from([2, 2, 3])), x.shape[1])
-    strides = draw(st.sampled_from([None, None, 1]))
-    return pool(size, strides, padding=draw(st.sampled_from(["valid", "valid", "same"])))(x)
+def _pooled(pick: Pick, x: Any) -> Any:
+    pool = pick([layers.MaxPooling2D, layers.AveragePooling2D])
+    size = min(pick([2, 2, 3]), x.shape[1])
+    strides = pick([None] * 5 + [1])
+    return pool(size, strides, padding=pick(["valid"] * 4 + ["same"]))(x)
 
 
-def _other(draw: st.DrawFn, x: Any) -> Any:
-    kind = draw(st.integers(0, 4))
+def _other(pick: Pick, x: Any) -> Any:
+    kind = pick([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 4, 4, 4])
     if kind == 0:
         return layers.ZeroPadding2D(1)(x)
     if kind == 1:
-        return layers.UpSampling2D(2, interpolation=draw(st.sampled_from(["nearest", "bilinear"])))(x)
+        return layers.UpSampling2D(2, interpolation=pick(["nearest"] * 4 + ["bilinear"]))(x)
     if kind == 2:
         return layers.Dropout(0.5)(x)
     if kind == 3:
@@ -88,18 +91,18 @@ def _other(draw: st.DrawFn, x: Any) -> Any:
     return layers.Reshape((x.shape[2], x.shape[1], x.shape[3]))(x)
 
 
-def _head(draw: st.DrawFn, x: Any) -> Any:
-    pooled = draw(st.sampled_from([layers.Flatten, layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D]))()(x)
-    return layers.Dense(3, activation=draw(st.sampled_from([None, None, "softmax", layers.Softmax(), "tanh"])))(pooled)
+def _head(pick: Pick, x: Any) -> Any:
+    pooled = pick([layers.Flatten, layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D])()(x)
+    return layers.Dense(3, activation=pick([None] * 4 + ["softmax", "softmax", layers.Softmax(), "tanh"]))(pooled)
 
 
-def _no_head(_draw: st.DrawFn, x: Any) -> Any:
+def _no_head(_pick: Pick, x: Any) -> Any:
     return x
 
 
-def _set_weights(draw: st.DrawFn, model: Any) -> None:
+def _set_weights(pick: Pick, model: Any) -> None:
     """Weights of all sizes, from far below 1 to above."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    rng = np.random.default_rng(pick(range(1 << 32)))
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
             size = layer.moving_mean.shape[0]
@@ -125,11 +128,11 @@ def float_outputs(model: Any, x: Any) -> Any:
 def bound(model: Any, quantized: Any, arithmetic: ModelArithmetic, x: Any) -> Any:
     """How far each output of the quantized model may be from the float model's, from its types and weights alone.
 
-    A rounding is at most half a last bit, a saturation what the float value lies beyond the type; a layer with weights
-    passes on |weights| * errors and adds |change of weights| * |values|.
+    A rounding is at most half a last bit, saturation is known for the float value; a layer with weights passes on
+    |weights| * errors and adds |change of weights| * |values|.
     """
     folded = fold_into_next(fold_batch_norms(model))
-    values = _values(folded, x)
+    names = {layer.name for layer in folded.layers}
     errors: dict[str, Any] = {}
     means: dict[str, Any] = {}
     for node in graph.nodes(quantized):
@@ -138,7 +141,6 @@ def bound(model: Any, quantized: Any, arithmetic: ModelArithmetic, x: Any) -> An
             continue
         sources = [errors[name] for name in node.inputs]
         before = [means[name] for name in node.inputs]
-        own = values.get(node.name)
         if node.kind in ("QConv2D", "QDepthwiseConv2D", "QDense"):
             kernel, *bias = _weights(folded, node.name)
             layer = arithmetic.layers[node.name]
@@ -151,28 +153,21 @@ def bound(model: Any, quantized: Any, arithmetic: ModelArithmetic, x: Any) -> An
                 means[node.name] = _apply(node, kernel, before[0])
             errors[node.name] = spread
         elif node.kind in ("QActivation", "FixedPointActivation"):
-            kept = np.maximum(before[0], 0) if not arithmetic.layers[node.name].output.signed else before[0]
-            if own is not None and node.name in values:
-                kept = own  # where the float model clips, too
             of = arithmetic.layers[node.name].output
-            beyond = np.maximum(kept - float(of.max), 0) + np.maximum(float(of.min) - kept, 0)
-            errors[node.name] = (
-                sources[0] + float(of.lsb) / 2 + beyond + np.abs(np.maximum(before[0], 0) - kept) * (not of.signed)
-            )
+            passed = before[0] if of.signed else np.maximum(before[0], 0)
+            kept = passed
+            # A layer of ours stands for the activation of the one before it.
+            own = node.name if node.name in names else node.inputs[0]
+            if own in names and (clips := activations.of(folded.get_layer(own)).max_value) is not None:
+                kept = np.minimum(passed, clips)
+            errors[node.name] = sources[0] + float(of.lsb) / 2
+            errors[node.name] += np.abs(np.clip(passed, float(of.min), float(of.max)) - kept)
             means[node.name] = kept
         else:
             copy = graph.copy_layer(node.layer)
             errors[node.name] = _plain(copy, sources)
             means[node.name] = _plain(copy, before)
     return errors[graph.output_names(quantized)[0]]
-
-
-def _values(model: Any, x: Any) -> dict[str, Any]:
-    wanted = [node for node in graph.nodes(model) if node.inputs]
-    probe = keras.Model(model.inputs, [node.layer.output for node in wanted])
-    found = probe(x, training=False)
-    found = found if len(wanted) > 1 else [found]
-    return {node.name: value.numpy().astype(np.float64) for node, value in zip(wanted, found, strict=True)}
 
 
 def _weights(model: Any, name: str) -> list[Any]:

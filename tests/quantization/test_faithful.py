@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from tensorflow import keras
 
 from nonresnet_hls.errors import ModelError
@@ -16,9 +14,6 @@ from nonresnet_hls.recipe import Quantization
 from tests.quantization import faithful
 
 _INPUTS = [FixedPointType(8, 8, signed=False), FixedPointType(8, 0, signed=False), FixedPointType(10, 3)]
-_LAW = settings(
-    deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
-)
 
 
 def _check(model: Any, own: FixedPointType, seed: int) -> bool:
@@ -50,31 +45,21 @@ def _check(model: Any, own: FixedPointType, seed: int) -> bool:
     return True
 
 
-_CASES = given(data=st.data(), own=st.sampled_from(_INPUTS), seed=st.integers(0, 99))
+def _taken(seeds: range) -> int:
+    """How many of the models made from these seeds are taken."""
+    count = 0
+    for seed in seeds:
+        keras.backend.clear_session()
+        rng = np.random.default_rng(seed)
+        model = faithful.model(lambda options, rng=rng: options[int(rng.integers(len(options)))])
+        count += _check(model, _INPUTS[seed % len(_INPUTS)], seed)
+    return count
 
 
 def test_outputs_are_within_the_bound_of_their_types_or_a_layer_is_refused() -> None:
-    taken = []
-
-    @settings(_LAW, max_examples=60)
-    @_CASES
-    def check(data: st.DataObject, own: FixedPointType, seed: int) -> None:
-        keras.backend.clear_session()
-        taken.append(_check(faithful.model(data.draw), own, seed))
-
-    check()
-    assert sum(taken) >= 15
+    assert _taken(range(60)) >= 20
 
 
 @pytest.mark.nightly
 def test_outputs_of_many_models_are_within_the_bound() -> None:
-    taken = []
-
-    @settings(_LAW, max_examples=1000)
-    @_CASES
-    def check(data: st.DataObject, own: FixedPointType, seed: int) -> None:
-        keras.backend.clear_session()
-        taken.append(_check(faithful.model(data.draw), own, seed))
-
-    check()
-    assert sum(taken) >= 250
+    assert _taken(range(60, 1060)) >= 350

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from nonresnet_hls.quantization.fold import fold_batch_norms, scale_and_offset
+from nonresnet_hls.errors import ModelError
+from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next, scale_and_offset
 
 layers = keras.layers
 
@@ -99,3 +100,66 @@ def test_scale_and_offset_are_the_batch_norm() -> None:
     scale, offset = scale_and_offset(model.layers[-1])
     x = np.arange(-8, 8, dtype=np.float32).reshape(4, 4)
     assert (model(x).numpy() == scale * x + offset).all()
+
+
+def _rescaling() -> Any:
+    return layers.Rescaling(0.25, -0.5)
+
+
+def _normalization() -> Any:
+    return layers.Normalization(mean=[0.5, -0.25], variance=[0.25, 4.0])
+
+
+@pytest.mark.parametrize(
+    "readers",
+    [
+        lambda x: layers.Conv2D(3, 3)(x),
+        lambda x: layers.Conv2D(3, 1, padding="same", use_bias=False)(x),
+        lambda x: layers.DepthwiseConv2D(3, depth_multiplier=2, use_bias=False)(x),
+        lambda x: layers.Dense(3)(x),
+        lambda x: layers.Add()([layers.Conv2D(3, 1)(x), layers.Dense(3, use_bias=False)(x)]),
+    ],
+    ids=["conv", "1x1", "depthwise", "dense", "two"],
+)
+@pytest.mark.parametrize(
+    "befores",
+    [[_rescaling], [_normalization], [_norm], [_rescaling, _normalization, _norm]],
+    ids=["scale", "norm", "bn", "all"],
+)
+def test_what_stands_before_weights_is_folded_into_them(befores: Any, readers: Any) -> None:
+    x = image = keras.Input((4, 4, 2))
+    for before in befores:
+        x = before()(x)
+    model = keras.Model(image, readers(x))
+    _on_grid(model)
+    folded = fold_into_next(model)
+    kinds = {type(layer).__name__ for layer in folded.layers}
+    assert not kinds & {"Rescaling", "Normalization", "BatchNormalization"}
+    samples = np.random.default_rng(1).integers(-8, 9, (5, 4, 4, 2)).astype(np.float32) / 4
+    assert (model(samples).numpy() == folded(samples).numpy()).all()
+
+
+def test_an_offset_before_zero_padding_cannot_be_folded_and_a_scale_can() -> None:
+    image = keras.Input((4, 4, 2))
+
+    def model(offset: float) -> Any:
+        return keras.Model(
+            image, layers.Conv2D(3, 3, padding="same", name="conv")(layers.Rescaling(0.5, offset, name="r")(image))
+        )
+
+    assert len(fold_into_next(model(0.0)).layers) == 2
+    with pytest.raises(
+        ModelError, match=r"^layer r: Rescaling cannot be folded .*: layer conv, which reads it, pads with"
+    ):
+        fold_into_next(model(1.0))
+
+
+def test_a_batch_norm_over_another_axis_is_refused_though_sizes_match() -> None:
+    image = keras.Input((3, 4, 2))
+    model = keras.Model(image, layers.BatchNormalization(axis=1, name="odd")(layers.Conv2D(3, 1)(image)))
+    with pytest.raises(
+        ModelError, match=r"^layer odd: a batch norm over the channels \(axis -1\) wanted, not over axis \[1\]"
+    ):
+        fold_batch_norms(model)
+    last = keras.Model(image, layers.BatchNormalization(axis=3)(layers.Conv2D(3, 1)(image)))
+    assert len(fold_batch_norms(last).layers) == 2

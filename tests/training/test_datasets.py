@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -188,7 +189,15 @@ def test_own_arrays_with_their_own_split(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"x": np.full((5, 1), 0.3), "y": np.zeros(5, int)}, r"x\[0, 0\]: multiples of 1/256 .* not 0\.3"),
+        (
+            {"x": np.full((5, 1), 1.3), "y": np.zeros(5, int)},
+            r"x\[0, 0\]: values in 0\.\.255/256 .* not 1\.3; .*ufixed<8,1> would",
+        ),
+        (
+            {"x": np.full((5, 1), -2.0), "y": np.zeros(5, int)},
+            r"x\[0, 0\]: .* not -2\.0; input_type fixed<8,2> would hold all",
+        ),
+        ({"x": np.full((5, 1), np.nan), "y": np.zeros(5, int)}, r"x\[0, 0\]: values in .* not nan$"),
         ({"x": np.full((5, 1), np.nan), "y": np.zeros(5, int)}, "not nan"),
         ({"x": np.array([[0.0], [1.0]] * 3), "y": np.zeros(6, int)}, r"x\[1, 0\]: .* not 1\.0"),
         ({"x": np.zeros((5, 1)), "y": np.zeros(4, int)}, "y: 5 integer labels wanted"),
@@ -212,3 +221,42 @@ def test_a_damaged_npz_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=r"own\.npz"):
         datasets.load(Dataset(DatasetName.NPZ, path, GRID))
+
+
+@pytest.mark.parametrize(
+    "divide", [lambda k: k / np.float32(255), lambda k: k * np.float32(1 / 255), lambda k: k / 255.0]
+)
+@pytest.mark.parametrize("grid", ["ufixed<8,0>", "ufixed<8,8>"])
+def test_bytes_by_255_are_given_as_bytes_and_the_factor_is_told(tmp_path, divide, grid, capsys):
+    pixels = np.arange(256).reshape(-1, 1).astype(np.float32)
+    dataset = npz(tmp_path, x=divide(pixels), y=np.arange(256) % 3)
+    data = datasets.load(Dataset(DatasetName.NPZ, dataset.file, FixedPointType.parse(grid)))
+    lsb = data.input_type.lsb
+    assert sorted((np.concatenate([data.x_train, data.x_test]) / float(lsb)).ravel().tolist()) == list(range(256))
+    assert data.factor * lsb == Fraction(1, 255)
+    assert data.x_test_given is None
+    datasets._say_once.cache_clear()
+    datasets.load(dataset)
+    assert "x is bytes / 255" in capsys.readouterr().err
+
+
+def test_values_off_the_grid_are_rounded_and_told_and_kept_for_the_float_network(tmp_path, capsys):
+    x = np.linspace(0, 0.99, 50).reshape(-1, 1)
+    data = datasets.load(npz(tmp_path, x=x, y=np.zeros(50, int)))
+    assert (
+        data.x_test == GRID.quantize_array(x[4::5] + 0.5 / 256)
+    ).mean() > 0.9  # truncation half a bit up is rounding
+    assert (np.abs(data.x_test - x[4::5]) <= 0.5 / 256).all()
+    assert (data.x_test_float == x[4::5].astype(np.float32)).all()
+    assert data.factor == 1
+    said = capsys.readouterr().err
+    assert "x: " in said
+    assert "values are rounded to ufixed<8,0>, by 0.00" in said
+
+
+def test_zeros_and_ones_are_no_bytes_by_255(tmp_path):
+    data = datasets.load(
+        Dataset(DatasetName.NPZ, npz(tmp_path, x=np.eye(10), y=np.zeros(10, int)).file, FixedPointType(8, 1, False))
+    )
+    assert data.factor == 1
+    assert set(np.concatenate([data.x_train, data.x_test]).ravel().tolist()) == {0.0, 1.0}

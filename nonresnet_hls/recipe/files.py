@@ -53,19 +53,54 @@ def load(name_or_path: str, models: Path | None = None) -> Recipe:
     """Read a recipe by name or path; `models` (default: `./models`) is looked into before the built-in ones.
 
     Raises:
-        RecipeError: not found, no TOML, an unknown key, or a value that does not fit; names file and key.
+        RecipeError: not found, no TOML, an unknown key, a value that does not fit, or a name that another recipe
+            has; names file and key.
     """
     models = Path("models") if models is None else models
     path = find(name_or_path, models)
     chain = _chain(path, models)
     recipe = _build(path, _merged(chain))
+    _refuse_taken_name(recipe, path, models)
     trained_as = recipe.name
     for i in range(1, len(chain)):
         base = _build(chain[i][0], _merged(chain[i:]))
-        if _training(base) != _training(recipe):
+        # Weights are kept by name: those of a recipe that this name does not find are not shared.
+        if _training(base) != _training(recipe) or _namesake(base, chain[i][0], models) is not None:
             break
         trained_as = base.name
     return dataclasses.replace(recipe, trained_as=trained_as)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _namesake(recipe: Recipe, path: Path, models: Path) -> Path | None:
+    """The file of another recipe that the name of the one in `path` finds, the user's before the built-in ones."""
+    files = (folder / f"{recipe.name}.toml" for folder in (models, BUILT_IN))
+    holder = next((file for file in files if file.is_file()), None)
+    if holder is None or _same_file(holder, path):
+        return None
+    try:
+        copy = _build(holder, _merged(_chain(holder, models))) == recipe
+    except RecipeError:
+        copy = False
+    return None if copy else holder
+
+
+def _refuse_taken_name(recipe: Recipe, path: Path, models: Path) -> None:
+    """Artefacts are kept by name: one name must not mean two recipes.
+
+    Raises:
+        RecipeError: the name finds another recipe.
+    """
+    if _same_file(path.parent, models) and recipe.name != path.stem:
+        wanted = f"{path.stem!r} wanted, as the file is called by which the recipe is found"
+        raise RecipeError(f"{path}: name: {wanted}, not {recipe.name!r}")
+    other = _namesake(recipe, path, models)
+    if other is not None:
+        kept = f"what is made of both would be kept in {models / recipe.name}"
+        raise RecipeError(f"{path}: name: one that no other recipe has wanted, not {recipe.name!r} as {other}: {kept}")
 
 
 def _training(recipe: Recipe) -> tuple[Any, ...]:
@@ -73,11 +108,27 @@ def _training(recipe: Recipe) -> tuple[Any, ...]:
     return recipe.architecture, recipe.dataset, recipe.training.identity, recipe.distillation
 
 
+_NAMING = (("architecture", "network"), ("distillation", "start"), ("distillation", "network"))
+"""The keys that name another recipe."""
+
+
+def _named(said: str, path: Path, models: Path) -> str:
+    """The recipe that the one in `path` names: its path where it lies beside, else the name as it is said.
+
+    In `models` and among the built-in recipes a name is a name, and the user's comes first.
+    """
+    if said.endswith(".toml"):
+        return str(path.parent / said)
+    beside = path.parent / f"{said}.toml"
+    by_name = any(_same_file(path.parent, folder) for folder in (models, BUILT_IN))
+    return str(beside) if not by_name and _NAME.fullmatch(said) and beside.is_file() else said
+
+
 def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
     """The recipe's table and those that it extends, itself first."""
     chain: list[tuple[Path, dict[str, Any]]] = []
     while True:
-        if any(path == seen for seen, _ in chain):
+        if any(_same_file(path, seen) for seen, _ in chain):
             raise RecipeError(f"{path}: extends itself, over {' -> '.join(p.stem for p, _ in chain)}")
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -89,14 +140,19 @@ def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
             section = table.get(part)
             if isinstance(section, dict) and isinstance(section.get("file"), str):
                 section["file"] = str(path.parent / section["file"])
+        for part, key in _NAMING:
+            section = table.get(part)
+            if isinstance(section, dict) and isinstance(section.get(key), str):
+                section[key] = _named(section[key], path, models)
         chain.append((path, table))
         if base is None:
             return chain
         if not isinstance(base, str):
             raise RecipeError(f"{path}: extends: the name of a recipe wanted, not {base!r}")
-        beside = path.parent / f"{base}.toml"
+        # Of the built-in recipes, too, those beside: a user's of this name has keys of its own.
+        beside = path.parent / (base if base.endswith(".toml") else f"{base}.toml")
         try:
-            path = beside if beside.is_file() else find(base, models)
+            path = beside if beside.is_file() or base.endswith(".toml") else find(base, models)
         except RecipeError as error:
             raise RecipeError(f"{path}: extends: {error}") from None
 

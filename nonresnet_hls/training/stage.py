@@ -234,8 +234,8 @@ def _before(wanted: Recipe, workspace: Workspace, over: tuple[str, ...] = ()) ->
     for role, key, name in (("start", "start", distillation.start), ("teacher", "network", distillation.network)):
         if name is not None:
             found[role] = workspace.recipe(name)
-            if name in over:
-                chain = " -> ".join((*over, name))
+            if found[role].name in over:
+                chain = " -> ".join((*over, found[role].name))
                 raise RecipeError(f"recipe {over[0]}: distillation.{key}: leads back to itself, over {chain}")
             _before(found[role], workspace, over)
     return found

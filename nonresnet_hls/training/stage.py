@@ -209,8 +209,25 @@ def build(wanted: Recipe) -> Any:
             got = " and ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
             raise ModelError(f"{architecture.file}: one input of shape {data.shape} wanted, as the data has, not {got}")
         losses.check_labels(model, data)
-        return skips.remove(model) if architecture.remove_skips else model
+        return _without_skips(model, architecture.file) if architecture.remove_skips else model
     return networks.build(architecture, data.shape, data.classes, wanted.training.seed)
+
+
+def _without_skips(model: Any, file: Path) -> Any:
+    """The model without the skips that can be removed; says which stay.
+
+    Raises:
+        ModelError: there is none to remove.
+    """
+    found = skips.find(model)
+    stay = "; ".join(f"skip {skip.number} into {skip.joins!r} stays: {skip.refusal}" for skip in found if skip.refusal)
+    gone = sum(skip.removable for skip in found)
+    if not gone:
+        got = f"0 of {len(found)}: {stay}" if found else "a model without skips"
+        raise ModelError(f"{file}: remove_skips: a skip that can be removed wanted, not {got}")
+    if stay:
+        progress.say(f"{file}: {gone} of {len(found)} skips removed; {stay}")
+    return skips.remove(model)
 
 
 def _network_recipe(wanted: Recipe, workspace: Workspace) -> Recipe:

@@ -14,7 +14,7 @@ from typing import Any
 from nonresnet_hls import progress, stages
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
-from nonresnet_hls.networks import saved
+from nonresnet_hls.networks import lowering, saved
 from nonresnet_hls.quantization import arithmetic, block, finetune, quantizers
 from nonresnet_hls.quantization.quantize import finish, is_quantized, put_on_grid, quantize
 from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe
@@ -81,7 +81,7 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> stages
     @functools.cache
     def quantized() -> Any:
         progress.say(f"quantizing {recipe.name}: {_bits(recipe.quantization)}")
-        model = network.load()
+        model = lowering.lower(network.load())
         if is_quantized(model):
             if put_on_grid(model):
                 progress.say(f"{recipe.name}: batch norms {', '.join(put_on_grid(model))} are put on a grid")

@@ -205,9 +205,16 @@ def build(wanted: Recipe) -> Any:
     data = datasets.spec(wanted.dataset)
     if architecture.family is Family.KERAS and architecture.file is not None:
         model = saved.load(architecture.file)
+        if not model.inputs:
+            how = "with an Input, or called once before it was saved"
+            raise ModelError(f"{architecture.file}: a model that is built wanted ({how})")
         if [tuple(tensor.shape[1:]) for tensor in model.inputs] != [data.shape]:
             got = " and ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
             raise ModelError(f"{architecture.file}: one input of shape {data.shape} wanted, as the data has, not {got}")
+        if len(model.outputs) != 1:
+            ends = " and ".join(tensor._keras_history.layer.name for tensor in model.outputs)
+            got = f"{len(model.outputs)} ({ends})"
+            raise ModelError(f"{architecture.file}: one output wanted, as the data have one label a sample, not {got}")
         losses.check_labels(model, data)
         return _without_skips(model, architecture.file) if architecture.remove_skips else model
     return networks.build(architecture, data.shape, data.classes, wanted.training.seed)

@@ -157,8 +157,8 @@ def streams(graph: Any) -> list[Stream]:
     # `graph.output_vars` still holds those of nodes that were replaced.
     for variable in (node.variables[name] for node in graph.get_layers() for name in node.outputs):
         # A flatten in place has a variable without a stream of its own.
-        pragma = getattr(variable, "pragma", None)
-        is_stream = bool(pragma) and pragma[0] == "stream"
+        pragma = getattr(variable, "pragma", None) or ("",)
+        is_stream = pragma[0] == "stream"
         if is_stream and variable.name not in ports and variable.name not in found:
             kind = variable.type
             found[variable.name] = Stream(

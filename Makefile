@@ -29,7 +29,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 wanted, not " + sys.version.split()[0] + "; set PYTHON")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(VENV)/bin/python -c 'from nonresnet_hls.synthesis.rtl import adder_graph; adder_graph.compile_solver()'
+	$(VENV)/bin/python -c 'from nonresnet_hls.rtl import adder_graph; adder_graph.compile_solver()'
 	touch $@
 
 $(RECIPES): setup ## one model, e.g. `make resblock`: all stages up to the C simulation, its row of Table II
@@ -47,10 +47,11 @@ table2-full: setup ## hardware of all blocks at 8x8 and 32x32 and all precisions
 	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(BLOCKS) $(BLOCKS_32X32); fi
 	$(RUN) table2 $(BLOCKS) $(BLOCKS_32X32)
 
-lint: setup ## style and types
+lint: setup ## style, types and imports
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 
 format: setup ## rewrite in the project's style
 	$(VENV)/bin/ruff check --fix .

@@ -74,7 +74,7 @@ def _timed(work: Any) -> float:
 def _write_resnet(style: SkipStyle, blocks: int, backend: Backend, project: Path) -> None:
     import numpy as np
 
-    from nonresnet_hls.fixed_point import FixedPointType
+    from nonresnet_hls.fixed.types import FixedPointType
     from nonresnet_hls.hls import convert, reuse
     from nonresnet_hls.networks.resnet import resnet
     from nonresnet_hls.quantization import arithmetic

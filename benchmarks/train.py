@@ -77,7 +77,8 @@ def setting(images: int) -> tuple[Any, Any, Any]:
     import numpy as np
 
     from nonresnet_hls import recipe
-    from nonresnet_hls.training import datasets, stage
+    from nonresnet_hls.pipeline import train as stage
+    from nonresnet_hls.training import datasets
 
     wanted = recipe.load("resnet20")
     spec = datasets.spec(wanted.dataset)

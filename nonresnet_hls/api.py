@@ -6,7 +6,7 @@
 (1, <SkipStyle.RESIDUAL: 'residual'>)
 
 `nr.csim("resblock").figures["equal"]` then trains, quantizes, converts and simulates what is not up to date.
-Each stage returns a `stages.Artefact`: its `directory`, its `figures`, whether it is `fresh`. Recipes are given by
+Each stage returns a `runner.Artefact`: its `directory`, its `figures`, whether it is `fresh`. Recipes are given by
 name, by path or as `Recipe`; `workspace` is the folder of `models/` and `hls_projects/` (default: the current one).
 """
 
@@ -14,14 +14,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nonresnet_hls.pipeline.runner import Artefact
+from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Recipe
-from nonresnet_hls.stages import Artefact
-from nonresnet_hls.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nonresnet_hls.quantization.stage import Quantized
+    from nonresnet_hls.quantization.quantized import Quantized
 
 Named = str | Recipe
 
@@ -36,48 +36,47 @@ def load_recipe(name: Named, workspace: str | Path = ".") -> Recipe:
 
 
 def train(name: Named, workspace: str | Path = ".") -> Artefact:
-    """The trained float network, by Algorithm 1 where the recipe says so; see `training.stage.train`."""
-    from nonresnet_hls.training import stage
+    """The trained float network, by Algorithm 1 where the recipe says so; see `pipeline.train.train`."""
+    from nonresnet_hls.pipeline import train as stage
 
     return stage.train(load_recipe(name, workspace), Workspace(Path(workspace)))
 
 
 def quantize(name: Named, workspace: str | Path = ".") -> Artefact:
-    """The quantized, fine-tuned model; see `quantization.stage.run`."""
-    from nonresnet_hls.quantization import stage
+    """The quantized, fine-tuned model; see `pipeline.quantize.run`."""
+    from nonresnet_hls.pipeline import quantize as stage
 
     return stage.run(load_recipe(name, workspace), Workspace(Path(workspace)), fine_tune=True)
 
 
 def quantized_model(name: Named, workspace: str | Path = ".") -> "Quantized":
     """The quantized Keras model itself, its types and the samples to compare it on."""
-    from nonresnet_hls.quantization import stage
+    from nonresnet_hls.pipeline import quantize as stage
 
     return stage.load(quantize(name, workspace))
 
 
 def convert(name: Named, workspace: str | Path = ".") -> Artefact:
-    """The HLS project, its FIFOs as the recipe says; see `hls.stage.run_convert`."""
-    from nonresnet_hls import dataflow
-    from nonresnet_hls.hls import stage
+    """The HLS project, its FIFOs as the recipe says; see `pipeline.convert.run_convert`."""
+    from nonresnet_hls.pipeline import convert as stage
 
     recipe = load_recipe(name, workspace)
-    return stage.run_convert(recipe, Workspace(Path(workspace)), dataflow.size_project, recipe.hls.fifo_depths)
+    return stage.run_convert(recipe, Workspace(Path(workspace)), recipe.hls.fifo_depths)
 
 
 def csim(name: Named, workspace: str | Path = ".") -> Artefact:
     """The comparison of the C simulation with Keras; `figures["equal"]` says how it went."""
-    from nonresnet_hls import dataflow
-    from nonresnet_hls.hls import stage
+    from nonresnet_hls.pipeline import csim as stage
 
     wanted = [load_recipe(name, workspace)]
-    ((_, artefact),) = stage.run_csim(wanted, Workspace(Path(workspace)), dataflow.size_project)
+    ((_, artefact),) = stage.run_csim(wanted, Workspace(Path(workspace)))
     return artefact
 
 
 def synth(name: Named, workspace: str | Path = ".", cosim: bool = False, vsynth: bool = False) -> Artefact:
-    """The vendor tool's reports on the project; see `synthesis.stage.run_vendor`."""
-    from nonresnet_hls.synthesis import stage, vendor
+    """The vendor tool's reports on the project; see `pipeline.vendor.run_vendor`."""
+    from nonresnet_hls.hls import vendor
+    from nonresnet_hls.pipeline import vendor as stage
 
     return stage.run_vendor(load_recipe(name, workspace), Workspace(Path(workspace)), vendor.Steps(cosim, vsynth))
 
@@ -90,14 +89,14 @@ def report(*paths: str | Path) -> "pd.DataFrame":
 
 
 def table1(names: Iterable[str] = (), workspace: str | Path = ".") -> "pd.DataFrame":
-    """Accuracy of the networks; see `tables.table1`."""
-    from nonresnet_hls import tables
+    """Accuracy of the networks; see `pipeline.tables.table1`."""
+    from nonresnet_hls.pipeline import tables
 
     return tables.table1(Workspace(Path(workspace)), list(names))
 
 
 def table2(names: Iterable[str] = (), workspace: str | Path = ".") -> "pd.DataFrame":
-    """Hardware of the designs; see `tables.table2`."""
-    from nonresnet_hls import tables
+    """Hardware of the designs; see `pipeline.tables.table2`."""
+    from nonresnet_hls.pipeline import tables
 
     return tables.table2(Workspace(Path(workspace)), list(names))

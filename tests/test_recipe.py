@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nonresnet_hls import recipe as recipes
 from nonresnet_hls.errors import RecipeError
-from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.recipe import Backend, Dataset, DatasetName, Family, Recipe, SkipStyle, Strategy
 
 BASE = """

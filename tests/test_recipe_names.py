@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from nonresnet_hls import recipe as recipes
-from nonresnet_hls import tables
 from nonresnet_hls.cli import main
 from nonresnet_hls.errors import RecipeError
-from nonresnet_hls.training import stage as training
-from nonresnet_hls.workspace import Workspace
+from nonresnet_hls.pipeline import tables
+from nonresnet_hls.pipeline import train as training
+from nonresnet_hls.pipeline.workspace import Workspace
 from tests.tiny import RECIPE, write_data, write_model
 
 # Two that ship with float and with quantized weights.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nonresnet_hls.workspace import Workspace
+from nonresnet_hls.pipeline.workspace import Workspace
 
 RECIPE = """
 title = "Tiny"
@@ -77,8 +77,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _build(folder: Path) -> None:
-    from nonresnet_hls import dataflow
-    from nonresnet_hls.hls import stage
+    from nonresnet_hls.pipeline import convert, csim
 
     models = folder / "models"
     models.mkdir(parents=True)
@@ -88,8 +87,8 @@ def _build(folder: Path) -> None:
     (models / "tiny-vitis.toml").write_text('extends = "tiny"\n[hls]\nbackend = "vitis"\n')
     with _working_in(folder):
         place = Workspace()
-        list(stage.run_csim([place.recipe("tiny")], place, dataflow.size_project))
-        stage.run_convert(place.recipe("tiny-vitis"), place)
+        list(csim.run_csim([place.recipe("tiny")], place))
+        convert.run_convert(place.recipe("tiny-vitis"), place)
     (folder / "ready").touch()
 
 

@@ -11,9 +11,9 @@ from nonresnet_hls.errors import RecipeError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nonresnet_hls.pipeline.workspace import Workspace
     from nonresnet_hls.recipe import Recipe
     from nonresnet_hls.reports.render import Table
-    from nonresnet_hls.workspace import Workspace
 
 
 def add_recipes(parser: argparse.ArgumentParser, every: bool = False) -> None:
@@ -39,7 +39,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def workspace(args: argparse.Namespace) -> "Workspace":
     """The workspace that the arguments name."""
-    from nonresnet_hls.workspace import Workspace
+    from nonresnet_hls.pipeline.workspace import Workspace
 
     return Workspace(args.workspace)
 
@@ -68,13 +68,13 @@ def print_json(value: Any) -> None:
 
 def save_table(frame: "pd.DataFrame", text: "Table", path: Path) -> str:
     """Save a table as `path`.txt, .csv and .md; returns it as people read it."""
-    from nonresnet_hls import stages
+    from nonresnet_hls.pipeline import runner
     from nonresnet_hls.reports.render import Format, render
 
     plain = render(text, (), Format.TABLE)
-    stages.write_text(path.with_suffix(".txt"), plain)
-    stages.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN))
-    stages.write_text(path.with_suffix(".csv"), frame.to_csv(index=False))
+    runner.write_text(path.with_suffix(".txt"), plain)
+    runner.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN))
+    runner.write_text(path.with_suffix(".csv"), frame.to_csv(index=False))
     return plain
 
 

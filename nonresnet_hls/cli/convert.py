@@ -21,14 +21,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert, and print the reuse factor of each layer."""
-    from nonresnet_hls import dataflow
-    from nonresnet_hls.hls import stage
+    from nonresnet_hls.pipeline import convert as stage
     from nonresnet_hls.recipe import FifoDepths
 
     place, results = common.workspace(args), []
     for recipe in common.recipes(args):
         depths = FifoDepths(args.fifos or recipe.hls.fifo_depths)
-        artefact = stage.run_convert(recipe, place, dataflow.size_project, depths)
+        artefact = stage.run_convert(recipe, place, depths)
         figures = artefact.figures
         results.append({"name": recipe.name, "project": str(artefact.directory), **figures})
         if not args.json:

@@ -16,11 +16,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and print how many values were equal."""
-    from nonresnet_hls import dataflow
-    from nonresnet_hls.hls import stage
+    from nonresnet_hls.pipeline import csim as stage
 
     place, results = common.workspace(args), []
-    for recipe, artefact in stage.run_csim(common.recipes(args), place, dataflow.size_project):
+    for recipe, artefact in stage.run_csim(common.recipes(args), place):
         figures = artefact.figures
         results.append({"name": recipe.name, **figures})
         if not args.json:
@@ -35,6 +34,12 @@ def _show(name: str, figures: Any) -> None:
     verdict = "equal" if figures["equal"] else "DIFFERENT"
     print(f"{name}: {verdict}, {figures['values']} values ({samples}); weights: {figures['weights']}")
     print(f"  compared with: {figures['reference']}")
+    if (worth := figures["worth"]) is not None:
+        names = {"float": "float_network", "quantized": "quantized", "hardware": "hardware"}
+        shares = ", ".join(f"{worth[key]:.2%} {name}" for name, key in names.items())
+        print(f"  {worth['metric']} on {worth['samples']} samples: {shares}")
+    for warning in figures["warnings"]:
+        print(f"  warning: {warning}")
     if figures["equal"]:
         return
     layer = figures["first_layer"] or "none, so the top function or the test bench is not as it was generated"

@@ -18,9 +18,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate the float network, and the quantized one where there is one."""
     from nonresnet_hls.networks import saved
-    from nonresnet_hls.quantization import stage as quantization
+    from nonresnet_hls.pipeline import quantize as quantization
+    from nonresnet_hls.pipeline import train as stage
     from nonresnet_hls.recipe import Dataset, DatasetName
-    from nonresnet_hls.training import datasets, fit, stage
+    from nonresnet_hls.training import datasets, fit
 
     place, results = common.workspace(args), []
     for recipe in common.recipes(args):

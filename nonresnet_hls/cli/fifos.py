@@ -42,10 +42,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, scratch: Path) -> int:
-    from nonresnet_hls import dataflow, stages
+    from nonresnet_hls import dataflow
+    from nonresnet_hls.pipeline import runner
 
     design = Path(args.design)
-    if args.write and (not design.is_dir() or (design / stages.RECORD).exists()):
+    if args.write and (not design.is_dir() or (design / runner.RECORD).exists()):
         wanted = "--write wants a project directory that hls4ml wrote"
         raise ConversionError(f"{design}: {wanted}; for the project of a recipe use convert --fifos sized")
     started = time.monotonic()
@@ -76,13 +77,13 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
 
 def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
     """The project directory of a design, and whether we sized its FIFOs when it was made."""
-    from nonresnet_hls import dataflow, stages
-    from nonresnet_hls.hls import stage
+    from nonresnet_hls.pipeline import convert as stage
+    from nonresnet_hls.pipeline import runner
 
     path = Path(args.design)
     if path.is_dir():
         try:
-            project = stages.load(path)
+            project = runner.load(path)
         except ArtefactError:  # edited by hand: what it has now counts
             return path, False
         return path, project is not None and stage.is_sized(project)
@@ -97,7 +98,7 @@ def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
         plain.write_plain(saved.load(path), hls, scratch)
         return scratch, False
     place = common.workspace(args)
-    project = stage.run_convert(place.recipe(args.design), place, dataflow.size_project)
+    project = stage.run_convert(place.recipe(args.design), place)
     return project.directory, stage.is_sized(project)
 
 

@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Quantize, and print top-1 before and after."""
-    from nonresnet_hls.quantization import stage
+    from nonresnet_hls.pipeline import quantize as stage
 
     place, results = common.workspace(args), []
     for recipe in common.recipes(args):

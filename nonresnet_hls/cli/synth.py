@@ -7,8 +7,8 @@ from nonresnet_hls.cli import common
 from nonresnet_hls.errors import ToolError
 
 if TYPE_CHECKING:
+    from nonresnet_hls.pipeline.workspace import Workspace
     from nonresnet_hls.recipe import Recipe
-    from nonresnet_hls.workspace import Workspace
 
 NAME = "synth"
 HELP = "synthesise a recipe's project"
@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the engine and print what it found."""
-    from nonresnet_hls.synthesis import vendor
+    from nonresnet_hls.hls import vendor
 
     engine = _engine(args)
     place, vendors = common.workspace(args), []
@@ -80,9 +80,10 @@ def _engine(args: argparse.Namespace) -> str:
 
 def _run_vendor(recipes: "list[Recipe]", place: "Workspace", args: argparse.Namespace) -> list[dict[str, Any]]:
     from nonresnet_hls import reports
+    from nonresnet_hls.hls import vendor
+    from nonresnet_hls.pipeline import vendor as stage
     from nonresnet_hls.reports.render import Format, render, report_table
     from nonresnet_hls.reports.rows import report_rows
-    from nonresnet_hls.synthesis import stage, vendor
 
     rows = []
     for recipe in recipes:
@@ -94,9 +95,9 @@ def _run_vendor(recipes: "list[Recipe]", place: "Workspace", args: argparse.Name
 
 
 def _run_rtl(recipe: "Recipe", place: "Workspace", args: argparse.Namespace) -> dict[str, Any]:
-    from nonresnet_hls.synthesis.rtl import stage
-    from nonresnet_hls.synthesis.rtl.flow import Depths
-    from nonresnet_hls.synthesis.rtl.yosys import Target
+    from nonresnet_hls.pipeline import rtl as stage
+    from nonresnet_hls.rtl.flow import Depths
+    from nonresnet_hls.rtl.yosys import Target
 
     config = stage.RtlConfig(Depths(args.fifos or "sized"), recipe.rtl)
     rtl = stage.run_rtl(recipe, place, config)

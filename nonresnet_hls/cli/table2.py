@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print and save the table."""
-    from nonresnet_hls import tables
+    from nonresnet_hls.pipeline import tables
 
     place = common.workspace(args)
     frame = tables.table2(place, args.recipes)

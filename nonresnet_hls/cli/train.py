@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and print top-1, epochs and time."""
-    from nonresnet_hls.training import stage
+    from nonresnet_hls.pipeline import train as stage
 
     place, results = common.workspace(args), []
     for recipe in common.recipes(args):

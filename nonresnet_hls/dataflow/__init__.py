@@ -2,10 +2,10 @@
 
 from nonresnet_hls.dataflow.analysis import analyse, analyse_project, whole_tensors
 from nonresnet_hls.dataflow.graph import Dataflow, Process, Stream, Toolchain
+from nonresnet_hls.dataflow.project import size_project
 from nonresnet_hls.dataflow.proof import Proof, prove
 from nonresnet_hls.dataflow.report import FifoReport, fifo_report
 from nonresnet_hls.dataflow.sizing import FifoDepths, size_fifos
-from nonresnet_hls.dataflow.stage import size_project
 from nonresnet_hls.dataflow.writing import set_depths, write_depths
 
 __all__ = [

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed_point import FixedPointType, Overflow
+from nonresnet_hls.fixed.types import FixedPointType, Overflow
 from nonresnet_hls.hls.reuse import ReuseFactor
+from nonresnet_hls.networks import graph as keras_graph
 from nonresnet_hls.networks import names
 from nonresnet_hls.quantization.arithmetic import LayerArithmetic, ModelArithmetic
 from nonresnet_hls.recipe import Backend, Hls
@@ -66,7 +67,7 @@ def to_model_graph(
     with _quiet():
         try:
             graph = hls4ml.converters.convert_from_keras_model(
-                model,
+                _as_hls4ml_knows_it(model),
                 hls_config={"Model": model_config, "LayerName": layer_config},
                 output_dir=str(directory),
                 project_name=PROJECT,
@@ -81,6 +82,40 @@ def to_model_graph(
             raise ConversionError(f"model {model.name}: hls4ml cannot take it: {one_line(error)}") from error
     _check_types(graph, arithmetic)
     return graph
+
+
+def _as_hls4ml_knows_it(model: Any) -> Any:
+    """The model with plain Keras layers where its grids are ours: hls4ml knows only QKeras' quantizers.
+
+    The values stay: constants are on their grids, and types are told to hls4ml apart from the model.
+    """
+    from tensorflow import keras
+
+    if not any(_has_own_grid(layer) for layer in model.layers):
+        return model
+
+    def replace(node: keras_graph.Node, inputs: list[Any]) -> Any:
+        config = node.layer.get_config()
+        if node.kind == "FixedPointActivation":
+            signed = node.layer.quantizer.type.signed
+            return keras.layers.Activation("linear" if signed else "relu", name=node.name)(inputs[0])
+        if _has_own_grid(node.layer):
+            plain = getattr(keras.layers, node.kind.removeprefix("Q"))
+            return plain(**{key: config[key] for key in _SHAPING if key in config})(inputs[0])
+        return keras_graph.copy_layer(node.layer)(inputs[0] if len(inputs) == 1 else inputs)
+
+    twin = keras_graph.rebuild(model, replace)
+    keras_graph.carry_weights(model, twin)
+    return twin
+
+
+_SHAPING = ("name", "filters", "units", "kernel_size", "strides", "padding", "depth_multiplier", "use_bias")
+"""What of a layer's configuration decides what it computes; the rest is refused elsewhere, or of training."""
+
+
+def _has_own_grid(layer: Any) -> bool:
+    quantizers = (getattr(layer, f"{role}_quantizer_internal", None) for role in ("kernel", "depthwise", "bias"))
+    return any(type(one).__name__ == "FixedPoint" for one in (*quantizers, getattr(layer, "quantizer", None)))
 
 
 def one_line(error: Exception) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.hls import convert, reuse
 from nonresnet_hls.hls.simulate import Simulation
-from nonresnet_hls.quantization import exact, reference
-from nonresnet_hls.quantization.stage import Quantized
+from nonresnet_hls.quantization import exact, reference, worth
+from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.recipe import Csim, Hls
 
 _RANDOM_SAMPLES = 8
@@ -61,6 +61,8 @@ class Result:
     input_sets: tuple[InputSet, ...]
     mismatches: tuple[Mismatch, ...]
     """The first five."""
+    worth: worth.Worth | None
+    """Of the test data: float network, quantized one and hardware beside each other."""
     first_layer: str | None
     """The first layer whose output differs; None where all are equal, or where only the layers together differ: then
     it is the project's top function or test bench that is not as it was generated."""
@@ -89,6 +91,10 @@ class Question:
     """(samples, *input shape) float64 by kind."""
     expected: reference.Reference
     """Of all sets, one after the other."""
+    float_outputs: Any = None
+    """(samples, *output shape) of the float network for the first set; None where there is none."""
+    labels: Any = None
+    """(samples,) of the first set; None where there are none."""
 
 
 def question(quantized: Quantized, config: Csim, samples_name: str) -> Question:
@@ -113,7 +119,10 @@ def question(quantized: Quantized, config: Csim, samples_name: str) -> Question:
     sets = {samples_name: quantized.samples[: config.samples]}
     sets |= adversarial(quantized.input_type, tuple(model.inputs[0].shape[1:]), config.seed)
     inputs = np.concatenate(list(sets.values()))
-    return Question(sets, reference.evaluate(model, quantized.arithmetic, inputs))
+    known = (
+        None if values is None else values[: config.samples] for values in (quantized.float_outputs, quantized.labels)
+    )
+    return Question(sets, reference.evaluate(model, quantized.arithmetic, inputs), *known)
 
 
 def compare(simulation: Simulation, asked: Question, find_layer: Callable[[Any], str | None]) -> Result:
@@ -172,8 +181,16 @@ def compare(simulation: Simulation, asked: Question, find_layer: Callable[[Any],
         keras_values_checked=expected.checked_values,
         input_sets=tuple(input_sets),
         mismatches=tuple(mismatches[:_SHOWN]),
+        worth=_worth(asked, expected.outputs, library),
         first_layer=first_layer,
     )
+
+
+def _worth(asked: Question, quantized: Any, hardware: Any) -> worth.Worth | None:
+    if asked.float_outputs is None:
+        return None
+    part = slice(len(asked.float_outputs))
+    return worth.of(asked.float_outputs, quantized[part], hardware[part], asked.labels)
 
 
 def first_different_layer(quantized: Quantized, hls: Hls, inputs: Any, project: Path) -> str | None:

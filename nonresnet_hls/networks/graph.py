@@ -105,9 +105,21 @@ def output_names(model: Any) -> list[str]:
     return [tensor._keras_history.layer.name for tensor in model.outputs]
 
 
+def config_of(layer: Any) -> dict[str, Any]:
+    """What `from_config` makes a layer like this from.
+
+    As `get_config` says it, but for an activation that is a layer object: most of these Keras cannot restore.
+    """
+    config: dict[str, Any] = layer.get_config()
+    activation = getattr(layer, "activation", None)
+    if hasattr(activation, "get_config") and "activation" in config and not isinstance(activation, str):
+        config["activation"] = activation
+    return config
+
+
 def copy_layer(layer: Any) -> Any:
     """A new, unbuilt layer of the same class and configuration."""
-    return type(layer).from_config(layer.get_config())
+    return type(layer).from_config(config_of(layer))
 
 
 def rebuild(model: Any, replace: Callable[[Node, list[Any]], Any], rename: Mapping[str, str] | None = None) -> Any:

@@ -62,17 +62,21 @@ def is_quantized(path: Path) -> bool:
 
 
 # What a configuration may have imported; nothing named ("") and "builtins" come from Keras' own registry.
-_PACKAGES = frozenset({"", "builtins", "keras", "tf_keras", "qkeras", "numpy"})
+_PACKAGES = frozenset({"", "builtins", "keras", "tf_keras", "qkeras", "numpy", "nonresnet_hls"})
 
 
 def quantizers() -> dict[str, Any]:
-    """QKeras' layers and quantizers by name, as Keras wants to be told them when it restores a model."""
+    """QKeras' layers and quantizers, and ours, by name, as Keras wants to be told them when it restores a model."""
     from qkeras.utils import _add_supported_quantized_objects
 
     if not one_keras.is_single():
         raise ModelError("Keras is there twice: import nonresnet_hls before tensorflow and qkeras")
     known: dict[str, Any] = {}
     _add_supported_quantized_objects(known)
+    from nonresnet_hls.networks import grids
+
+    for own in (grids.FixedPoint, grids.FixedPointActivation):
+        known[own.__name__] = own
     return known
 
 

@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
-from nonresnet_hls.networks import graph
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
+from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.quantization import quantizers
 
 FLOAT32_BITS = 24
@@ -169,10 +169,8 @@ def _weighted(node: graph.Node, inputs: list[LayerArithmetic], kernel: Constant,
 
     (source,) = inputs
     layer = node.layer
-    if layer.activation is not None and getattr(layer.activation, "__name__", "") != "linear":
-        raise ModelError(
-            f"layer {node.name}: no activation of its own wanted (a QActivation after it), not {layer.activation}"
-        )
+    if (own := activations.of(layer)).name != activations.LINEAR:
+        raise ModelError(f"layer {node.name}: no activation of its own wanted (a QActivation after it), not {own}")
     padded = getattr(layer, "padding", "valid") == "same"
     low, high = source.low, source.high
     if padded:
@@ -232,10 +230,11 @@ def _dense(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
 def _batch_norm(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     import numpy as np
 
-    from nonresnet_hls.quantization.fold import is_scale, scale_and_offset
+    from nonresnet_hls.quantization.fold import check_axis, is_scale, scale_and_offset
 
     (source,) = inputs
     layer = node.layer
+    check_axis(node)
     if not is_scale(layer):
         raise ModelError(f"layer {node.name}: a batch norm with epsilon 0, mean 0 and variance 1 wanted (or fold it)")
     gamma, beta = scale_and_offset(layer)
@@ -261,7 +260,7 @@ def _activation(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithme
     import numpy as np
 
     (source,) = inputs
-    if node.kind == "QActivation":
+    if node.kind in ("QActivation", "FixedPointActivation"):
         quantizer = node.layer.quantizer
         if type(quantizer).__name__ == "binary":
             raise ModelError(f"layer {node.name}: quantized_relu or quantized_bits wanted, not binary")
@@ -275,13 +274,12 @@ def _activation(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithme
         of_input = _bits(source.low, source.high) + (source.output.lsb / finest).numerator.bit_length() - 1
         of_output = own.width + (own.lsb / finest).numerator.bit_length() - 1
         return LayerArithmetic(node, own, low, high, max(of_input, of_output))
-    name = "relu" if node.kind == "ReLU" else getattr(node.layer.activation, "__name__", "?")
-    if node.kind == "ReLU" and (node.layer.max_value is not None or node.layer.negative_slope or node.layer.threshold):
-        raise ModelError(f"layer {node.name}: a plain ReLU wanted")
-    if name == "linear":
+    applied = activations.of(node.layer)
+    if applied.name == activations.LINEAR:
         return _same(node, inputs)
-    if name != "relu":
-        raise ModelError(f"layer {node.name}: relu, linear or a QActivation wanted, not {name}")
+    if applied != activations.Activation(activations.RELU):
+        wanted = "a plain ReLU" if node.kind == "ReLU" else "relu, linear or a QActivation"
+        raise ModelError(f"layer {node.name}: {wanted} wanted, not {applied}")
     low, high = np.maximum(source.low, 0), np.maximum(source.high, 0)
     return _result(node, low, high, source.output.lsb, source.float_bits)
 
@@ -380,6 +378,7 @@ _RULES = {
     "QDense": _dense,
     "BatchNormalization": _batch_norm,
     "QActivation": _activation,
+    "FixedPointActivation": _activation,
     "Activation": _activation,
     "ReLU": _activation,
     "Add": _add,
@@ -401,10 +400,20 @@ def quantized_constants(node: graph.Node) -> list[Any]:
     Raises:
         ModelError: a quantizer is missing or has no fixed-point twin.
     """
+    import numpy as np
+
     layer = node.layer
     role = "depthwise" if node.kind == "QDepthwiseConv2D" else "kernel"
     kernel = getattr(layer, f"{role}_quantizer_internal")
-    values = [_constant(layer.get_weights()[0], kernel, f"{node.name} (kernel)").values]
+    given = layer.get_weights()[0]
+    constant = _constant(given, kernel, f"{node.name} (kernel)")
+    values = [constant.values]
+    if given.any() and not constant.mantissas.any():
+        largest = float(np.abs(given).max())
+        raise ModelError(
+            f"layer {node.name} (kernel): a finer grid than {constant.type} wanted, on which all {given.size} weights"
+            f" round to 0 (the largest is {largest:.3g}, the last bit {float(constant.type.lsb):.3g})"
+        )
     if layer.use_bias:
         bias = layer.bias_quantizer_internal
         values.append(_constant(layer.get_weights()[1], bias, f"{node.name} (bias)").values)

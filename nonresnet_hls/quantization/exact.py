@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
+from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
+from nonresnet_hls.networks import activations
 from nonresnet_hls.quantization.arithmetic import LayerArithmetic, ModelArithmetic
 
 _FLOAT64_BITS = 53
@@ -78,12 +79,10 @@ def _evaluate(layer: LayerArithmetic, sources: list[LayerArithmetic], inputs: li
             product = shifts[0] + layer.kernel.type.fraction_bits  # type: ignore[union-attr]
             scale = _like(x, layer.kernel.mantissas)  # type: ignore[union-attr]
             return _scaled(x * scale, own - product) + _bias(layer, own, like=x)
-        case "QActivation":
+        case "QActivation" | "FixedPointActivation":
             return requantize(x, shifts[0], layer.output)
-        case "ReLU":
-            return np.maximum(x, 0)
-        case "Activation":
-            return np.maximum(x, 0) if keras.activation.__name__ == "relu" else x
+        case "ReLU" | "Activation":
+            return np.maximum(x, 0) if activations.of(keras).name == activations.RELU else x
         case "Add":
             return sum(_scaled(value, own - shift) for value, shift in zip(inputs, shifts, strict=True))
         case "Concatenate":

@@ -10,15 +10,17 @@ from typing import Any
 
 from nonresnet_hls import progress
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.networks import graph
+from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.quantization import quantizers
-from nonresnet_hls.quantization.fold import fold_batch_norms, is_scale, scale_and_offset
+from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next, is_scale, scale_and_offset
 from nonresnet_hls.recipe import Quantization
 
 BIAS_BITS = 16
 SCALE_BITS = 8
 """Of a batch norm that stays: sign included, the largest scale of the layer uses them all."""
 OFFSET_BITS = 12
+_LEAST_INTEGER_BITS = -32
+"""Of a grid: what is smaller than that does nothing but widen sums."""
 
 _CALIBRATION_BATCH = 64
 _CALIBRATION_VALUES = 1 << 15
@@ -51,25 +53,29 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
         ModelError: a layer cannot be quantized; names it.
     """
     if config.weight_bits > 1:
-        model = fold_batch_norms(model, only)
+        model = fold_into_next(fold_batch_norms(model, only), only)
     network = graph.nodes(model)
     ranges = _activation_values(model, network, samples, only)
     used_by = graph.consumers(network)
     outputs = graph.output_names(model)
     layers = {layer.name: layer for layer in model.layers}
     positive = _never_negative(network)
+    taken = {node.name for node in network}
+
+    def named(wanted: str) -> str:
+        """A name for a layer of ours that no layer of the model has."""
+        while wanted in taken:
+            wanted += "_"
+        taken.add(wanted)
+        return wanted
 
     def activation(name: str, of: str, relu: bool, tensor: Any) -> Any:
-        import qkeras
-
         bits, signed = config.activation_bits, not relu
         if signed and bits == 1:  # of which QKeras makes -1 and +1
             wanted = "2 or more activation bits wanted, since its output can be negative"
             raise ModelError(f"layer {of}: {wanted}, not 1")
         integer_bits = _integer_bits(ranges[of], bits, signed)
-        make = quantizers.signed if signed else quantizers.unsigned
-        # As text: QActivation cannot restore a quantizer object from a saved model.
-        return qkeras.QActivation(str(make(bits, integer_bits)), name=name)(tensor)
+        return quantizers.activation(bits, integer_bits, relu, name)(tensor)
 
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
         layer, kind = node.layer, node.kind
@@ -77,31 +83,32 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
             return graph.copy_layer(layer)(inputs[0] if len(inputs) == 1 else inputs)
         if kind in _DROPPED:
             return inputs[0]
-        name = getattr(getattr(layer, "activation", None), "__name__", "linear")
-        if kind == "Softmax" or name == "softmax":
+        applied = activations.of(layer)
+        name = applied.name
+        if name == activations.SOFTMAX:
             if used_by[node.name] or node.name not in outputs:
                 raise ModelError(f"layer {node.name}: softmax wanted at the end only")
             if kind in ("Softmax", "Activation"):
                 return inputs[0]
-            name = "linear"
+            name = activations.LINEAR
+        if applied.max_value is not None:
+            progress.say(f"layer {node.name}: clips at the end of its type's range, not at {applied.max_value:g}")
         if kind in _WEIGHTED:
-            tensor = _quantized_twin(layer, layers[node.name], config)(inputs[0])
-            if name == "relu":
-                return activation(f"{node.name}_relu", node.name, True, tensor)
-            if name != "linear":
+            tensor = _quantized_twin(layer, layers[node.name], config, ranges[node.name])(inputs[0])
+            if name == activations.RELU:
+                return activation(named(f"{node.name}_relu"), node.name, True, tensor)
+            if name != activations.LINEAR:
                 raise ModelError(f"layer {node.name}: activation relu, linear or a final softmax wanted, not {name}")
             return _feeding(node, tensor)
-        if kind == "ReLU" or (kind == "Activation" and name == "relu"):
-            if kind == "ReLU" and (layer.negative_slope or layer.threshold):
-                raise ModelError(f"layer {node.name}: a ReLU without slope and threshold wanted")
-            if kind == "ReLU" and layer.max_value is not None:
-                progress.say(f"layer {node.name}: clips at the end of its type's range, not at {layer.max_value:g}")
+        if kind in ("ReLU", "Activation") and name == activations.RELU:
             return activation(node.name, node.name, True, inputs[0])
-        if kind in _TRANSPARENT or (kind == "Activation" and name == "linear"):
+        if kind == "ReLU":
+            raise ModelError(f"layer {node.name}: a ReLU without slope and threshold wanted, not {name}")
+        if kind in _TRANSPARENT or (kind == "Activation" and name == activations.LINEAR):
             return graph.copy_layer(layer)(inputs[0])
         if kind in _AVERAGING:
             tensor = graph.copy_layer(layer)(inputs[0])
-            return activation(f"{node.name}_q", node.name, node.inputs[0] in positive, tensor)
+            return activation(named(f"{node.name}_q"), node.name, node.inputs[0] in positive, tensor)
         if kind == "BatchNormalization":
             if config.weight_bits > 1:
                 raise ModelError(f"layer {node.name}: a batch norm right behind a convolution or dense layer wanted")
@@ -115,7 +122,7 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
         feeds_weights = any(_reads_as_activation(user, used_by, only) for user in used_by[node.name])
         if not feeds_weights:
             return tensor
-        return activation(f"{node.name}_q", node.name, False, tensor)
+        return activation(named(f"{node.name}_q"), node.name, False, tensor)
 
     result = graph.rebuild(model, replace)
     graph.carry_weights(model, result)
@@ -126,9 +133,9 @@ def _never_negative(network: list[graph.Node]) -> set[str]:
     """Layers whose outputs cannot be negative: what comes from ReLUs alone."""
     found: set[str] = set()
     for node in network:
-        activation = getattr(getattr(node.layer, "activation", None), "__name__", "")
         passes = node.kind in (*_TRANSPARENT, *_AVERAGING, *_DROPPED, "Add", "Concatenate")
-        if node.kind == "ReLU" or activation == "relu" or (passes and all(name in found for name in node.inputs)):
+        rectified = activations.of(node.layer).name == activations.RELU
+        if rectified or (passes and all(name in found for name in node.inputs)):
             found.add(node.name)
     return found
 
@@ -197,7 +204,7 @@ def _reads_as_activation(user: graph.Node, used_by: dict[str, list[graph.Node]],
     return False
 
 
-def _quantized_twin(layer: Any, with_weights: Any, config: Quantization) -> Any:
+def _quantized_twin(layer: Any, with_weights: Any, config: Quantization, outputs: Any) -> Any:
     import qkeras
 
     values = with_weights.get_weights()
@@ -211,20 +218,21 @@ def _quantized_twin(layer: Any, with_weights: Any, config: Quantization) -> Any:
     if own.pop("groups", 1) != 1:
         raise ModelError(f"layer {layer.name}: 1 group wanted, not {layer.groups}")
     if layer.use_bias:
-        own["bias_quantizer"] = quantizers.signed(BIAS_BITS, _covering_integer_bits(values[1]))
+        own["bias_quantizer"] = quantizers.signed(BIAS_BITS, _bias_integer_bits(values[1], outputs))
     twin: Any = getattr(qkeras, f"Q{type(layer).__name__}")
     return twin(**own)
 
 
 def _covering_integer_bits(values: Any) -> int:
+    """The least integer bits (without sign, negative where all are below 1/2) that hold the largest of `values`."""
     import numpy as np
 
-    largest = float(np.abs(values).max())
-    return max(int(np.ceil(np.log2(largest + 1e-12))), 0)
+    largest = float(np.abs(values).max(initial=0.0))
+    return max(int(np.ceil(np.log2(largest))), _LEAST_INTEGER_BITS) if largest > 0 else 0
 
 
 def _integer_bits(values: Any, bits: int, signed: bool) -> int:
-    """Integer bits (without sign; QKeras allows none below 0) that quantize `values` with the least squared error."""
+    """Integer bits (without sign) that quantize `values` with the least squared error, over all powers of two."""
     import numpy as np
 
     most = _covering_integer_bits(values)
@@ -232,14 +240,17 @@ def _integer_bits(values: Any, bits: int, signed: bool) -> int:
         return most
 
     def error(integer_bits: int) -> float:
-        quantizer_bits = bits - signed
-        unit = 2.0 ** (integer_bits - quantizer_bits)
-        low = -(2.0**quantizer_bits) if signed else 0.0
-        mantissas = np.clip(np.rint(values / unit), low, 2.0**quantizer_bits - 1)
-        return float(np.square(mantissas * unit - values).mean())
+        of = quantizers.grid(bits, integer_bits, signed)
+        mantissas = np.clip(np.rint(np.ldexp(values, of.fraction_bits)), of.min_mantissa, of.max_mantissa)
+        return float(np.square(np.ldexp(mantissas, -of.fraction_bits) - values).mean())
 
-    # From the top: of equal errors the wider range wins.
-    return min(range(most + 1, max(most - 5, -1), -1), key=error)
+    # From the top: of equal errors the wider range wins. Narrower than this and nearly everything saturates.
+    return min(range(most + 1, most - bits, -1), key=error)
+
+
+def _bias_integer_bits(bias: Any, outputs: Any) -> int:
+    """Integer bits of a bias: its range, but no finer than what matters beside the layer's outputs."""
+    return max(_covering_integer_bits(bias), min(_covering_integer_bits(outputs), 0))
 
 
 def _activation_values(

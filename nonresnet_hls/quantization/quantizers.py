@@ -4,24 +4,47 @@ from fractions import Fraction
 from typing import Any
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed_point import FixedPointType, Overflow, Rounding
+from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
+
+
+def grid(bits: int, integer_bits: int, signed: bool) -> FixedPointType:
+    """The type of `bits` on whose values a quantizer rounds; `integer_bits` without sign, of any size."""
+    return FixedPointType(bits, integer_bits + signed, signed, Rounding.RND_CONV, Overflow.SAT)
 
 
 def signed(bits: int, integer_bits: int) -> Any:
-    """`quantized_bits` for weights, biases and linear tensors: all of `fixed<bits, integer_bits + 1>`.
+    """Quantizer for weights and biases: all of `fixed<bits, integer_bits + 1>`.
 
-    `alpha=1` must be said: without it, QKeras makes the scale of a kernel a trained power of two.
+    `quantized_bits` where that can be (`alpha=1` must be said: without it, QKeras makes the scale of a kernel a trained
+    power of two), a `FixedPoint` of ours with a negative number of integer bits.
     """
+    if integer_bits < 0:
+        from nonresnet_hls.networks.grids import FixedPoint
+
+        return FixedPoint(str(grid(bits, integer_bits, True)))
     import qkeras
 
     return qkeras.quantized_bits(bits, integer_bits, symmetric=0, keep_negative=1, alpha=1.0)
 
 
 def unsigned(bits: int, integer_bits: int) -> Any:
-    """`quantized_relu`: ReLU into `ufixed<bits, integer_bits>`."""
+    """`quantized_relu`: ReLU into `ufixed<bits, integer_bits>`; no negative integer bits, see `activation`."""
     import qkeras
 
     return qkeras.quantized_relu(bits, integer_bits)
+
+
+def activation(bits: int, integer_bits: int, relu: bool, name: str) -> Any:
+    """Layer that quantizes a tensor, through a ReLU or as it is: a `QActivation`, or ours where QKeras has none."""
+    if integer_bits < 0:
+        from nonresnet_hls.networks.grids import FixedPointActivation
+
+        return FixedPointActivation(str(grid(bits, integer_bits, not relu)), name=name)
+    import qkeras
+
+    make = unsigned if relu else signed
+    # As text: QActivation cannot restore a quantizer object from a saved model.
+    return qkeras.QActivation(str(make(bits, integer_bits)), name=name)
 
 
 def binary() -> Any:
@@ -35,13 +58,15 @@ def type_of(quantizer: Any, where: str) -> FixedPointType:
     """The fixed-point type whose values a QKeras quantizer yields.
 
     Args:
-        quantizer: `quantized_bits`, `quantized_relu` or `binary` object of QKeras.
+        quantizer: `quantized_bits`, `quantized_relu` or `binary` object of QKeras, or `FixedPoint` of ours.
         where: the layer and role, for the message.
 
     Raises:
         ModelError: another quantizer, a scale (`alpha`) other than 1, or a setting without a fixed-point twin.
     """
     kind = type(quantizer).__name__
+    if kind == "FixedPoint":
+        return quantizer.type  # type: ignore[no-any-return]
     config = quantizer.get_config() if hasattr(quantizer, "get_config") else {}
 
     def refuse(wanted: str, got: object) -> ModelError:

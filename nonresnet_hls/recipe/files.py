@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import RecipeError
-from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
 from nonresnet_hls.recipe.values import Family, Recipe, Training
 
 _PACKAGED = Path(__file__).parent.parent / "_models"

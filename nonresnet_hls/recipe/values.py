@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import RecipeError
-from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType
 
 # Ends up in Tcl and C++.
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")

@@ -10,12 +10,13 @@ trusted: pickles are read without running anything that they name.
 import dataclasses
 import functools
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nonresnet_hls import recipe
+from nonresnet_hls import progress, recipe
 from nonresnet_hls.errors import DatasetError
-from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.recipe import DatasetName
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Spec:
     input_type: FixedPointType
     greatest_label: str = dataclasses.field(default="", compare=False)
     """File and key where it stands, for data of the user's own: there it decides how many classes there are."""
+    factor: Fraction = Fraction(1)
+    """As in `Data`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,16 @@ class Data:
     """Where it came from, in words."""
     greatest_label: str = ""
     """As in `Spec`."""
+    factor: Fraction = Fraction(1)
+    """What the file's own values are of x: other than 1 where the file holds bytes / 255, of which no fixed-point type
+    holds any but 0 and 1. A model that was trained on the file's values must multiply by it first."""
+    x_test_given: "npt.NDArray[np.float32] | None" = None
+    """The file's own x_test, where it had to be rounded to the grid; else None."""
+
+    @property
+    def x_test_float(self) -> "npt.NDArray[np.float32]":
+        """What a float network is to be judged on: x_test before it was rounded."""
+        return self.x_test if self.x_test_given is None else self.x_test_given
 
 
 _SPECS = {
@@ -73,7 +86,7 @@ def spec(dataset: recipe.Dataset) -> Spec:
     if dataset.name is not DatasetName.NPZ:
         return _SPECS[dataset.name]
     data = load(dataset)
-    return Spec(tuple(data.x_train.shape[1:]), data.classes, data.input_type, data.greatest_label)
+    return Spec(tuple(data.x_train.shape[1:]), data.classes, data.input_type, data.greatest_label, data.factor)
 
 
 def load(dataset: recipe.Dataset) -> Data:
@@ -221,10 +234,20 @@ def _npz(path: Path, input_type: FixedPointType) -> Data:
     _check_pair(path, names[2], x_test, names[3], y_test)
     if x_train.shape[1:] != x_test.shape[1:]:
         raise DatasetError(f"{path}: x_test: samples of shape {x_train.shape[1:]} wanted, not {x_test.shape[1:]}")
-    mantissas = [_on_grid(path, name, x, input_type) for name, x in ((names[0], x_train), (names[2], x_test))]
+    arrays = {names[0]: x_train, names[2]: x_test}
+    factor, given = Fraction(1), None
+    if input_type.width == 8 and not input_type.signed and all(_are_bytes_by_255(x) for x in arrays.values()):
+        factor = 1 / (255 * input_type.lsb)
+        _say_once(f"{path}: x is bytes / 255, which no fixed-point type holds: the hardware gets bytes as {input_type}")
+        mantissas = [np.rint(np.multiply(x, 255.0)) for x in (x_train, x_test)]
+    else:
+        mantissas = [_on_grid(path, name, x, input_type) for name, x in ((names[0], x_train), (names[2], x_test))]
+        if _is_rounded(x_test, mantissas[1], input_type):
+            given = np.array(x_test, np.float32)
+            given.flags.writeable = False
     greatest, key = max((int(y_train.max()), names[1]), (int(y_test.max()), names[3]))
     data = _data(mantissas[0], y_train.ravel(), mantissas[1], y_test.ravel(), input_type, greatest + 1, str(path))
-    return dataclasses.replace(data, greatest_label=f"{path}: {key}")
+    return dataclasses.replace(data, greatest_label=f"{path}: {key}", factor=factor, x_test_given=given)
 
 
 def _check_pair(path: Path, x_name: str, x: Any, y_name: str, y: Any) -> None:
@@ -238,14 +261,64 @@ def _check_pair(path: Path, x_name: str, x: Any, y_name: str, y: Any) -> None:
         raise DatasetError(f"{path}: {y_name}: labels below {_MOST_CLASSES} wanted, not {int(y.max())}")
 
 
-def _on_grid(path: Path, name: str, x: Any, input_type: FixedPointType) -> Any:
+def _are_bytes_by_255(x: Any) -> bool:
+    """Whether all values are those of bytes / 255 in floating point, some of them neither 0 nor 1."""
     import numpy as np
 
-    try:
-        return input_type.mantissas(x)
-    except FixedPointError:
-        scaled = np.ldexp(np.asarray(x, dtype=np.float64), input_type.fraction_bits)
-        bad = (scaled != np.rint(scaled)) | (scaled < input_type.min_mantissa) | (scaled > input_type.max_mantissa)
+    if x.dtype.kind != "f" or not np.isfinite(x).all() or x.min() < 0 or x.max() > 1:
+        return False
+    scaled = np.multiply(x, 255.0, dtype=np.float64)
+    # Divided, or multiplied by 1/255: at most two roundings of the type apart.
+    near = np.abs(scaled - np.rint(scaled)) <= 255 * 2 * float(np.finfo(x.dtype).eps)
+    return bool(near.all() and ((x > 0) & (x < 1)).any())
+
+
+def _on_grid(path: Path, name: str, x: Any, input_type: FixedPointType) -> Any:
+    """The integers of the values of a type that are nearest to x (ties to even), which must not lie beyond its bounds.
+
+    What is rounded is told.
+    """
+    import numpy as np
+
+    scaled = np.ldexp(np.asarray(x, dtype=np.float64), input_type.fraction_bits)
+    nearest = np.rint(scaled)
+    bad = ~((nearest >= input_type.min_mantissa) & (nearest <= input_type.max_mantissa))
+    if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
-        wanted = f"multiples of {input_type.lsb} in {input_type.min}..{input_type.max} ({input_type})"
-        raise DatasetError(f"{path}: {name}{list(where)}: {wanted} wanted, not {x[where]}") from None
+        wanted = f"values in {input_type.min}..{input_type.max} ({input_type})"
+        raise DatasetError(f"{path}: {name}{list(where)}: {wanted} wanted, not {x[where]}{_holding(x, input_type)}")
+    changed = nearest != scaled
+    if changed.any():
+        worst = float(np.ldexp(np.abs(nearest - scaled).max(), -input_type.fraction_bits))
+        _say_once(
+            f"{path}: {name}: {int(changed.sum())} of {changed.size} values are rounded to {input_type},"
+            f" by {worst:.3g} at most"
+        )
+    return nearest.astype(np.int64)
+
+
+def _holding(x: Any, input_type: FixedPointType) -> str:
+    """The type of as many bits that would hold all of x, in words; nothing where none does."""
+    import numpy as np
+
+    if not np.isfinite(x).all():
+        return ""
+    low, high = float(x.min()), float(x.max())
+    signed = low < 0
+    for integer_bits in range(input_type.integer_bits - 24, input_type.integer_bits + 64):
+        other = dataclasses.replace(input_type, integer_bits=integer_bits, signed=signed)
+        if other.min <= low and high <= other.max:
+            return f"; input_type {other} would hold all"
+    return ""
+
+
+@functools.cache
+def _say_once(text: str) -> None:
+    """Data are read again by every stage."""
+    progress.say(text)
+
+
+def _is_rounded(x: Any, mantissas: Any, input_type: FixedPointType) -> bool:
+    import numpy as np
+
+    return bool((np.ldexp(mantissas.astype(np.float64), -input_type.fraction_bits) != x).any())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nonresnet_hls.errors import DatasetError, ModelError
+from nonresnet_hls.networks import activations
 from nonresnet_hls.recipe import Distillation, DistillationLoss
 from nonresnet_hls.training.datasets import Data, Spec
 
@@ -47,8 +48,23 @@ def ends_in_softmax(model: Any) -> bool:
     layer = model
     while outputs := getattr(layer, "outputs", None):  # the last layer can be a model, too
         layer = outputs[0]._keras_history.layer
-    activation = getattr(layer, "activation", None)
-    return type(layer).__name__ == "Softmax" or getattr(activation, "__name__", "") == "softmax"
+    return activations.of(layer).name == activations.SOFTMAX
+
+
+def without_softmax(model: Any) -> Any:
+    """A classifier up to its logits: `model` itself where it does not end in a softmax."""
+    from tensorflow import keras
+
+    if not ends_in_softmax(model):
+        return model
+    last = model.outputs[0]._keras_history.layer
+    if type(last).__name__ in ("Softmax", "Activation"):
+        return keras.Model(model.inputs, last.input)
+    # A layer with weights of its own: the same one, linear, on the same weights.
+    linear = type(last).from_config(last.get_config() | {"activation": "linear", "name": f"{last.name}_logits"})
+    logits = keras.Model(model.inputs, linear(last.input))
+    linear.set_weights(last.get_weights())
+    return logits
 
 
 def labels(classes: int, label_smoothing: float) -> Loss:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nonresnet_hls import cli, stages
+from nonresnet_hls import cli
+from nonresnet_hls.pipeline import runner
 from tests.tiny import RECIPE, write_model
 
 
@@ -275,7 +276,7 @@ def test_a_model_whose_outputs_are_no_numbers(value: float, tiny: Path, capsys: 
 def test_figures_that_another_version_left(
     command: str, artefact: str, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tiny / artefact / stages.RECORD
+    path = tiny / artefact / runner.RECORD
     path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": {}}))
     line = _refused(capsys, command, "tiny")
     assert line.startswith(f"{artefact}/stage.json: no figure ")
@@ -286,9 +287,9 @@ def test_figures_that_another_version_left(
 def test_metrics_that_train_did_not_write(content: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tiny / "models" / "tiny" / "train"
     (folder / "metrics.json").write_text(content)
-    record = json.loads((folder / stages.RECORD).read_text())
-    record["outputs"]["metrics.json"] = stages.file_digest(folder / "metrics.json")
-    (folder / stages.RECORD).write_text(json.dumps(record))
+    record = json.loads((folder / runner.RECORD).read_text())
+    record["outputs"]["metrics.json"] = runner.file_digest(folder / "metrics.json")
+    (folder / runner.RECORD).write_text(json.dumps(record))
     assert _refused(capsys, "train", "tiny").startswith("models/tiny/train/metrics.json: not what `train` writes: ")
 
 
@@ -324,7 +325,7 @@ def test_a_project_that_the_user_changed_is_not_overwritten(tiny: Path, capsys: 
     source.write_text(source.read_text() + "// mine\n")
     assert "myproject.cpp: changed since stage convert wrote it" in _refused(capsys, "convert", "tiny")
     assert source.read_text().endswith("// mine\n")
-    assert stages.RECORD in {path.name for path in source.parent.parent.iterdir()}
+    assert runner.RECORD in {path.name for path in source.parent.parent.iterdir()}
 
 
 def test_the_program_itself_ends_so(tmp_path: Path) -> None:

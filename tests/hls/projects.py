@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import convert, csim, reuse
 from nonresnet_hls.hls.simulate import Simulation
 from nonresnet_hls.quantization import arithmetic, reference
-from nonresnet_hls.quantization.stage import Quantized
+from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.recipe import Csim, Hls
 
 

@@ -8,7 +8,7 @@ import pytest
 from tensorflow import keras
 
 from nonresnet_hls.errors import ConversionError, NonResNetError
-from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import convert, reuse
 from nonresnet_hls.recipe import Backend, Hls, Strategy
 from tests.hls import projects

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from tensorflow import keras
 
-from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.quantization import quantizers
 from nonresnet_hls.quantization.quantize import finish
 

@@ -10,7 +10,7 @@ import qkeras
 from tensorflow import keras
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.quantization import arithmetic, exact, reference
 from nonresnet_hls.quantization.quantize import finish
 from tests.quantization import nets

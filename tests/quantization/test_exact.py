@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tensorflow import keras
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
 from nonresnet_hls.quantization import arithmetic, exact
 from tests.quantization import naive, nets
 
@@ -146,7 +146,7 @@ mantissas = st.lists(st.integers(-(2**50), 2**50), min_size=1, max_size=20)
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(batch=mantissas, fraction_bits=st.integers(-5, 40), width=st.integers(1, 20), integer=st.integers(-5, 20))
 def test_requantization_of_floats_and_integers(batch: list[int], fraction_bits: int, width: int, integer: int) -> None:
-    from nonresnet_hls.fixed_point import Overflow, Rounding
+    from nonresnet_hls.fixed.types import Overflow, Rounding
 
     target = FixedPointType(width, integer, True, Rounding.RND_CONV, Overflow.SAT)
     wanted = [target.quantize(m * Fraction(2) ** -fraction_bits) / target.lsb for m in batch]

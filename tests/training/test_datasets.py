@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nonresnet_hls.errors import DatasetError
-from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.recipe import Dataset, DatasetName
 from nonresnet_hls.training import datasets, downloads
 

@@ -12,7 +12,7 @@ import pytest
 import nonresnet_hls
 from nonresnet_hls import networks
 from nonresnet_hls.errors import ArtefactError, ModelError
-from nonresnet_hls.fixed_point import FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.networks import saved
 from nonresnet_hls.recipe import (
     Distillation,

@@ -1,0 +1,342 @@
+"""Reads an hls4ml `ModelGraph` (io_stream, after the Vivado backend's flows) into plain layers.
+
+The only module of the engine that knows hls4ml's attributes. What it cannot take it refuses, naming the layer.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.fixed.arithmetic import Affine, Cast, Chain, Positive
+from nonresnet_hls.fixed.network import (
+    Clone,
+    Elementwise,
+    Layer,
+    Matrix,
+    Merge,
+    MergeOperation,
+    Network,
+    Pad,
+    Pool,
+    Reduction,
+    Stream,
+    Window,
+)
+from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
+
+
+def read(model: Any) -> Network:
+    """The network of a `ModelGraph` that was converted with `io_type="io_stream"`.
+
+    Raises:
+        ConversionError: a layer, type or option that the engine does not build; names the layer.
+    """
+    if model.config.get_config_value("IOType") != "io_stream":
+        raise ConversionError("OpenRTL: io_type='io_stream' wanted, not 'io_parallel'")
+    streams: dict[str, Stream] = {}
+    layers: list[Layer] = []
+    alias: dict[str, str] = {}
+    for node in model.get_layers():
+        inputs = tuple(alias.get(name, name) for name in node.inputs)
+        if node.class_name == "Reshape" and _is_inplace(node):
+            alias[node.outputs[0]] = inputs[0]
+            continue
+        for output in node.outputs:
+            streams[output] = _stream(node, output)
+        if node.class_name in ("Input", "InputLayer"):
+            continue
+        builder = _BUILDERS.get(node.class_name)
+        if builder is None:
+            known = ", ".join(sorted(_BUILDERS))
+            raise ConversionError(f"layer {node.name!r}: OpenRTL builds {known}, not {node.class_name}")
+        layers.append(builder(node, inputs, tuple(node.outputs), streams))
+    return Network(
+        model.config.get_project_name(),
+        streams,
+        tuple(layers),
+        tuple(name for name in model.inputs),
+        tuple(alias.get(name, name) for name in model.outputs),
+    )
+
+
+def _is_inplace(node: Any) -> bool:
+    from hls4ml.model.types import InplaceTensorVariable
+
+    return isinstance(node.get_output_variable(), InplaceTensorVariable)
+
+
+def _stream(node: Any, output: str) -> Stream:
+    variable = node.get_output_variable(output)
+    shape = [int(size) for size in variable.shape]
+    pragma = variable.pragma
+    depth = int(pragma[1]) if isinstance(pragma, tuple) and pragma[0] == "stream" else 1
+    words = int(np.prod(shape[:-1]))
+    kind = _kind(node, variable.type.precision, f"result {output!r}")
+    return Stream(output, shape[-1], words, kind, depth, str(variable.name))
+
+
+def _kind(node: Any, precision: Any, what: str) -> FixedPointType:
+    """A type of hls4ml's as ours."""
+    from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
+
+    if isinstance(precision, IntegerPrecisionType):
+        return FixedPointType(precision.width, precision.width, signed=bool(precision.signed))
+    if not isinstance(precision, FixedPrecisionType):
+        raise ConversionError(f"layer {node.name!r}: {what}: a fixed-point type wanted, not {precision}")
+    try:
+        return FixedPointType(
+            int(precision.width),
+            int(precision.integer),
+            signed=bool(precision.signed),
+            rounding=Rounding(_mode(precision.rounding_mode, "TRN")),
+            overflow=Overflow(_mode(precision.saturation_mode, "WRAP")),
+        )
+    except ValueError:
+        wanted = "rounding TRN, RND or RND_CONV and overflow WRAP or SAT"
+        raise ConversionError(f"layer {node.name!r}: {what}: {wanted} wanted, not {precision}") from None
+
+
+def _mode(mode: Any, default: str) -> str:
+    return default if mode is None else str(getattr(mode, "name", mode))
+
+
+def _result(node: Any, output: str) -> FixedPointType:
+    return _kind(node, node.get_output_variable(output).type.precision, "result")
+
+
+def _weights(node: Any, name: str) -> tuple[npt.NDArray[np.object_], FixedPointType, bool]:
+    """Integers of a weight tensor (shape as in hls4ml), their type, and whether they are +-1 in one bit.
+
+    hls4ml writes weights as decimal text and its C++ casts what it reads: so do we.
+    """
+    from hls4ml.model.types import XnorPrecisionType
+
+    variable = node.weights[name]
+    precision = variable.type.precision
+    numbers = [float(text) for text in variable]
+    if isinstance(precision, XnorPrecisionType):
+        signs = np.array([1 if number else -1 for number in numbers], dtype=object)
+        return signs.reshape(variable.data.shape), FixedPointType(2, 2), True
+    kind = _kind(node, precision, name)
+    integers = np.array([int(kind.quantize(number) / kind.lsb) for number in numbers], dtype=object)
+    return integers.reshape(variable.data.shape), kind, False
+
+
+def _pad(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], _: dict[str, Stream]) -> Layer:
+    height, top, bottom = 1, 0, 0
+    if node.class_name == "ZeroPadding2D":
+        height, top, bottom = (int(node.get_attr(key)) for key in ("in_height", "pad_top", "pad_bottom"))
+    width, left, right = (int(node.get_attr(key)) for key in ("in_width", "pad_left", "pad_right"))
+    return Pad(node.name, inputs, outputs, height, width, top, bottom, left, right)
+
+
+def _clone(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], _: dict[str, Stream]) -> Layer:
+    return Clone(node.name, inputs, outputs)
+
+
+def _window(node: Any, kernel: str) -> Window:
+    """`kernel` is how hls4ml calls the window: `filt` or `pool`."""
+    one_dimensional = node.class_name.endswith("1D")
+
+    def size(key: str) -> int:
+        return int(node.get_attr(key))
+
+    for side in ("left", "right") if one_dimensional else ("left", "right", "top", "bottom"):
+        if node.get_attr(f"pad_{side}", 0) != 0:
+            raise ConversionError(f"layer {node.name!r}: padding {side} must be a layer of its own in a stream")
+    width = size("n_in") if node.class_name.startswith("Pooling1D") else size("in_width")
+    if one_dimensional:
+        return Window(1, width, 1, size(f"{kernel}_width"), 1, size("stride_width"))
+    window = Window(
+        size("in_height"),
+        width,
+        size(f"{kernel}_height"),
+        size(f"{kernel}_width"),
+        size("stride_height"),
+        size("stride_width"),
+    )
+    if window.kernel_height > 1 and window.width < 2:
+        raise ConversionError(f"layer {node.name!r}: an image of at least 2 columns wanted, not {window.width}")
+    return window
+
+
+def _matrix(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams: dict[str, Stream]) -> Layer:
+    integers, kind, binary = _weights(node, "weight")
+    source = streams[inputs[0]]
+    window = None if node.class_name == "Dense" else _window(node, "filt")
+    channels = source.channels
+    if node.get_attr("_weights_transposed", False):  # resource strategy: outputs first
+        integers = np.moveaxis(integers, 0, -1)
+    depthwise = node.class_name.startswith("Depthwise")
+    kernel = _depthwise_kernel(integers, channels) if depthwise else integers.reshape(-1, integers.shape[-1])
+    pixels = 1 if window is None else window.kernel_height * window.kernel_width
+    expected = (source.words if window is None else pixels) * channels
+    if kernel.shape[0] != expected:
+        raise ConversionError(f"layer {node.name!r}: weights for {expected} inputs wanted, not {kernel.shape[0]}")
+    _refuse_binary_input(node)
+    bias, bias_kind, _ = _weights(node, "bias")
+    accumulator = _kind(node, node.get_attr("accum_t").precision, "accumulator")
+    fraction = source.kind.fraction_bits + (0 if binary else kind.fraction_bits)
+    drop = max(0, fraction - accumulator.fraction_bits)
+    if drop and accumulator.rounding is not Rounding.TRN:
+        raise ConversionError(
+            f"layer {node.name!r}: an accumulator with at least {fraction} fraction bits, or one that truncates,"
+            f" wanted, not {accumulator}"
+        )
+    chain = _sum_chain(node, kernel, source.kind, drop, fraction, bias, bias_kind, accumulator)
+    return Matrix(
+        node.name,
+        inputs,
+        outputs,
+        window,
+        kernel.astype(np.int64),
+        1 if binary else kind.width,
+        0 if binary else kind.fraction_bits,
+        binary,
+        (*chain, Cast(_result(node, outputs[0]))),
+        drop,
+        1 if depthwise else max(1, int(node.get_attr("reuse_factor", 1))),
+    )
+
+
+def _refuse_binary_input(node: Any) -> None:
+    from hls4ml.model.types import XnorPrecisionType
+
+    if isinstance(node.get_input_variable().type.precision, XnorPrecisionType):
+        raise ConversionError(f"layer {node.name!r}: OpenRTL builds no products of +-1 inputs")
+
+
+def _sum_chain(
+    node: Any,
+    kernel: npt.NDArray[np.object_],
+    source: FixedPointType,
+    drop: int,
+    fraction: int,
+    bias: npt.NDArray[np.object_],
+    bias_kind: FixedPointType,
+    accumulator: FixedPointType,
+) -> Chain:
+    """Bias and accumulator, applied to the exact sum of the products.
+
+    hls4ml starts with the bias cast to the accumulator and casts after every addition. With a wrapping
+    accumulator that equals one cast of the whole sum; with a saturating one only where nothing can saturate.
+    """
+    fraction -= drop
+    start = Cast(accumulator).kind
+    unit = accumulator.lsb
+    bias_values = [start.quantize(int(value) * bias_kind.lsb) for value in bias.reshape(-1)]
+    integers = tuple(int(value / unit) for value in bias_values)
+    if accumulator.overflow is Overflow.SAT:
+        largest = max(-source.min_mantissa, source.max_mantissa)
+        for column in range(kernel.shape[1]):
+            most = int(sum(abs(int(weight)) for weight in kernel[:, column])) * largest
+            most = (most << (accumulator.fraction_bits - fraction)) + abs(integers[column]) + kernel.shape[0]
+            if most > accumulator.max_mantissa:
+                wanted = "an accumulator that wraps, or is wide enough for any sum,"
+                raise ConversionError(f"layer {node.name!r}: {wanted} wanted, not {accumulator}")
+    return (Affine((1,), 0, integers, accumulator.fraction_bits), Cast(accumulator))
+
+
+def _depthwise_kernel(integers: npt.NDArray[np.object_], channels: int) -> npt.NDArray[np.object_]:
+    """A depthwise kernel as a matrix: (pixels * channels) x channels, zero off the diagonals."""
+    flat = integers.reshape(-1, channels)
+    kernel = np.zeros((flat.shape[0], channels, channels), dtype=object)
+    for channel in range(channels):
+        kernel[:, channel, channel] = flat[:, channel]
+    return kernel.reshape(-1, channels)
+
+
+def _batch_normalization(
+    node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams: dict[str, Stream]
+) -> Layer:
+    scale, scale_kind, binary = _weights(node, "scale")
+    bias, bias_kind, _ = _weights(node, "bias")
+    channels = streams[inputs[0]].channels
+    _refuse_binary_input(node)
+    if scale.size not in (1, channels):
+        raise ConversionError(f"layer {node.name!r}: one scale a channel ({channels}) wanted, not {scale.size}")
+    affine = Affine(
+        tuple(int(value) for value in scale.reshape(-1)),
+        0 if binary else scale_kind.fraction_bits,
+        tuple(int(value) for value in bias.reshape(-1)),
+        bias_kind.fraction_bits,
+    )
+    return Elementwise(node.name, inputs, outputs, (affine, Cast(_result(node, outputs[0]))))
+
+
+def _activation(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], _: dict[str, Stream]) -> Layer:
+    function = str(node.get_attr("activation")).lower()
+    result = Cast(_result(node, outputs[0]))
+    if function == "linear":
+        return Elementwise(node.name, inputs, outputs, (result,))
+    if function == "relu":
+        return Elementwise(node.name, inputs, outputs, (Positive(), result))
+    raise ConversionError(f"layer {node.name!r}: OpenRTL builds the activations linear and relu, not {function}")
+
+
+def _pool(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams: dict[str, Stream]) -> Layer:
+    operation = str(node.get_attr("pool_op"))
+    reduction = {"Max": Reduction.MAXIMUM, "Average": Reduction.AVERAGE}.get(operation)
+    if reduction is None:
+        raise ConversionError(f"layer {node.name!r}: pooling Max or Average wanted, not {operation}")
+    accumulator = _kind(node, node.get_attr("accum_t").precision, "accumulator")
+    if node.class_name.startswith("GlobalPooling"):
+        window, divisor = None, streams[inputs[0]].words
+    else:
+        window = _window(node, "pool")
+        divisor = window.kernel_height * window.kernel_width
+    return Pool(node.name, inputs, outputs, window, reduction, divisor, accumulator, _result(node, outputs[0]))
+
+
+def _merge(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams: dict[str, Stream]) -> Layer:
+    operation = str(node.get_attr("op", "")).lower()
+    if node.class_name == "Concatenate":
+        operation = "concatenate"
+        axis, rank = int(node.get_attr("axis", -1)), len(node.get_input_variable(node.inputs[0]).shape)
+        if axis not in (-1, rank):
+            raise ConversionError(f"layer {node.name!r}: concatenation of channels wanted, not of axis {axis}")
+    try:
+        kind = MergeOperation(operation)
+    except ValueError:
+        known = ", ".join(MergeOperation)
+        raise ConversionError(f"layer {node.name!r}: OpenRTL builds {known}, not {operation}") from None
+    if len(inputs) != 2:
+        raise ConversionError(f"layer {node.name!r}: 2 inputs wanted, not {len(inputs)}")
+    left, right = (streams[name] for name in inputs)
+    if left.words != right.words or (kind is not MergeOperation.CONCATENATE and left.channels != right.channels):
+        raise ConversionError(f"layer {node.name!r}: two inputs of one shape wanted; OpenRTL builds no broadcast")
+    extreme = kind in (MergeOperation.MAXIMUM, MergeOperation.MINIMUM)
+    if extreme and (left.kind.width, left.kind.integer_bits, left.kind.signed) != (
+        right.kind.width,
+        right.kind.integer_bits,
+        right.kind.signed,
+    ):
+        raise ConversionError(f"layer {node.name!r}: two inputs of one type wanted, not {left.kind} and {right.kind}")
+    return Merge(node.name, inputs, outputs, kind, _result(node, outputs[0]))
+
+
+_Builder = Callable[[Any, tuple[str, ...], tuple[str, ...], dict[str, Stream]], Layer]
+_BUILDERS: dict[str, _Builder] = {
+    "Activation": _activation,
+    "ApplyAlpha": _batch_normalization,
+    "BatchNormalization": _batch_normalization,
+    "Clone": _clone,
+    "Concatenate": _merge,
+    "Conv1D": _matrix,
+    "Conv2D": _matrix,
+    "Dense": _matrix,
+    "DepthwiseConv1D": _matrix,
+    "DepthwiseConv2D": _matrix,
+    "GlobalPooling1D": _pool,
+    "GlobalPooling2D": _pool,
+    "Merge": _merge,
+    "PointwiseConv1D": _matrix,
+    "PointwiseConv2D": _matrix,
+    "Pooling1D": _pool,
+    "Pooling2D": _pool,
+    "ZeroPadding1D": _pad,
+    "ZeroPadding2D": _pad,
+}

@@ -1,0 +1,105 @@
+"""The stage `csim`: HLS project -> comparison of its C simulation with Keras."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls import progress
+from nonresnet_hls.hls import csim
+from nonresnet_hls.hls.simulate import Simulation
+from nonresnet_hls.pipeline import quantize as quantization
+from nonresnet_hls.pipeline import runner
+from nonresnet_hls.pipeline.convert import run_convert
+from nonresnet_hls.pipeline.workspace import Workspace
+from nonresnet_hls.quantization import worth
+from nonresnet_hls.recipe import Recipe
+
+CSIM = "csim"
+
+_ROOMS = ("fixed", "tools.py", "networks", "quantization", "hls", "pipeline/csim.py")
+
+
+def run_csim(wanted: Sequence[Recipe], workspace: Workspace) -> Iterator[tuple[Recipe, runner.Artefact]]:
+    """Bring the comparisons of C simulations with Keras up to date, the projects before them.
+
+    Compilers and simulations of one recipe run beside Keras' work for the next, one recipe a core. The figures are
+    those of `csim.Result`; they are kept whether the two are equal or not.
+
+    Yields:
+        Each recipe and its artefact, in the order of `wanted`.
+
+    Raises:
+        ToolError: there is no C++ compiler, or it fails.
+        NonResNetError: as `run_convert`.
+    """
+    # Keras is not made for several threads: whoever uses it holds this. So does the caller while he has a result:
+    # what he prints would be lost while another thread keeps hls4ml quiet.
+    keras = threading.Lock()
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        running: list[tuple[Recipe, Future[runner.Artefact]]] = []
+        try:
+            for recipe in wanted:
+                with keras:
+                    before = quantization.run(recipe, workspace)
+                    project = run_convert(recipe, workspace)
+                running.append((recipe, pool.submit(_csim, recipe, workspace, before, project, keras)))
+                while running and running[0][1].done():
+                    recipe, done = running.pop(0)
+                    result = done.result()
+                    with keras:
+                        yield recipe, result
+            for recipe, done in running:
+                result = done.result()
+                with keras:
+                    yield recipe, result
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _is_trained(before: runner.Artefact) -> bool:
+    return str(before.figures["weights"]) != quantization.Weights.UNTRAINED
+
+
+def _csim(
+    recipe: Recipe,
+    workspace: Workspace,
+    before: runner.Artefact,
+    project: runner.Artefact,
+    keras: threading.Lock,
+) -> runner.Artefact:
+    def produce(folder: Path) -> Mapping[str, Any]:
+        progress.say(f"C simulation of {recipe.name}: compiling")
+        with Simulation(project.directory) as simulation:
+            with keras:
+                quantized = quantization.load(before)
+                asked = csim.question(quantized, recipe.csim, str(before.figures["samples"]))
+            samples = sum(len(values) for values in asked.sets.values())
+            progress.say(f"C simulation of {recipe.name}: {samples} samples, as library and as test bench")
+
+            def find_layer(inputs: Any) -> str | None:
+                with keras:
+                    return csim.first_different_layer(quantized, recipe.hls, inputs, project.directory)
+
+            result = csim.compare(simulation, asked, find_layer)
+        kernels = [worth.Kernel(**kernel) for kernel in before.figures["kernels"]]
+        figures = {
+            "weights": before.figures["weights"],
+            **asdict(result),
+            "warnings": worth.warnings(result.worth, kernels) if _is_trained(before) else [],
+        }
+        (folder / "result.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        return figures
+
+    inputs = {
+        "model": before.content,
+        "weights": str(before.figures["weights"]),
+        "project": project.content,
+        "tool": runner.tool_digest(*_ROOMS),
+    }
+    return runner.run(workspace.artefact(recipe.name, CSIM), CSIM, recipe.csim, inputs, produce)

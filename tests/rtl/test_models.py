@@ -1,0 +1,165 @@
+"""hls4ml models end to end: the RTL against the C simulation of the same model."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.rtl import Stalls, generate
+from nonresnet_hls.rtl.flow import SimulationFigures, build
+from nonresnet_hls.rtl.prediction import predict
+from nonresnet_hls.rtl.simulation import compile_simulator
+from nonresnet_hls.rtl.sizing import idle_run, least_depths, size_fifos
+from tests.rtl.nets import draw
+
+
+@pytest.fixture(scope="module", autouse=True)
+def backend() -> None:
+    from nonresnet_hls.rtl.plugin import ensure_registered
+
+    ensure_registered()
+
+
+def agrees(seed: int, directory: Path) -> None:
+    """Build a random network and compare, without and with stalls (`build` raises at the first difference)."""
+    model = draw(np.random.default_rng(seed), directory)
+    report = build(model, directory, synth=False, stalls=Stalls(50, seed))
+    assert report.simulation is not None
+    assert report.simulation.values_compared > 0
+    as_predicted(report.simulation)
+
+
+def as_predicted(simulation: SimulationFigures) -> None:
+    """Every cycle and every level is what the units' contracts say."""
+    predicted = simulation.predicted
+    for name in ("first_output_cycles", "latency_cycles", "interval_cycles"):
+        assert getattr(simulation, name) == getattr(predicted, name), name
+    assert {use.stream: use.high_water for use in simulation.fifos} == predicted.high_water
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_random_networks_equal_their_c_simulation(seed: int, tmp_path: Path) -> None:
+    agrees(seed, tmp_path / "project")
+
+
+@pytest.mark.nightly
+@settings(derandomize=True, deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
+@given(st.integers(100, 100_000))
+def test_fifty_random_networks_equal_their_c_simulation(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    agrees(seed, tmp_path_factory.mktemp("net") / "project")
+
+
+def residual_block(directory: Path):
+    """A residual block of 2 channels, 1-bit weights and 2-bit activations, on 8x8 pixels."""
+    import hls4ml
+    import qkeras
+    from tensorflow import keras
+
+    x = image = keras.Input((8, 8, 2), name="image")
+    types = {"image": {"result": "ufixed<2,2>"}}
+    for name in ("c1", "c2"):
+        quantizer = qkeras.binary(alpha=1)
+        x = qkeras.QConv2D(2, 3, padding="same", use_bias=False, kernel_quantizer=quantizer, name=name)(x)
+        types[name] = {"result": "fixed<7,7>", "accum": "fixed<7,7>", "weight": "uint<1>", "bias": "fixed<2,2>"}
+        types[f"{name}_linear"] = {"result": "fixed<7,7>"}
+        if name == "c2":
+            x = keras.layers.Add(name="add")([x, image])
+            types["add"] = {"result": "fixed<8,8>"}
+        x = qkeras.QActivation(qkeras.quantized_relu(2, 2), name=f"{name}_relu")(x)
+        types[f"{name}_relu"] = {"result": "ufixed<2,2,RND_CONV,SAT>"}
+    model = keras.Model(image, x)
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        layer.set_weights([rng.normal(size=weights.shape) for weights in layer.get_weights()])
+    config = {
+        "Model": {"Precision": {"default": "fixed<30,15>"}, "ReuseFactor": 1, "Strategy": "Latency"},
+        "LayerName": {name: {"Precision": precision} for name, precision in types.items()},
+    }
+    return hls4ml.converters.convert_from_keras_model(
+        model, hls_config=config, output_dir=str(directory), backend="OpenRTL", io_type="io_stream"
+    )
+
+
+def test_the_plugin_builds_a_residual_block(tmp_path: Path) -> None:
+    model = residual_block(tmp_path / "project")
+    report = model.build(least=True)
+    assert report["simulation"]["interval_cycles"] == 100
+    # The first output of the second convolution needs two rows and three pixels; the fork holds one of them.
+    least = {entry["stream"]: entry["depth"] for entry in report["simulation"]["least_depths"]}
+    assert least["image_cpy2"] == 18
+    (entry,) = (entry for entry in report["simulation"]["least_depths"] if entry["stream"] == "image_cpy2")
+    assert "stream image_cpy2 is full" in entry["deadlock"]
+    assert "is empty" in entry["deadlock"]
+    parts = report["synthesis"]["parts"]
+    totals = {key: sum(part["resources"][key] for part in parts) for key in ("lut", "ff", "bram_18k", "dsp")}
+    assert totals == report["synthesis"]["total"]
+    assert totals["dsp"] == 0
+    assert totals["lut"] > 100
+    saved = json.loads((tmp_path / "project" / "rtl" / "report.json").read_text(encoding="utf-8"))
+    assert saved["synthesis"]["total"] == totals
+    assert saved["synthesis"]["tools"]["pyosys"]
+
+
+def test_sized_fifos_cost_no_cycle_and_least_ones_do_not_stop(tmp_path: Path) -> None:
+    whole = generate(residual_block(tmp_path / "project"))
+    sized = size_fifos(whole).design
+    assert predict(sized).interval_cycles == predict(whole).interval_cycles == 100
+    simulator = compile_simulator(sized.write(tmp_path / "rtl"), tmp_path / "build")
+    assert idle_run(simulator).interval_cycles == 100
+    found = least_depths(simulator)
+    assert all(least.depth == least.predicted for least in found)
+    tight = {least.stream: least.depth for least in found}
+    assert tight["image_cpy2"] > 1
+    levels = {use.stream: use.high_water for use in idle_run(simulator, tight).fifos}
+    assert levels == predict(sized, limits=tight).high_water
+    short = tight | {"image_cpy2": tight["image_cpy2"] - 1}
+    assert not predict(sized, limits=short).finished
+    run = idle_run(simulator, short)
+    assert not run.finished
+    assert run.deadlock is not None
+    assert len(run.deadlock.circle) > 1
+
+
+def refused(layer, match: str, tmp_path: Path, precision: str = "fixed<12,6>") -> None:
+    import hls4ml
+    from tensorflow import keras
+
+    image = keras.Input((4, 4, 2), name="image")
+    model = keras.Model(image, layer(image))
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", default_precision=precision)
+    with pytest.raises(ConversionError, match=match):
+        generate(
+            hls4ml.converters.convert_from_keras_model(
+                model, hls_config=config, output_dir=str(tmp_path), backend="OpenRTL", io_type="io_stream"
+            )
+        )
+
+
+def test_what_is_not_built_is_refused_by_name(tmp_path: Path) -> None:
+    from tensorflow import keras
+
+    layers = keras.layers
+    refused(layers.Activation("tanh", name="bent"), r"layer 'bent'.*linear and relu, not tanh", tmp_path)
+    refused(layers.UpSampling2D(2, name="larger"), r"layer 'larger'.*not Resize", tmp_path)
+    refused(
+        layers.Conv2D(2, 3, name="odd"),
+        r"layer 'image'.*WRAP or SAT wanted, not .*SAT_SYM",
+        tmp_path,
+        "fixed<12,6,TRN,SAT_SYM>",
+    )
+
+
+def test_io_parallel_is_refused(tmp_path: Path) -> None:
+    import hls4ml
+    from tensorflow import keras
+
+    image = keras.Input((4, 4, 2), name="image")
+    model = keras.Model(image, keras.layers.ReLU(name="relu")(image))
+    with pytest.raises(ConversionError, match="io_type='io_stream' wanted, not 'io_parallel'"):
+        hls4ml.converters.convert_from_keras_model(
+            model, output_dir=str(tmp_path), backend="OpenRTL", io_type="io_parallel"
+        )

@@ -28,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
             if "top1_float" in figures:
                 accuracy = f"top-1 {figures['top1_float']:.2%} float, {figures['top1_quantized']:.2%} quantized"
             print(f"{recipe.name}: {bits}, {accuracy}, widest sum {figures['widest_sum_bits']} bits")
+            if figures["fine_tuning"] is not None:
+                print(f"  {figures['fine_tuning']['said']}")
     if args.json:
         common.print_json(results)
     return 0

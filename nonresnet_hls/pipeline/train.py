@@ -13,7 +13,7 @@ from typing import Any
 
 from nonresnet_hls import networks, progress, recipe, skips
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
-from nonresnet_hls.networks import rescaling, saved
+from nonresnet_hls.networks import lowering, rescaling, saved
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Architecture, Dataset, Distillation, Family, Recipe, Training
@@ -216,11 +216,22 @@ def build(wanted: Recipe) -> Any:
             ends = " and ".join(tensor._keras_history.layer.name for tensor in model.outputs)
             got = f"{len(model.outputs)} ({ends})"
             raise ModelError(f"{architecture.file}: one output wanted, as the data have one label a sample, not {got}")
+        model = _of_one_tensor(model)
         losses.check_labels(model, data)
         if data.factor != 1:
-            model = rescaling.of_inputs(model, data.factor)
+            model = rescaling.of_inputs(lowering.lower(model), data.factor)
         return _without_skips(model, architecture.file) if architecture.remove_skips else model
     return networks.build(architecture, data.shape, data.classes, wanted.training.seed)
+
+
+def _of_one_tensor(model: Any) -> Any:
+    """A model of one input and one output that takes and returns them as they are, in no dictionary or list."""
+    from tensorflow import keras
+
+    structures = (getattr(model, "_nested_inputs", None), getattr(model, "_nested_outputs", None))
+    if any(isinstance(structure, dict | list | tuple) for structure in structures):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return model
 
 
 def _without_skips(model: Any, file: Path) -> Any:

@@ -19,6 +19,9 @@ _PACKAGED = Path(__file__).parent.parent / "_models"
 BUILT_IN = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent.parent / "models"
 """Where the recipes that ship with the package are (the repository's `models/` in a checkout)."""
 
+GENTLE = 1e-5
+"""Learning rate with which a model of the user's own is fine-tuned at 6 bits or more where its recipe says none."""
+
 # Names end up in C++ identifiers, Tcl and folder names.
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 
@@ -178,9 +181,14 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
         wanted = "lower-case letters and digits, parts joined by '-' or '_'"
         raise RecipeError(f"{path}: name: {wanted} wanted, not {table['name']!r}")
     recipe: Recipe = _from_table(Recipe, table, str(path), "")
-    if recipe.architecture.family is Family.KERAS and "training" not in table:
-        # A model of the user's own keeps its weights unless the recipe says how to train it.
-        recipe = dataclasses.replace(recipe, training=Training(epochs=0))
+    if recipe.architecture.family is Family.KERAS:
+        # A model of the user's own keeps its weights unless the recipe says how to train it ...
+        if "training" not in table:
+            recipe = dataclasses.replace(recipe, training=Training(epochs=0))
+        # ... and is moved little by fine-tuning, which knows nothing of how it was trained, unless its bits are few.
+        bits = recipe.quantization
+        if "learning_rate" not in table.get("quantization", {}) and min(bits.weight_bits, bits.activation_bits) >= 6:
+            recipe = dataclasses.replace(recipe, quantization=dataclasses.replace(bits, learning_rate=GENTLE))
     return recipe
 
 

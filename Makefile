@@ -4,15 +4,17 @@
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv
 RUN := $(VENV)/bin/nonresnet-hls
-RECIPES := $(basename $(notdir $(wildcard models/*.toml)))
+TARGETS := all setup table1 table2 table2-full test test-nightly lint format bench-train bench-fifos bench-timing \
+	clean distclean help
+# A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
+RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
 NETWORKS := resnet8 shortresnet8 nonresnet8
 STYLES := resblock shortblock nonresblock
 BLOCKS := $(foreach style,$(STYLES),$(style) $(style)-w8a8 $(style)-w16a16)
 BLOCKS_32X32 := $(foreach style,$(STYLES),$(style)-32x32 $(style)-32x32-w8a8 $(style)-32x32-w16a16)
 
 .DEFAULT_GOAL := all
-.PHONY: all setup table1 table2 table2-full test test-nightly lint format bench-train bench-fifos bench-timing \
-	clean distclean help $(RECIPES)
+.PHONY: $(TARGETS) $(RECIPES)
 
 all: setup ## environment, then: train, quantize, convert, C-simulate, Tables I and II
 	$(RUN) table1 $(NETWORKS)

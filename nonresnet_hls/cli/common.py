@@ -56,7 +56,7 @@ def recipes(args: argparse.Namespace) -> "list[Recipe]":
     names = recipe.names(place.models) if getattr(args, "all", False) else args.recipes
     if not names:
         raise RecipeError("no recipe named; a name, the path of a .toml file or --all wanted")
-    return [place.recipe(name) for name in names]
+    return place.load_recipes(names)
 
 
 def print_json(value: Any) -> None:

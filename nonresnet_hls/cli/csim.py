@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 def _show(name: str, figures: Any) -> None:
     samples = " + ".join(f"{part['samples']} {part['inputs']}" for part in figures["input_sets"])
     verdict = "equal" if figures["equal"] else "DIFFERENT"
-    print(f"{name}: {verdict}, {figures['values']} values ({samples}); {figures['weights']} weights")
+    print(f"{name}: {verdict}, {figures['values']} values ({samples}); weights: {figures['weights']}")
     print(f"  compared with: {figures['reference']}")
     if (worth := figures["worth"]) is not None:
         names = {"float": "float_network", "quantized": "quantized", "hardware": "hardware"}

@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     from nonresnet_hls import recipe
 
     place = common.workspace(args)
-    found = [place.recipe(name) for name in recipe.names(place.models)]
+    found = place.load_recipes(recipe.names(place.models))
     if args.json:
         common.print_json(
             [

@@ -24,10 +24,12 @@ def run(args: argparse.Namespace) -> int:
         results.append({"name": recipe.name, "artefact": str(artefact.directory), **figures})
         if not args.json:
             bits = f"W{recipe.quantization.weight_bits}A{recipe.quantization.activation_bits}"
-            accuracy = f"{figures['weights']} weights"
+            accuracy = f"weights: {figures['weights']}"
             if "top1_float" in figures:
                 accuracy = f"top-1 {figures['top1_float']:.2%} float, {figures['top1_quantized']:.2%} quantized"
             print(f"{recipe.name}: {bits}, {accuracy}, widest sum {figures['widest_sum_bits']} bits")
+            if figures["fine_tuning"] is not None:
+                print(f"  {figures['fine_tuning']['said']}")
     if args.json:
         common.print_json(results)
     return 0

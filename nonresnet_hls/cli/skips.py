@@ -1,4 +1,7 @@
-"""List the skips of any Keras functional model; with --remove or --shorten write a new model without them."""
+"""List the skips of any Keras functional model; with --remove or --shorten write a new model without them.
+
+Exit status 1 where none of them can be removed or shortened: then nothing is written.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -44,24 +47,49 @@ def run(args: argparse.Namespace) -> int:
     model = saved.load(args.model, args.allow)
     found = skips.find(model)
     inside = [layer.name for layer in model.layers if nested(layer)]
-    after = None
+    after: Any = None
+    asked: list[int] = []
+    done: list[int] = []
+    stay: dict[int, str] = {}
     if change:
         chosen = _chosen(change, found)
-        after = skips.remove(model, chosen) if args.remove else skips.shorten(model, chosen)
-        saved.save(after, args.output)
+        stay = {skip.number: skip.refusal for skip in found if skip.refusal}
+        if args.shorten:
+            stay = skips.not_shortened(model)
+        asked = [skip.number for skip in found] if chosen is None else chosen
+        possible = [number for number in asked if number not in stay]
+        # Of a choice by number, some that can be and some that cannot: the latter are refused.
+        done = asked if possible and chosen is not None else possible
+        if done:
+            after = skips.remove(model, done) if args.remove else skips.shorten(model, done)
+            saved.save(after, args.output)
     if args.json:
-        rows = [_row(skip) for skip in found]
-        written = {} if after is None else {"written": str(args.output), "skips_left": len(skips.find(after))}
-        common.print_json({"model": str(args.model), "skips": rows, "models_inside": inside, **written})
-        return 0
+        figures: dict[str, Any] = {"model": str(args.model), "skips": [_row(skip) for skip in found]}
+        figures["models_inside"] = inside
+        if change:
+            figures |= {"changed": done, "unchanged": {str(number): why for number, why in stay.items()}}
+        if after is not None:
+            figures |= {"written": str(args.output), "skips_left": len(skips.find(after))}
+        common.print_json(figures)
+        return 1 if change and after is None else 0
     for skip in found:
         print(_line(skip))
     for name in inside:
         print(f"{name} is a model used as a layer: the skips inside it are not among these")
     print(f"{args.model}: {len(found)} skips, {sum(skip.removable for skip in found)} of them removable")
-    if after is not None:
-        counts = f"{after.count_params()} of {model.count_params()} parameters"
-        print(f"{args.output}: {len(skips.find(after))} skips, {counts}")
+    if not change:
+        return 0
+    verb = "removed" if args.remove else "shortened"
+    if after is None or len(done) < len(asked):
+        print(f"{len(done)} of {len(asked)} skips {verb}" + ("" if asked else ": the model has none"))
+        for skip in found:
+            if skip.number in asked and skip.number not in done:
+                print(f"  {skip.number} into {skip.joins} stays: {stay[skip.number]}")
+    if after is None:
+        print(f"{args.output}: not written, since nothing would be changed")
+        return 1
+    counts = f"{after.count_params()} of {model.count_params()} parameters"
+    print(f"{args.output}: {len(skips.find(after))} skips, {counts}")
     return 0
 
 

@@ -7,7 +7,6 @@ of `quantized_relu`, sums before an `Add`), and its `bit_exact` mode does not re
 import contextlib
 import io
 import math
-import re
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -19,27 +18,13 @@ from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.types import FixedPointType, Overflow
 from nonresnet_hls.hls.reuse import ReuseFactor
 from nonresnet_hls.networks import graph as keras_graph
+from nonresnet_hls.networks import names
 from nonresnet_hls.quantization.arithmetic import LayerArithmetic, ModelArithmetic
 from nonresnet_hls.recipe import Backend, Hls
 
-PROJECT = "myproject"
-"""Name of the top function and of the files: hls4ml's own default, which its users know."""
+PROJECT = names.PROJECT
 
 _BACKENDS = {Backend.VIVADO: "Vivado", Backend.VITIS: "Vitis"}
-# hls4ml names types after layers, and the top function's arguments after input layers.
-_C_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WORDS = """
-input main std hls nnet array
-alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl const
-const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern
-false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq
-private protected public register reinterpret_cast return short signed sizeof static static_assert static_cast
-struct switch template this thread_local throw true try typedef typeid typename union unsigned using virtual void
-volatile wchar_t while xor xor_eq
-"""
-_RESERVED = frozenset(_WORDS.split())
-_GENERATED = re.compile(rf"{PROJECT}\w*|layer\d+_\w*|[wbs]\d+|config\d+|\w+_t|ap_\w+|N_\w+|[A-Z_]+|_.*")
-"""What hls4ml's C++ calls its own things."""
 
 
 def to_model_graph(
@@ -65,7 +50,8 @@ def to_model_graph(
     Raises:
         ConversionError: hls4ml cannot take a layer, or would compute with another type than ours; names it.
     """
-    import hls4ml
+    with _quiet():  # of plugins that it cannot load
+        import hls4ml
 
     _refuse(arithmetic)
     model_config = {
@@ -140,8 +126,7 @@ def one_line(error: Exception) -> str:
 def _refuse(arithmetic: ModelArithmetic) -> None:
     """What hls4ml would take, but its C++ could not."""
     for name, layer in arithmetic.layers.items():
-        own = layer.node.inputs == () and (name in _RESERVED or _GENERATED.fullmatch(name))
-        if name == "input" or own or not _C_NAME.fullmatch(name):
+        if not names.suits(name, is_input=not layer.node.inputs):
             wanted = "a C++ identifier that is not reserved by hls4ml"
             raise ConversionError(f"layer {name!r}: {wanted} wanted as its name; rename the layer")
         if layer.node.kind == "QDepthwiseConv2D" and layer.node.layer.depth_multiplier != 1:
@@ -204,9 +189,11 @@ def streams(graph: Any) -> list[Stream]:
     """The streams between the layers, without the top function's own inputs and outputs."""
     ports = {variable.name for variable in (*graph.get_input_variables(), *graph.get_output_variables())}
     found: dict[str, Stream] = {}
-    for variable in graph.output_vars.values():
+    # `graph.output_vars` still holds those of nodes that were replaced.
+    for variable in (node.variables[name] for node in graph.get_layers() for name in node.outputs):
         # A flatten in place has a variable without a stream of its own.
-        is_stream = bool(variable.pragma) and variable.pragma[0] == "stream"
+        pragma = getattr(variable, "pragma", None) or ("",)
+        is_stream = pragma[0] == "stream"
         if is_stream and variable.name not in ports and variable.name not in found:
             kind = variable.type
             found[variable.name] = Stream(

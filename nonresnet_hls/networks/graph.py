@@ -1,6 +1,6 @@
 """Reading and rebuilding Keras functional models whose layers are each used once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,18 +47,48 @@ def nodes(model: Any) -> list[Node]:
     if sequential_input.name not in names:
         layers.insert(0, sequential_input)
         names.add(sequential_input.name)
-    relevant = {id(node) for depth in model._nodes_by_depth.values() for node in depth}
     for layer in layers:
         if hasattr(layer, "layers"):
             raise ModelError(f"layer {layer.name}: a model inside the model; flatten it first")
-        used = [node for node in layer._inbound_nodes if id(node) in relevant]
+        used = calls(model, layer)
         if len(used) > 1:
             raise ModelError(f"layer {layer.name}: used {len(used)} times; layers used once wanted")
         tensors = used[0].keras_inputs if used else []
+        if used:
+            _one_argument(layer, used[0])
         result.append(Node(layer, tuple(tensor._keras_history.layer.name for tensor in tensors)))
         if not used and layer is not sequential_input:
             raise ModelError(f"layer {layer.name}: not connected to the model's inputs")
     return result
+
+
+def calls(model: Any, layer: Any) -> list[Any]:
+    """Keras' nodes of a layer, those that belong to the model."""
+    relevant = {id(node) for depth in model._nodes_by_depth.values() for node in depth}
+    return [node for node in layer._inbound_nodes if id(node) in relevant]
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value is one of a model's own, and no constant."""
+    return hasattr(value, "_keras_history")
+
+
+def _one_argument(layer: Any, call: Any) -> None:
+    """Refuse a layer that gives several tensors, or takes others than as its one argument, or constants among them.
+
+    An operator (`x + y`) may take what it likes: `lowering` makes layers of operators.
+    """
+    from tensorflow import nest
+
+    outputs = nest.flatten(call.outputs)
+    if len(outputs) > 1:
+        raise ModelError(f"layer {layer.name}: one output wanted, not {len(outputs)}")
+    if not hasattr(layer, "symbol"):
+        taken = nest.flatten(call.call_args[:1])
+        others = [value for value in taken if not is_tensor(value)]
+        if others or len(taken) != len(call.keras_inputs):
+            got = "a constant among them" if others else f"{len(call.keras_inputs) - len(taken)} more"
+            raise ModelError(f"layer {layer.name}: tensors of the model as its one argument wanted, not {got}")
 
 
 def consumers(graph: list[Node]) -> dict[str, list[Node]]:
@@ -92,10 +122,11 @@ def copy_layer(layer: Any) -> Any:
     return type(layer).from_config(config_of(layer))
 
 
-def rebuild(model: Any, replace: Callable[[Node, list[Any]], Any], name: str | None = None) -> Any:
+def rebuild(model: Any, replace: Callable[[Node, list[Any]], Any], rename: Mapping[str, str] | None = None) -> Any:
     """A new model made node by node: `replace(node, input tensors)` returns the tensor that stands for the node.
 
-    Weights are not carried over; see `carry_weights`. Input layers are made anew without asking `replace`.
+    Weights are not carried over; see `carry_weights`. Input layers are made anew without asking `replace`, under the
+    names that `rename` has for theirs.
     """
     from tensorflow import keras
 
@@ -104,10 +135,10 @@ def rebuild(model: Any, replace: Callable[[Node, list[Any]], Any], name: str | N
         if node.inputs:
             tensors[node.name] = replace(node, [tensors[source] for source in node.inputs])
         else:
-            tensors[node.name] = keras.Input(node.output_shape, name=node.name)
+            tensors[node.name] = keras.Input(node.output_shape, name=(rename or {}).get(node.name, node.name))
     inputs = [tensors[tensor._keras_history.layer.name] for tensor in model.inputs]
     outputs = [tensors[output] for output in output_names(model)]
-    return keras.Model(inputs, outputs, name=name or model.name)
+    return keras.Model(inputs, outputs, name=model.name)
 
 
 def carry_weights(source: Any, target: Any) -> None:

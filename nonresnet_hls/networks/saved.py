@@ -108,17 +108,35 @@ def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
 def _config(path: Path) -> Any:
     """What the file says of the model, before anything of it is built."""
     if not path.is_file():
-        raise ModelError(f"{path}: no such file")
+        wanted = "; a .keras or .h5 file wanted, not a folder (of a SavedModel, say)" if path.is_dir() else ""
+        raise ModelError(f"{path}: no such file{wanted}")
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                return json.loads(archive.read("config.json"))
-        import h5py
+                version = json.loads(archive.read("metadata.json")).get("keras_version", "")
+                config = archive.read("config.json")
+        else:
+            import h5py
 
-        with h5py.File(path) as file:
-            return json.loads(file.attrs["model_config"])
-    except (OSError, KeyError, ValueError) as error:
+            with h5py.File(path) as file:
+                version = file.attrs.get("keras_version", "")
+                config = file.attrs.get("model_config")
+                if config is None and ("layer_names" in file.attrs or "layers" in file):
+                    raise ModelError(f"{path}: holds weights without a model; one saved by model.save() wanted")
+        version = version.decode() if isinstance(version, bytes) else str(version)
+        if version.partition(".")[0].isdecimal() and int(version.partition(".")[0]) > _KERAS:
+            raise ModelError(f"{path}: saved by Keras {version}; {_BY_KERAS_2}")
+        return json.loads(config if config is not None else "")
+    except (OSError, KeyError, ValueError, AttributeError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: cannot be read as .keras or .h5: {_line(error)}") from None
+
+
+_KERAS = 2
+_BY_KERAS_2 = (
+    "a file of Keras 2 wanted, since QKeras reads no other: make the model anew with TF_USE_LEGACY_KERAS=1 and the"
+    " package tf_keras (or with TensorFlow 2.15), give it the weights (set_weights, of get_weights in Keras 3), and"
+    " save it as .h5"
+)
 
 
 def _classes(value: Any) -> Iterator[tuple[str, str, str]]:

@@ -3,23 +3,65 @@
 The artefact `models/NAME/finetune` holds `model.keras` (weights in float; `quantize.finish` puts them on their grids),
 `metrics.json` (as `train`'s) and the training curve. It is all of a quantized network that takes long to
 make and holds nothing of the data, so it can be shipped with the recipe, as `train`'s can.
+
+Training on can make a network worse. So a tenth of the training samples is held out, on these the weights from before
+and from after are judged, and the better are kept; the figures and `metrics.json` say which and by what. (What was
+fine-tuned before this was so has no such figures.)
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import progress
+from nonresnet_hls.errors import DatasetError
 from nonresnet_hls.networks import saved
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization.quantize import finish
 from nonresnet_hls.recipe import Family, Optimizer, Recipe, Schedule, Training, stated
-from nonresnet_hls.training import curves, datasets, fit
+from nonresnet_hls.training import curves, datasets, fit, losses
 from nonresnet_hls.training.algorithm1 import Phase
 
 STAGE = "finetune"
+
+_HELD_OUT = 10
+"""One of so many training samples is held out."""
+
+
+class Kept(StrEnum):
+    """Which weights a fine-tuning ends with."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The weights from before and from after the fine-tuning on training samples that were held out of it."""
+
+    samples: int
+    top1_before: float
+    top1_after: float
+    loss_before: float
+    """Cross-entropy; it decides where both top-1 are equal."""
+    loss_after: float
+
+    @property
+    def kept(self) -> Kept:
+        """The better weights."""
+        better = (self.top1_after, -self.loss_after) > (self.top1_before, -self.loss_before)
+        return Kept.AFTER if better else Kept.BEFORE
+
+    @property
+    def said(self) -> str:
+        """In words."""
+        found = f"fine-tuning: top-1 {self.top1_before:.2%} before and {self.top1_after:.2%} after"
+        return f"{found} on {self.samples} training samples that were held out: the weights from {self.kept} are kept"
 
 
 def wanted(recipe: Recipe, network: training.Network) -> bool:
@@ -61,17 +103,27 @@ def run(
 
     def produce(folder: Path) -> Mapping[str, Any]:
         model = quantize()
+        losses.classifier(model, data)
+        learnt, held_out = _split(data, recipe.quantization.seed)
+        before = model.get_weights()
+        first = fit.judge(deployed(model, recipe), *held_out)
         result = fit.fit(
-            model, data, _as_trained(recipe, network), checkpoint, label=f"fine-tuning {recipe.name}",
+            model, learnt, _as_trained(recipe, network), checkpoint, label=f"fine-tuning {recipe.name}",
             identity=runner.digest_of(STAGE, *identity),
         )  # fmt: skip
+        second = fit.judge(deployed(model, recipe), *held_out)
+        validation = Validation(len(held_out[1]), first.top1, second.top1, first.loss, second.loss)
+        progress.say(f"{recipe.name}: {validation.said}")
+        if validation.kept is Kept.BEFORE:
+            model.set_weights(before)
         saved.save(model, folder / training.MODEL)
         phase = Phase("fine-tuning", (), result.seconds, result.curve)
-        metrics = training.metrics(deployed(model, recipe), data, [phase])
+        judged = {"kept": str(validation.kept), "validation": dataclasses.asdict(validation)}
+        metrics = training.metrics(deployed(model, recipe), data, [phase]) | judged
         runner.write_json(folder / training.METRICS, metrics)
         curves.write_csv(folder / training.CURVE, [phase])
         curves.plot(folder / training.PLOT, f"{recipe.title or recipe.name}, fine-tuning", [phase])
-        return {"top1": metrics["top1"], "epochs": metrics["epochs"], "training_seconds": metrics["seconds"]}
+        return {"top1": metrics["top1"], "epochs": metrics["epochs"], "training_seconds": metrics["seconds"], **judged}
 
     progress.say(f"fine-tuning {recipe.name} on {data.source}")
     directory = workspace.artefact(recipe.name, STAGE)
@@ -110,10 +162,37 @@ def _as_trained(recipe: Recipe, network: training.Network) -> Training:
     )
 
 
+def _split(data: datasets.Data, seed: int) -> tuple[datasets.Data, tuple[Any, Any]]:
+    """The data without, and (x, y) of the held-out training samples.
+
+    Raises:
+        DatasetError: there are fewer than 2 training samples.
+    """
+    import numpy as np
+
+    count = len(data.x_train)
+    if count < 2:
+        raise DatasetError(f"{data.source}: 2 or more training samples wanted for fine-tuning, not {count}")
+    order = np.random.default_rng(seed).permutation(count)
+    held_out = np.zeros(count, bool)
+    held_out[order[: max(count // _HELD_OUT, 1)]] = True
+    learnt = dataclasses.replace(data, x_train=data.x_train[~held_out], y_train=data.y_train[~held_out])
+    return learnt, (data.x_train[held_out], data.y_train[held_out])
+
+
+def validation(tuned: runner.Artefact) -> Validation | None:
+    """What a fine-tuning was judged by; None for one of an older version."""
+    found = tuned.figures.get("validation")
+    return None if found is None else Validation(**found)
+
+
 def _identity(recipe: Recipe, network: training.Network) -> tuple[dict[str, Any], dict[str, str]]:
-    config = {
+    config: dict[str, Any] = {
         "quantization": stated(recipe.quantization),
         "training": stated(_as_trained(recipe, network)),
         "block": recipe.architecture.family is Family.BLOCK,
     }
+    if recipe.architecture.family is Family.KERAS:
+        # Those of our own networks that are there from before stay: they take hours, and gained.
+        config["keeps"] = "the better"
     return config, {"network": network.digest, "dataset": training.data_digest(network.recipe.dataset)}

@@ -17,7 +17,7 @@ from nonresnet_hls import progress
 from nonresnet_hls import recipe as recipes
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
-from nonresnet_hls.networks import saved
+from nonresnet_hls.networks import lowering, saved
 from nonresnet_hls.pipeline import finetune, runner
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
@@ -46,6 +46,7 @@ class Weights(StrEnum):
     NOT_FINE_TUNED = "trained, not fine-tuned"
     PUT_ON_GRID = "trained, batch norms put on a grid"
     """Those of a user's QKeras model, which no fixed-point design computes as Keras does."""
+    NO_BETTER = "trained, as before a fine-tuning that made them no better"
     UNTRAINED = "untrained"
 
 
@@ -76,7 +77,7 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
     @functools.cache
     def quantized() -> Any:
         progress.say(f"quantizing {recipe.name}: {_bits(recipe.quantization)}")
-        model = network.load()
+        model = lowering.lower(network.load())
         if is_quantized(model):
             if put_on_grid(model):
                 progress.say(f"{recipe.name}: batch norms {', '.join(put_on_grid(model))} are put on a grid")
@@ -119,6 +120,8 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
             labels = tested.y_test[: len(samples)]
         _save_samples(folder / SAMPLES, samples, input_type, outputs, labels)
         inexact = inferred.first_inexact()
+        judged = finetune.validation(tuned) if tuned else None
+        validation = None if judged is None else {**asdict(judged), "kept": str(judged.kept), "said": judged.said}
         accuracy = {}
         if network.artefact is not None and _has_data(source):
             accuracy = {
@@ -129,6 +132,7 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
             "weights": str(_weights(recipe, network, tuned, model)),
             "samples": _samples_are(source),
             **accuracy,
+            "fine_tuning": validation,
             "input_type": str(input_type),
             "test_samples": len(tested.x_test),
             "widest_sum_bits": max(layer.float_bits for layer in inferred.layers.values()),
@@ -205,6 +209,8 @@ def _weights(recipe: Recipe, network: training.Network, tuned: runner.Artefact |
     file = network.recipe.architecture.file
     if file is not None and saved.is_quantized(file) and put_on_grid(model):
         return Weights.PUT_ON_GRID
+    if tuned is not None and tuned.figures.get("kept") == finetune.Kept.BEFORE:
+        return Weights.NO_BETTER
     return Weights.NOT_FINE_TUNED if tuned is None and finetune.wanted(recipe, network) else Weights.TRAINED
 
 

@@ -100,17 +100,20 @@ def table1(workspace: Workspace, names: Sequence[str] = ()) -> "pd.DataFrame":
 
 
 def _networks(workspace: Workspace, names: Sequence[str]) -> list[_Network]:
-    every = [workspace.recipe(name) for name in recipes.names(workspace.models)]
-    own = [workspace.recipe(name) for name in names]
+    every = workspace.load_recipes(recipes.names(workspace.models))
+    own = workspace.load_recipes(names)
     for recipe in own:
         if recipe.architecture.family is Family.BLOCK:
             raise RecipeError(f"recipe {recipe.name}: a whole network wanted for Table I, not a block")
     chosen = own or [r for r in every if r.architecture.family is not Family.BLOCK and r.trained_as == r.name]
     if not own:
         chosen.sort(key=_paper_order)
-    return [
-        _Network(r, tuple({q.name: q for q in (r, *every) if q.trained_as == r.trained_as}.values())) for r in chosen
-    ]
+
+    def precisions(one: Recipe) -> tuple[Recipe, ...]:
+        others = [r for r in every if r.trained_as == one.trained_as and r.name != one.name]
+        return (one, *others)
+
+    return [_Network(r, precisions(r)) for r in chosen]
 
 
 def _paper_order(recipe: Recipe) -> Any:
@@ -192,8 +195,8 @@ def table2(workspace: Workspace, names: Sequence[str] = ()) -> "pd.DataFrame":
     from nonresnet_hls.pipeline.convert import as_converted
 
     rows: list[dict[str, Any]] = []
-    for name in names or recipes.names(workspace.models):
-        recipe = workspace.recipe(name)
+    chosen = list(names) or recipes.names(workspace.models)
+    for name, recipe in zip(chosen, workspace.load_recipes(chosen), strict=True):
         project = runner.load(workspace.projects / recipe.name)
         if project is None:
             if names:
@@ -233,7 +236,7 @@ def skip_costs(workspace: Workspace, frame: "pd.DataFrame", names: Sequence[str]
 
     measured: dict[Any, Any] = frame[frame["engine"].notna()].to_dict("index")
     designs = {row["design"] for row in measured.values()}
-    every = [workspace.recipe(name) for name in names or recipes.names(workspace.models)]
+    every = workspace.load_recipes(names or recipes.names(workspace.models))
     alike = {one.name: _apart_from_skips(one, workspace) for one in every if one.name in designs}
     without = {one.name for one in every if one.architecture.skips is SkipStyle.PLAIN}
     by_algorithm1 = {one.name for one in every if one.name in without and _is_by_algorithm1(one, workspace)}

@@ -13,7 +13,7 @@ from typing import Any
 
 from nonresnet_hls import networks, progress, recipe, skips
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
-from nonresnet_hls.networks import rescaling, saved
+from nonresnet_hls.networks import lowering, rescaling, saved
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Architecture, Dataset, Distillation, Family, Recipe, Training
@@ -206,14 +206,49 @@ def build(wanted: Recipe) -> Any:
     data = datasets.spec(wanted.dataset)
     if architecture.family is Family.KERAS and architecture.file is not None:
         model = saved.load(architecture.file)
+        if not model.inputs:
+            how = "with an Input, or called once before it was saved"
+            raise ModelError(f"{architecture.file}: a model that is built wanted ({how})")
         if [tuple(tensor.shape[1:]) for tensor in model.inputs] != [data.shape]:
             got = " and ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
             raise ModelError(f"{architecture.file}: one input of shape {data.shape} wanted, as the data has, not {got}")
+        if len(model.outputs) != 1:
+            ends = " and ".join(tensor._keras_history.layer.name for tensor in model.outputs)
+            got = f"{len(model.outputs)} ({ends})"
+            raise ModelError(f"{architecture.file}: one output wanted, as the data have one label a sample, not {got}")
+        model = _of_one_tensor(model)
         losses.check_labels(model, data)
         if data.factor != 1:
-            model = rescaling.of_inputs(model, data.factor)
-        return skips.remove(model) if architecture.remove_skips else model
+            model = rescaling.of_inputs(lowering.lower(model), data.factor)
+        return _without_skips(model, architecture.file) if architecture.remove_skips else model
     return networks.build(architecture, data.shape, data.classes, wanted.training.seed)
+
+
+def _of_one_tensor(model: Any) -> Any:
+    """A model of one input and one output that takes and returns them as they are, in no dictionary or list."""
+    from tensorflow import keras
+
+    structures = (getattr(model, "_nested_inputs", None), getattr(model, "_nested_outputs", None))
+    if any(isinstance(structure, dict | list | tuple) for structure in structures):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return model
+
+
+def _without_skips(model: Any, file: Path) -> Any:
+    """The model without the skips that can be removed; says which stay.
+
+    Raises:
+        ModelError: there is none to remove.
+    """
+    found = skips.find(model)
+    stay = "; ".join(f"skip {skip.number} into {skip.joins!r} stays: {skip.refusal}" for skip in found if skip.refusal)
+    gone = sum(skip.removable for skip in found)
+    if not gone:
+        got = f"0 of {len(found)}: {stay}" if found else "a model without skips"
+        raise ModelError(f"{file}: remove_skips: a skip that can be removed wanted, not {got}")
+    if stay:
+        progress.say(f"{file}: {gone} of {len(found)} skips removed; {stay}")
+    return skips.remove(model)
 
 
 def _network_recipe(wanted: Recipe, workspace: Workspace) -> Recipe:
@@ -237,8 +272,8 @@ def _before(wanted: Recipe, workspace: Workspace, over: tuple[str, ...] = ()) ->
     for role, key, name in (("start", "start", distillation.start), ("teacher", "network", distillation.network)):
         if name is not None:
             found[role] = workspace.recipe(name)
-            if name in over:
-                chain = " -> ".join((*over, name))
+            if found[role].name in over:
+                chain = " -> ".join((*over, found[role].name))
                 raise RecipeError(f"recipe {over[0]}: distillation.{key}: leads back to itself, over {chain}")
             _before(found[role], workspace, over)
     return found

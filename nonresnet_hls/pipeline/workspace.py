@@ -1,9 +1,11 @@
 """Where things are on disk: one folder holds `models/`, `hls_projects/` and `tables/`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from nonresnet_hls import recipe as recipes
+from nonresnet_hls.errors import RecipeError
 from nonresnet_hls.pipeline import runner
 
 
@@ -51,3 +53,16 @@ class Workspace:
             RecipeError: it cannot be found, read or understood.
         """
         return recipes.load(name_or_path, self.models)
+
+    def load_recipes(self, names_or_paths: Iterable[str]) -> list[recipes.Recipe]:
+        """Load recipes by name or path.
+
+        Raises:
+            RecipeError: as `recipe`, or two of them have one name: of one, the other's artefacts would be shown.
+        """
+        found = [(named, self.recipe(named)) for named in names_or_paths]
+        for i, (named, one) in enumerate(found):
+            for other_named, other in found[:i]:
+                if other.name == one.name and other != one:
+                    raise RecipeError(f"{named}: name: another one wanted than {other_named} has, not {one.name!r}")
+        return [one for _, one in found]

@@ -19,6 +19,9 @@ _PACKAGED = Path(__file__).parent.parent / "_models"
 BUILT_IN = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent.parent / "models"
 """Where the recipes that ship with the package are (the repository's `models/` in a checkout)."""
 
+GENTLE = 1e-5
+"""Learning rate with which a model of the user's own is fine-tuned at 6 bits or more where its recipe says none."""
+
 # Names end up in C++ identifiers, Tcl and folder names.
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 
@@ -53,19 +56,54 @@ def load(name_or_path: str, models: Path | None = None) -> Recipe:
     """Read a recipe by name or path; `models` (default: `./models`) is looked into before the built-in ones.
 
     Raises:
-        RecipeError: not found, no TOML, an unknown key, or a value that does not fit; names file and key.
+        RecipeError: not found, no TOML, an unknown key, a value that does not fit, or a name that another recipe
+            has; names file and key.
     """
     models = Path("models") if models is None else models
     path = find(name_or_path, models)
     chain = _chain(path, models)
     recipe = _build(path, _merged(chain))
+    _refuse_taken_name(recipe, path, models)
     trained_as = recipe.name
     for i in range(1, len(chain)):
         base = _build(chain[i][0], _merged(chain[i:]))
-        if _training(base) != _training(recipe):
+        # Weights are kept by name: those of a recipe that this name does not find are not shared.
+        if _training(base) != _training(recipe) or _namesake(base, chain[i][0], models) is not None:
             break
         trained_as = base.name
     return dataclasses.replace(recipe, trained_as=trained_as)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _namesake(recipe: Recipe, path: Path, models: Path) -> Path | None:
+    """The file of another recipe that the name of the one in `path` finds, the user's before the built-in ones."""
+    files = (folder / f"{recipe.name}.toml" for folder in (models, BUILT_IN))
+    holder = next((file for file in files if file.is_file()), None)
+    if holder is None or _same_file(holder, path):
+        return None
+    try:
+        copy = _build(holder, _merged(_chain(holder, models))) == recipe
+    except RecipeError:
+        copy = False
+    return None if copy else holder
+
+
+def _refuse_taken_name(recipe: Recipe, path: Path, models: Path) -> None:
+    """Artefacts are kept by name: one name must not mean two recipes.
+
+    Raises:
+        RecipeError: the name finds another recipe.
+    """
+    if _same_file(path.parent, models) and recipe.name != path.stem:
+        wanted = f"{path.stem!r} wanted, as the file is called by which the recipe is found"
+        raise RecipeError(f"{path}: name: {wanted}, not {recipe.name!r}")
+    other = _namesake(recipe, path, models)
+    if other is not None:
+        kept = f"what is made of both would be kept in {models / recipe.name}"
+        raise RecipeError(f"{path}: name: one that no other recipe has wanted, not {recipe.name!r} as {other}: {kept}")
 
 
 def _training(recipe: Recipe) -> tuple[Any, ...]:
@@ -73,11 +111,27 @@ def _training(recipe: Recipe) -> tuple[Any, ...]:
     return recipe.architecture, recipe.dataset, recipe.training.identity, recipe.distillation
 
 
+_NAMING = (("architecture", "network"), ("distillation", "start"), ("distillation", "network"))
+"""The keys that name another recipe."""
+
+
+def _named(said: str, path: Path, models: Path) -> str:
+    """The recipe that the one in `path` names: its path where it lies beside, else the name as it is said.
+
+    In `models` and among the built-in recipes a name is a name, and the user's comes first.
+    """
+    if said.endswith(".toml"):
+        return str(path.parent / said)
+    beside = path.parent / f"{said}.toml"
+    by_name = any(_same_file(path.parent, folder) for folder in (models, BUILT_IN))
+    return str(beside) if not by_name and _NAME.fullmatch(said) and beside.is_file() else said
+
+
 def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
     """The recipe's table and those that it extends, itself first."""
     chain: list[tuple[Path, dict[str, Any]]] = []
     while True:
-        if any(path == seen for seen, _ in chain):
+        if any(_same_file(path, seen) for seen, _ in chain):
             raise RecipeError(f"{path}: extends itself, over {' -> '.join(p.stem for p, _ in chain)}")
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -89,14 +143,19 @@ def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
             section = table.get(part)
             if isinstance(section, dict) and isinstance(section.get("file"), str):
                 section["file"] = str(path.parent / section["file"])
+        for part, key in _NAMING:
+            section = table.get(part)
+            if isinstance(section, dict) and isinstance(section.get(key), str):
+                section[key] = _named(section[key], path, models)
         chain.append((path, table))
         if base is None:
             return chain
         if not isinstance(base, str):
             raise RecipeError(f"{path}: extends: the name of a recipe wanted, not {base!r}")
-        beside = path.parent / f"{base}.toml"
+        # Of the built-in recipes, too, those beside: a user's of this name has keys of its own.
+        beside = path.parent / (base if base.endswith(".toml") else f"{base}.toml")
         try:
-            path = beside if beside.is_file() else find(base, models)
+            path = beside if beside.is_file() or base.endswith(".toml") else find(base, models)
         except RecipeError as error:
             raise RecipeError(f"{path}: extends: {error}") from None
 
@@ -122,9 +181,14 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
         wanted = "lower-case letters and digits, parts joined by '-' or '_'"
         raise RecipeError(f"{path}: name: {wanted} wanted, not {table['name']!r}")
     recipe: Recipe = _from_table(Recipe, table, str(path), "")
-    if recipe.architecture.family is Family.KERAS and "training" not in table:
-        # A model of the user's own keeps its weights unless the recipe says how to train it.
-        recipe = dataclasses.replace(recipe, training=Training(epochs=0))
+    if recipe.architecture.family is Family.KERAS:
+        # A model of the user's own keeps its weights unless the recipe says how to train it ...
+        if "training" not in table:
+            recipe = dataclasses.replace(recipe, training=Training(epochs=0))
+        # ... and is moved little by fine-tuning, which knows nothing of how it was trained, unless its bits are few.
+        bits = recipe.quantization
+        if "learning_rate" not in table.get("quantization", {}) and min(bits.weight_bits, bits.activation_bits) >= 6:
+            recipe = dataclasses.replace(recipe, quantization=dataclasses.replace(bits, learning_rate=GENTLE))
     return recipe
 
 

@@ -54,6 +54,17 @@ def shorten(model: Any, which: Collection[int] | None = None) -> Any:
     return _rebuilt(graph)
 
 
+def not_shortened(model: Any) -> dict[int, str]:
+    """By number, why skips cannot be shortened; those that can are not in it.
+
+    Raises:
+        ModelError: the model is not functional.
+    """
+    graph = Graph.of(model)
+    tried = {skip.number: _first_convolution(graph, skip) for skip in find_in(graph)}
+    return {number: refusal for number, (earlier, refusal) in tried.items() if earlier is None}
+
+
 def _chosen(graph: Graph, which: Collection[int] | None) -> list[Skip]:
     found = find_in(graph)
     if which is None:

@@ -130,6 +130,25 @@ def top1(model: Any, x: Any, y: Any, batch_size: int = 500) -> float:
     return int(np.sum(np.argmax(outputs, axis=-1) == y)) / len(y)
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """How well a classifier does on samples."""
+
+    top1: float
+    loss: float
+    """Mean cross-entropy with the labels."""
+
+
+def judge(model: Any, x: Any, y: Any, batch_size: int = 500) -> Judgement:
+    """Top-1 and cross-entropy of a model (batch, classes) on samples (x, y)."""
+    import numpy as np
+
+    outputs = losses.without_softmax(model).predict(x, batch_size=batch_size, verbose=0).astype(np.float64)
+    logits = outputs - outputs.max(axis=-1, keepdims=True)
+    chosen = np.log(np.exp(logits).sum(axis=-1)) - logits[np.arange(len(y)), y]
+    return Judgement(int(np.sum(np.argmax(outputs, axis=-1) == y)) / len(y), float(chosen.mean()))
+
+
 def deterministic(seed: int) -> None:
     """Make TensorFlow give the same bits in every run, and set all its seeds."""
     import tensorflow as tf

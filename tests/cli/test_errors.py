@@ -347,3 +347,20 @@ def test_json_is_read_back(tiny: Path, capsys: pytest.CaptureFixture[str]) -> No
     (found,) = json.loads(capsys.readouterr().out)
     assert found["project"] == "hls_projects/tiny"
     assert {factor["layer"] for factor in found["reuse_factors"]} == {"conv", "logits"}
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_skips_to_remove_where_none_can_be(skip: bool, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tensorflow import keras
+
+    from nonresnet_hls.networks import saved
+
+    image = keras.Input((4, 4, 2))
+    x = keras.layers.Conv2D(2, 3, padding="same")(image)
+    x = keras.layers.Concatenate(name="joined")([x, image]) if skip else x
+    x = keras.layers.Dense(3)(keras.layers.Flatten()(x))
+    saved.save(keras.Model(image, x), tiny / "models" / "tiny-net.keras")
+    (tiny / "models" / "tiny.toml").write_text(RECIPE.replace("[dataset]", "remove_skips = true\n[dataset]"))
+    got = "0 of 1: skip 1 into 'joined' stays: it joins at a Concatenate: " if skip else "a model without skips"
+    wanted = "models/tiny-net.keras: remove_skips: a skip that can be removed wanted, not "
+    assert _refused(capsys, "train", "tiny").startswith(wanted + got)

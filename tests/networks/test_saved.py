@@ -4,10 +4,12 @@ import json
 import time
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
 from nonresnet_hls import networks
+from nonresnet_hls.cli import main
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import saved
 from nonresnet_hls.recipe import SkipStyle
@@ -135,3 +137,54 @@ def test_a_damaged_file_is_named(tmp_path, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ModelError, match=r"m\.keras: no such file"):
         saved.load(tmp_path / "m.keras")
+
+
+def _keras_3(path, version="3.15.0"):
+    """A file as Keras 3 writes it: version and configuration, as far as they are read."""
+    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}}
+    dense = {"module": "keras.layers", "class_name": "Dense", "config": {"name": "dense", "units": 1, "dtype": policy}}
+    config = json.dumps({"class_name": "Functional", "config": {"name": "functional", "layers": [dense]}})
+    if path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file.attrs.update({"keras_version": version, "backend": "jax", "model_config": config})
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("metadata.json", json.dumps({"keras_version": version}))
+            archive.writestr("config.json", config)
+            archive.writestr("model.weights.h5", b"")
+
+
+@pytest.mark.parametrize("command", ["skips", "fifos"])
+def test_a_file_of_keras_3_is_called_so(path, command, capsys):
+    _keras_3(path)
+    assert main([command, str(path)]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"nonresnet-hls: {path}: saved by Keras 3.15.0; a file of Keras 2 wanted, since QKeras ")
+    assert "TF_USE_LEGACY_KERAS=1" in line
+    assert line.count("\n") == 1
+    with pytest.raises(ModelError, match=r"saved by Keras 3\.15\.0"):
+        saved.is_quantized(path)
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "weights.h5"])
+def test_weights_without_a_model_are_called_so(tmp_path, name):
+    small().save_weights(tmp_path / name)
+    with pytest.raises(ModelError, match=r"weights\.h5: holds weights without a model; one saved by model\.save\(\) "):
+        saved.load(tmp_path / name)
+
+
+def test_a_folder_is_no_model(tmp_path):
+    with pytest.raises(ModelError, match=r"no such file; a \.keras or \.h5 file wanted, not a folder"):
+        saved.load(tmp_path)
+
+
+@pytest.mark.parametrize("metadata", [b"[]", b"{}", b'{"keras_version": null}', b'{"keras_version": "three"}', b"\xff"])
+def test_metadata_that_say_nothing(tmp_path, metadata):
+    saved.save(small(), tmp_path / "good.keras")
+    with zipfile.ZipFile(tmp_path / "good.keras") as good, zipfile.ZipFile(tmp_path / "odd.keras", "w") as odd:
+        for name in good.namelist():
+            odd.writestr(name, metadata if name == "metadata.json" else good.read(name))
+    try:
+        saved.load(tmp_path / "odd.keras")
+    except ModelError as error:
+        assert "odd.keras: cannot be read as" in str(error)  # noqa: PT017  # either is right

@@ -146,7 +146,7 @@ def test_a_users_quantized_model_is_told_of_whose_batch_norms_are_put_on_a_grid(
     assert main(["csim", "tiny"]) == 0
     told = capsys.readouterr()
     assert "tiny: batch norms scaled are put on a grid" in told.err
-    assert "trained, batch norms put on a grid weights" in told.out
+    assert "; weights: trained, batch norms put on a grid\n" in told.out
 
 
 BLOCK = """

@@ -95,9 +95,11 @@ def fixed(value: float | None, digits: int) -> str:
     return "" if _missing(value) else f"{value:.{digits}f}"
 
 
-def whole(value: int | None) -> str:
-    """A count; nothing where there is none."""
-    return "" if _missing(value) else f"{value:d}"
+def whole(value: float | None) -> str:
+    """A count, or a mean of counts with two digits; nothing where there is none."""
+    if value is None or _missing(value):
+        return ""
+    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
 
 
 def _missing(value: Any) -> bool:

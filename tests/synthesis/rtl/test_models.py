@@ -109,7 +109,8 @@ def test_sized_fifos_cost_no_cycle_and_least_ones_do_not_stop(tmp_path: Path) ->
     sized = size_fifos(whole).design
     assert predict(sized).interval_cycles == predict(whole).interval_cycles == 100
     simulator = compile_simulator(sized.write(tmp_path / "rtl"), tmp_path / "build")
-    assert idle_run(simulator).interval_cycles == 100
+    first, second, third = idle_run(simulator).image_ends
+    assert third - second == second - first == 100
     found = least_depths(simulator)
     assert all(least.depth == least.predicted for least in found)
     tight = {least.stream: least.depth for least in found}

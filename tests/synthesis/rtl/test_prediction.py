@@ -78,7 +78,7 @@ def test_every_figure_is_that_of_the_simulation(simulator: Simulator, images: in
     assert simulated.finished == predicted.finished
     assert {use.stream: use.high_water for use in simulated.fifos} == predicted.high_water
     if simulated.finished:
-        for name in ("first_output_cycles", "latency_cycles", "interval_cycles", "total_cycles"):
+        for name in ("first_output_cycles", "latency_cycles", "image_ends", "total_cycles"):
             assert getattr(simulated, name) == getattr(predicted, name), name
 
 

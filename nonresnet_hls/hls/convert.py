@@ -169,7 +169,7 @@ def streams(graph: Any) -> list[Stream]:
     """The streams between the layers, without the top function's own inputs and outputs."""
     ports = {variable.name for variable in (*graph.get_input_variables(), *graph.get_output_variables())}
     found: dict[str, Stream] = {}
-    for variable in graph.output_vars.values():
+    for variable in layer_outputs(graph):
         # A flatten in place has a variable without a stream of its own.
         is_stream = bool(variable.pragma) and variable.pragma[0] == "stream"
         if is_stream and variable.name not in ports and variable.name not in found:
@@ -178,6 +178,11 @@ def streams(graph: Any) -> list[Stream]:
                 variable.name, int(variable.pragma[1]), int(kind.n_elem), kind.precision.width
             )
     return list(found.values())
+
+
+def layer_outputs(graph: Any) -> list[Any]:
+    """The output variables of the layers that a `ModelGraph` has; its `output_vars` keeps those of replaced ones."""
+    return [node.get_output_variable(output) for node in graph.get_layers() for output in node.outputs]
 
 
 def figures(graph: Any, arithmetic: ModelArithmetic) -> dict[str, Any]:

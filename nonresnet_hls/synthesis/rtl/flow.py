@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nonresnet_hls import progress
 from nonresnet_hls.errors import ConversionError, NonResNetError
+from nonresnet_hls.hls import fidelity
 from nonresnet_hls.hls.bits import BitSimulation
 from nonresnet_hls.recipe import RtlOptions
+from nonresnet_hls.synthesis.rtl.against_keras import KerasFigures, against_keras
 from nonresnet_hls.synthesis.rtl.arithmetic import Integers
 from nonresnet_hls.synthesis.rtl.design import RtlDesign, generate
 from nonresnet_hls.synthesis.rtl.place_and_route import PlaceAndRoute, place_and_route
@@ -26,6 +29,7 @@ from nonresnet_hls.synthesis.rtl.simulation import (
     Simulator,
     Stalls,
     compile_simulator,
+    mantissas,
     pack,
     unpack,
 )
@@ -69,6 +73,8 @@ class SimulationFigures:
     """Modelled, of as many images; it was the same in every cycle and level."""
     fifos: tuple[FifoUse, ...]
     least_depths: tuple[LeastDepth, ...]
+    keras: KerasFigures | None = None
+    """How far the values are from those of the Keras model; None where there is none at hand."""
 
 
 @dataclass(frozen=True)
@@ -195,9 +201,13 @@ def _compare(
     model: Any, simulator: Simulator, inputs: dict[str, FloatArray | Integers], stalls: Stalls
 ) -> SimulationFigures:
     design = simulator.design
+    keras_model = fidelity.model_of(model)
     with tempfile.TemporaryDirectory(prefix="nonresnet-csim-") as scratch:
         reference = c_simulation(model, design, Path(scratch))
-        return compare(simulator, reference, inputs, stalls, design.network.name)
+        figures = compare(simulator, reference, inputs, stalls, design.network.name, keras_model)
+    if figures.keras is not None:
+        progress.say(f"{design.network.name}: {figures.keras}")
+    return figures
 
 
 def compare(
@@ -206,6 +216,7 @@ def compare(
     inputs: dict[str, FloatArray | Integers],
     stalls: Stalls,
     what: str,
+    keras_model: Any = None,
 ) -> SimulationFigures:
     """Run a design beside the C simulation and beside its prediction.
 
@@ -215,6 +226,7 @@ def compare(
         inputs: by input stream; of fewer images than the steady state needs, they go through again.
         stalls: of the second run.
         what: a name for messages.
+        keras_model: to say how far the values are from its; None: not said.
 
     Raises:
         MismatchError: a value differs from that of the C simulation, or none comes.
@@ -238,6 +250,10 @@ def compare(
     check_equal(free, {name: values[more] for name, values in expected.items()}, f"{what}, without stalls")
     check_equal(simulator.run(inputs, stalls), expected, f"{what}, with random stalls")
     check_predicted(free, predicted, what)
+    keras = None
+    if keras_model is not None:
+        fed = {name: mantissas(values, network.streams[name].kind) for name, values in inputs.items()}
+        keras = against_keras(keras_model, network, fed, expected)
     return SimulationFigures(
         images,
         2 * sum(array.size for array in expected.values()),
@@ -247,6 +263,7 @@ def compare(
         predicted,
         free.fifos,
         (),
+        keras,
     )
 
 

@@ -160,10 +160,10 @@ class Simulator:
                 ends[rest[0]] = [int(end) for end in rest[2:]]
             else:
                 fields[key] = rest
-        mantissas = {}
+        outputs = {}
         for name in network.outputs:
             raw = np.fromfile(self.directory / f"out_{identifier(name)}.bin", dtype="<u4")
-            mantissas[name] = unpack(raw, network.streams[name])
+            outputs[name] = unpack(raw, network.streams[name])
         first_in, first_out = int(fields["first_input"][0]), int(fields["first_output"][0])
         finished = fields["done"] == ["1"]
         by_output = zip(*(ends[identifier(name)] for name in network.outputs), strict=False)
@@ -187,7 +187,7 @@ class Simulator:
                 )
             )
         return Simulation(
-            mantissas,
+            outputs,
             {name: network.streams[name].kind.fraction_bits for name in network.outputs},
             finished,
             first_out - first_in + 1,
@@ -356,12 +356,10 @@ def as_input(given: npt.ArrayLike) -> FloatArray | Integers:
 
 def pack(values: FloatArray | Integers, stream: Stream) -> npt.NDArray[np.uint32]:
     """Values as 32-bit words of a stream, the lowest first; floats are cast to the stream's type."""
-    is_cast = values.dtype == object
-    mantissas = values.astype(object) if is_cast else to_mantissas(values.astype(np.float64), stream.kind)
-    mantissas = mantissas.reshape(-1, stream.channels)
+    numbers = mantissas(values, stream.kind).reshape(-1, stream.channels)
     width = stream.kind.width
-    bits = ((mantissas[:, :, None] >> np.arange(width).astype(object)) & 1).astype(np.uint8).reshape(len(mantissas), -1)
-    padded = np.zeros((len(mantissas), (stream.bits + 31) // 32 * 32), dtype=np.uint8)
+    bits = ((numbers[:, :, None] >> np.arange(width).astype(object)) & 1).astype(np.uint8).reshape(len(numbers), -1)
+    padded = np.zeros((len(numbers), (stream.bits + 31) // 32 * 32), dtype=np.uint8)
     padded[:, : stream.bits] = bits
     return np.packbits(padded, axis=1, bitorder="little").view("<u4").reshape(-1)
 
@@ -376,8 +374,13 @@ def unpack(words: npt.NDArray[np.uint32], stream: Stream) -> Integers:
     if stream.kind.signed:
         plain = [number - (number >> (width - 1) << width) for number in plain]
     whole = len(words) // each // stream.words
-    mantissas = np.array(plain, dtype=object)[: whole * stream.words * stream.channels]
-    return mantissas.reshape(whole, stream.words, stream.channels)
+    numbers = np.array(plain, dtype=object)[: whole * stream.words * stream.channels]
+    return numbers.reshape(whole, stream.words, stream.channels)
+
+
+def mantissas(values: FloatArray | Integers, kind: FixedPointType) -> Integers:
+    """Mantissas as they are, floats cast to a type."""
+    return values.astype(object) if values.dtype == object else to_mantissas(values.astype(np.float64), kind)
 
 
 def to_mantissas(values: FloatArray, kind: FixedPointType) -> Integers:

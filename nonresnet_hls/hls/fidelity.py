@@ -136,7 +136,7 @@ def _of_layer(layer: Any) -> Iterator[Loss]:
         yield from lost("max_value", None, structural=False)
         for key in ("negative_slope", "threshold"):
             if config.get(key):
-                yield Loss(layer.name, f"{key} 0 wanted, not {config[key]!r}", False)
+                yield Loss(layer.name, f"{key} 0 wanted, not {_plain(config[key])!r}", False)
     elif kind in ("BatchNormalization", "LayerNormalization"):
         yield from _of_normalization(layer, kind, config)
     elif kind == "Softmax":
@@ -205,9 +205,9 @@ def _quantizers() -> frozenset[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of a layer's configuration, lists as tuples."""
-    if hasattr(value, "as_list"):
-        value = value.as_list()
+    """A value of a layer's configuration, lists as tuples, NumPy's numbers as Python's."""
+    if hasattr(value, "tolist"):  # NumPy's
+        value = value.tolist()
     return tuple(value) if isinstance(value, list | tuple) else value
 
 
@@ -273,8 +273,8 @@ def check_shapes(model: Any, graph: Any) -> None:
         node = nodes.get(layer.name)
         if node is None or not isinstance(shape, tuple):
             continue
-        wanted = tuple(shape[1:])
-        got = tuple(int(size) for size in node.get_output_variable().shape)
+        wanted: tuple[int, ...] = tuple(shape[1:])
+        got: tuple[int, ...] = tuple(map(int, node.get_output_variable().shape))
         # Of a pixel by itself hls4ml keeps the channels alone.
         if [size for size in wanted if size != 1] != [size for size in got if size != 1]:
             raise ConversionError(f"layer {layer.name!r}: output {wanted} wanted, hls4ml makes it {got}")
@@ -282,5 +282,5 @@ def check_shapes(model: Any, graph: Any) -> None:
     if inputs != list(graph.inputs):
         raise ConversionError(f"model {model.name}: inputs {inputs} wanted, hls4ml makes them {list(graph.inputs)}")
     if len(model.outputs) != len(graph.outputs):
-        got = len(graph.outputs)
-        raise ConversionError(f"model {model.name}: {len(model.outputs)} outputs wanted, hls4ml makes {got}")
+        made = len(graph.outputs)
+        raise ConversionError(f"model {model.name}: {len(model.outputs)} outputs wanted, hls4ml makes {made}")

@@ -9,6 +9,7 @@ from typing import Any
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.hls import fidelity
 from nonresnet_hls.hls.convert import PROJECT, one_line
+from nonresnet_hls.networks.flat import flattened
 from nonresnet_hls.recipe import Hls
 
 
@@ -22,6 +23,8 @@ def write_plain(model: Any, hls: Hls, directory: Path) -> tuple[str, ...]:
         ConversionError: hls4ml cannot take the model, or would make another network of it.
     """
     fidelity.refuse(model, structural_only=True)
+    notes = tuple(str(loss) for loss in fidelity.losses(model))
+    model = flattened(model)  # hls4ml fails on some models inside a model
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # hls4ml, QKeras and Keras warn of each other
         import hls4ml
@@ -51,4 +54,4 @@ def write_plain(model: Any, hls: Hls, directory: Path) -> tuple[str, ...]:
         # hls4ml raises bare Exceptions; its own words are all there is to say.
         except Exception as error:
             raise ConversionError(f"model {model.name}: hls4ml cannot take it: {one_line(error)}") from error
-    return tuple(str(loss) for loss in fidelity.losses(model))
+    return notes

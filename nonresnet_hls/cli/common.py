@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,14 +67,15 @@ def print_json(value: Any) -> None:
     print()
 
 
-def save_table(frame: "pd.DataFrame", text: "Table", path: Path) -> str:
-    """Save a table as `path`.txt, .csv and .md; returns it as people read it."""
+def save_table(frame: "pd.DataFrame", text: "Table", path: Path, notes: Sequence[str] = ()) -> str:
+    """Save a table as `path`.txt, .csv and .md, notes below it where people read it; returns it as they do."""
     from nonresnet_hls import stages
     from nonresnet_hls.reports.render import Format, render
 
-    plain = render(text, (), Format.TABLE)
+    below = "".join(f"\n{note}\n" for note in notes)
+    plain = render(text, (), Format.TABLE) + below
     stages.write_text(path.with_suffix(".txt"), plain)
-    stages.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN))
+    stages.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN) + below)
     stages.write_text(path.with_suffix(".csv"), frame.to_csv(index=False))
     return plain
 

@@ -236,6 +236,7 @@ def test_numbers_of_more_bits_than_a_double_are_equal_in_every_bit(tmp_path: Pat
 
 
 @pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore:.product. is deprecated:DeprecationWarning")  # hls4ml writes such scales with it
 def test_scales_that_are_powers_of_two_are_built(tmp_path: Path) -> None:
     import hls4ml
     import qkeras

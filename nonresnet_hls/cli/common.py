@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,14 +67,15 @@ def print_json(value: Any) -> None:
     print()
 
 
-def save_table(frame: "pd.DataFrame", text: "Table", path: Path) -> str:
-    """Save a table as `path`.txt, .csv and .md; returns it as people read it."""
+def save_table(frame: "pd.DataFrame", text: "Table", path: Path, notes: Sequence[str] = ()) -> str:
+    """Save a table as `path`.txt, .csv and .md, notes below it where people read it; returns it as they do."""
     from nonresnet_hls.pipeline import runner
     from nonresnet_hls.reports.render import Format, render
 
-    plain = render(text, (), Format.TABLE)
+    below = "".join(f"\n{note}\n" for note in notes)
+    plain = render(text, (), Format.TABLE) + below
     runner.write_text(path.with_suffix(".txt"), plain)
-    runner.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN))
+    runner.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN) + below)
     runner.write_text(path.with_suffix(".csv"), frame.to_csv(index=False))
     return plain
 
@@ -95,9 +97,11 @@ def fixed(value: float | None, digits: int) -> str:
     return "" if _missing(value) else f"{value:.{digits}f}"
 
 
-def whole(value: int | None) -> str:
-    """A count; nothing where there is none."""
-    return "" if _missing(value) else f"{value:d}"
+def whole(value: float | None) -> str:
+    """A count, or a mean of counts with two digits; nothing where there is none."""
+    if value is None or _missing(value):
+        return ""
+    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
 
 
 def _missing(value: Any) -> bool:

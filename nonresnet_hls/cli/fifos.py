@@ -50,7 +50,7 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
         wanted = "--write wants a project directory that hls4ml wrote"
         raise ConversionError(f"{design}: {wanted}; for the project of a recipe use convert --fifos sized")
     started = time.monotonic()
-    project, sized = _project(args, scratch / "project")
+    project, sized, notes = _project(args, scratch / "project")
     converted = time.monotonic()
     flow = dataflow.analyse_project(project)
     if sized:
@@ -67,16 +67,19 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
         dataflow.write_depths(project, flow, depths.sized)
     if args.json:
         figures = asdict(report) | {"seconds": seconds, "proof": None if proof is None else _proof_dict(proof)}
+        figures["notes"] = list(notes)
         common.print_json(figures)
     else:
         _print(report)
+        for note in notes:
+            print(note)
         if proof is not None:
             _print_proof(proof)
     return 0 if proof is None or proof.holds else 1
 
 
-def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
-    """The project directory of a design, and whether we sized its FIFOs when it was made."""
+def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool, tuple[str, ...]]:
+    """The project directory of a design, whether we sized its FIFOs when it was made, and what hls4ml dropped."""
     from nonresnet_hls.pipeline import convert as stage
     from nonresnet_hls.pipeline import runner
 
@@ -85,8 +88,8 @@ def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
         try:
             project = runner.load(path)
         except ArtefactError:  # edited by hand: what it has now counts
-            return path, False
-        return path, project is not None and stage.is_sized(project)
+            return path, False, ()
+        return path, project is not None and stage.is_sized(project), ()
     if path.suffix in (".keras", ".h5"):
         from nonresnet_hls.hls import plain
         from nonresnet_hls.networks import saved
@@ -95,11 +98,10 @@ def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
         if args.reuse_factor < 1:
             raise ConversionError(f"--reuse-factor: a positive integer wanted, not {args.reuse_factor}")
         hls = Hls(backend=Backend(args.backend), strategy=Strategy(args.strategy), reuse_factor=args.reuse_factor)
-        plain.write_plain(saved.load(path), hls, scratch)
-        return scratch, False
+        return scratch, False, plain.write_plain(saved.load(path), hls, scratch)
     place = common.workspace(args)
     project = stage.run_convert(place.recipe(args.design), place)
-    return project.directory, stage.is_sized(project)
+    return project.directory, stage.is_sized(project), ()
 
 
 def _proof_dict(proof: "Proof") -> dict[str, object]:
@@ -149,9 +151,10 @@ def _print(report: "FifoReport") -> None:
         f"weights and line buffers: {report.layers_vivado_bram_18k:,} BRAM18 by Vivado HLS,"
         f" {report.layers_vitis_bram_18k:,} by Vitis HLS, {report.layers_lut:,} LUT (modelled){has}"
     )
-    print(f"{report.interval_cycles:,} cycles per image (modelled), set by {report.bottleneck}")
+    least = "at least " if report.interval_is_lower_bound else ""
+    print(f"{least}{report.interval_cycles:,} cycles per image (modelled), set by {report.bottleneck}")
     for layer in report.unknown_layers:
-        print(f"no model of {layer}: its streams keep their depth")
+        print(f"no model of {layer}: its cycles are not counted, and its streams keep their depth")
 
 
 def _print_proof(proof: "Proof") -> None:
@@ -162,6 +165,8 @@ def _print_proof(proof: "Proof") -> None:
         print(f"proof: {name} depths {state}, {ran.equal_values} of {ran.values} outputs equal the C simulation")
     for one in proof.shorter:
         print(f"proof: {one.stream} at {one.depth}: {one.deadlock or 'FINISHED, so the least depth is not least'}")
+    if proof.not_tried:
+        print(f"proof: beside layers without a model, not made shorter: {', '.join(proof.not_tried)}")
     verdict = "holds" if proof.holds else "FAILS"
     seconds = f"built in {proof.build_seconds:.1f} s, run in {proof.run_seconds:.1f} s"
     print(f"proof {verdict} ({proof.images} images; {seconds})")

@@ -33,14 +33,14 @@ def analyse(hls_model: Any) -> Dataflow:
     io_type = config.get_config_value("IOType")
     if io_type != "io_stream":
         raise ConversionError(f"{config.get_project_name()}: IOType io_stream wanted, not {io_type!r}")
-    backend = str(config.get_config_value("Backend"))
+    toolchain = _toolchain(str(config.get_config_value("Backend")), config.get_project_name())
     with tempfile.TemporaryDirectory() as directory:
         _write_sources(hls_model, Path(directory))
         source = read_firmware(Path(directory) / "firmware", config.get_project_name())
     clock = config.get_config_value("ClockPeriod")
     return build(
         source,
-        _toolchain(backend, config.get_project_name()),
+        toolchain,
         part=str(config.get_config_value("Part") or ""),
         clock_ns=float(clock) if clock else None,
     )
@@ -56,9 +56,13 @@ def analyse_project(project: Path) -> Dataflow:
     settings = read_settings(project)
     top = str(settings["ProjectName"])
     clock = settings.get("ClockPeriod")
+    # Other back ends write other C++, of which the first thing that is missing would tell nothing.
+    toolchain = _toolchain(str(settings.get("Backend", "Vivado")), str(path))
+    if (io_type := settings.get("IOType", "io_stream")) != "io_stream":
+        raise ConversionError(f"{path}: IOType io_stream wanted, not {io_type!r}")
     return build(
         read_firmware(project / "firmware", top),
-        _toolchain(str(settings.get("Backend", "Vivado")), str(path)),
+        toolchain,
         part=str(settings.get("Part") or settings.get("XilinxPart") or ""),
         clock_ns=float(clock) if isinstance(clock, int | float) else None,
     )

@@ -26,5 +26,7 @@ def size_project(project: Path) -> dict[str, Any]:
     report = asdict(fifo_report(flow, depths))
     write_depths(project, flow, depths.sized)
     (project / DEPTHS).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    totals = {name: report[name] for name in ("before", "after", "interval_cycles", "bottleneck")}
+    totals = {
+        name: report[name] for name in ("before", "after", "interval_cycles", "interval_is_lower_bound", "bottleneck")
+    }
     return totals | {"depths": {row["stream"]: row["depth_after"] for row in report["rows"]}}

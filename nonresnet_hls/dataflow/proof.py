@@ -11,6 +11,7 @@ from nonresnet_hls.dataflow.execution import Executable, FloatArray, Outcome, Tr
 from nonresnet_hls.dataflow.graph import Dataflow
 from nonresnet_hls.dataflow.schedule import Deadlock
 from nonresnet_hls.dataflow.sizing import FifoDepths
+from nonresnet_hls.errors import ConversionError, ToolError
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Proof:
     Attributes:
         least, sized: the runs of the two sets of depths.
         shorter: one entry for each FIFO whose least depth is more than one word; one word can never be less.
+        not_tried: FIFOs beside layers of which there is no model: they kept their depth, and were not made shorter.
         images: how many went through.
         build_seconds, run_seconds: wall time.
     """
@@ -59,6 +61,7 @@ class Proof:
     least: Run
     sized: Run
     shorter: tuple[Shorter, ...]
+    not_tried: tuple[str, ...]
     images: int
     build_seconds: float
     run_seconds: float
@@ -81,9 +84,19 @@ def prove(project: Path, flow: Dataflow, depths: FifoDepths, work: Path, images:
 
     Raises:
         ToolError: g++ is missing, or refuses the C++.
+        ConversionError: a layer of which there is no model cannot be run; names it.
     """
+    _refuse_unknown_ports(flow)
     start = time.monotonic()
-    program = Executable(project, flow, work)
+    try:
+        program = Executable(project, flow, work)
+    except ToolError as error:
+        if not flow.unknown_layers:
+            raise
+        layers = ", ".join(flow.unknown_layers)
+        raise ConversionError(
+            f"{flow.name}: no proof: cannot run {layers}, of which there is no model: {error}"
+        ) from None
     built = time.monotonic()
     inputs = program.random_inputs(images)
     expected = program.simulate(inputs)
@@ -98,10 +111,22 @@ def prove(project: Path, flow: Dataflow, depths: FifoDepths, work: Path, images:
             Shorter(name, depths.least[name] - 1, outcome.deadlock)
             for name, outcome in zip(names, shorter, strict=True)
         ),
+        not_tried=tuple(stream.name for stream in flow.internal if not stream.sizable),
         images=images,
         build_seconds=built - start,
         run_seconds=time.monotonic() - built,
     )
+
+
+def _refuse_unknown_ports(flow: Dataflow) -> None:
+    """Only a layer's model tells how many words an image has where it reads an input, or writes an output."""
+    for process in flow.processes:
+        for stream in (flow.streams[name] for name in process.streams):
+            if not process.known and None in (stream.source, stream.sink):
+                raise ConversionError(
+                    f"{flow.name}: no proof: cannot run {process.name} ({process.kernel}), of which there is no model:"
+                    f" how many words an image has in {stream.name} is not known"
+                )
 
 
 def _run(outcome: Outcome, expected: FloatArray) -> Run:

@@ -65,6 +65,7 @@ class FifoReport:
         before, least, margin, after: totals over all streams.
         skips_before, skips_after: totals over the streams that lie on skips.
         interval_cycles: per image, of the busiest layer (`bottleneck`).
+        interval_is_lower_bound: there are `unknown_layers`, whose own cycles are in no figure.
         layers_*: line buffers and weights (`lut` modelled).
         part_*: what the device has, None where it is not one that we know.
         unknown_layers: layers without a model, whose streams keep their depth.
@@ -80,6 +81,7 @@ class FifoReport:
     skips_before: FifoTotal
     skips_after: FifoTotal
     interval_cycles: int
+    interval_is_lower_bound: bool
     bottleneck: str
     layers_vivado_bram_18k: int
     layers_vitis_bram_18k: int
@@ -106,6 +108,7 @@ def fifo_report(flow: Dataflow, depths: FifoDepths) -> FifoReport:
         skips_before=_total(skips, depths.tensor),
         skips_after=_total(skips, depths.sized),
         interval_cycles=flow.interval_cycles,
+        interval_is_lower_bound=bool(flow.unknown_layers),
         bottleneck=flow.bottleneck.name,
         layers_vivado_bram_18k=layer_memory(flow, Toolchain.VIVADO_HLS).bram_18k,
         layers_vitis_bram_18k=layer_memory(flow, Toolchain.VITIS_HLS).bram_18k,

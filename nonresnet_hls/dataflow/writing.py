@@ -53,11 +53,14 @@ def set_depths(hls_model: Any, flow: Dataflow, depths: Mapping[str, int]) -> Non
     Raises:
         ConversionError: the model has no stream of that name.
     """
-    variables = {variable.name: variable for variable in hls_model.output_vars.values()}
+    # `output_vars` of a model still holds variables of layers that hls4ml has replaced.
+    nodes = hls_model.get_layers()
+    variables = [node.get_output_variable(output) for node in nodes for output in node.outputs]
+    streams = {variable.name: variable for variable in variables if getattr(variable, "pragma", None)}
     for name, depth in depths.items():
         if not flow.streams[name].sizable:
             continue
-        variable = variables.get(name)
-        if variable is None or not variable.pragma:
+        variable = streams.get(name)
+        if variable is None:
             raise ConversionError(f"{hls_model.config.get_project_name()}: no stream {name!r} in the model")
         variable.pragma = (variable.pragma[0], depth)

@@ -189,8 +189,7 @@ def streams(graph: Any) -> list[Stream]:
     """The streams between the layers, without the top function's own inputs and outputs."""
     ports = {variable.name for variable in (*graph.get_input_variables(), *graph.get_output_variables())}
     found: dict[str, Stream] = {}
-    # `graph.output_vars` still holds those of nodes that were replaced.
-    for variable in (node.variables[name] for node in graph.get_layers() for name in node.outputs):
+    for variable in layer_outputs(graph):
         # A flatten in place has a variable without a stream of its own.
         pragma = getattr(variable, "pragma", None) or ("",)
         is_stream = pragma[0] == "stream"
@@ -200,6 +199,11 @@ def streams(graph: Any) -> list[Stream]:
                 variable.name, int(variable.pragma[1]), int(kind.n_elem), kind.precision.width
             )
     return list(found.values())
+
+
+def layer_outputs(graph: Any) -> list[Any]:
+    """The output variables of the layers that a `ModelGraph` has; its `output_vars` keeps those of replaced ones."""
+    return [node.get_output_variable(output) for node in graph.get_layers() for output in node.outputs]
 
 
 def figures(graph: Any, arithmetic: ModelArithmetic) -> dict[str, Any]:

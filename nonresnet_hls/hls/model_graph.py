@@ -26,6 +26,7 @@ from nonresnet_hls.fixed.network import (
     Window,
 )
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
+from nonresnet_hls.hls import fidelity
 
 
 def read(model: Any) -> Network:
@@ -36,6 +37,11 @@ def read(model: Any) -> Network:
     """
     if model.config.get_config_value("IOType") != "io_stream":
         raise ConversionError("OpenRTL: io_type='io_stream' wanted, not 'io_parallel'")
+    keras_model = fidelity.model_of(model)
+    if keras_model is not None:
+        fidelity.refuse(keras_model)
+        fidelity.check_weights(keras_model)
+        fidelity.check_shapes(keras_model, model)
     streams: dict[str, Stream] = {}
     layers: list[Layer] = []
     alias: dict[str, str] = {}
@@ -49,10 +55,14 @@ def read(model: Any) -> Network:
         if node.class_name in ("Input", "InputLayer"):
             continue
         builder = _BUILDERS.get(node.class_name)
+        if node.class_name == "Repack":
+            name = node.name.removeprefix("repack_")
+            raise ConversionError(f"layer {name!r}: OpenRTL builds a flatten before dense layers, no other reshape")
         if builder is None:
             known = ", ".join(sorted(_BUILDERS))
             raise ConversionError(f"layer {node.name!r}: OpenRTL builds {known}, not {node.class_name}")
         layers.append(builder(node, inputs, tuple(node.outputs), streams))
+        _refuse_other_words(layers[-1], streams)
     return Network(
         model.config.get_project_name(),
         streams,
@@ -60,6 +70,19 @@ def read(model: Any) -> Network:
         tuple(name for name in model.inputs),
         tuple(alias.get(name, name) for name in model.outputs),
     )
+
+
+def _refuse_other_words(layer: Layer, streams: dict[str, Stream]) -> None:
+    """Behind a flatten, only dense layers read the words as they were before it."""
+    alike = isinstance(layer, Elementwise | Clone | Merge)
+    if alike and not (isinstance(layer, Merge) and layer.operation is MergeOperation.CONCATENATE):
+        source = streams[layer.inputs[0]]
+        for target in (streams[name] for name in layer.outputs):
+            if (source.words, source.channels) != (target.words, target.channels):
+                raise ConversionError(
+                    f"layer {layer.name!r}: {target.words} words of {target.channels} numbers wanted as its input, not"
+                    f" {source.words} of {source.channels}: OpenRTL builds a flatten before dense layers alone"
+                )
 
 
 def _is_inplace(node: Any) -> bool:
@@ -112,10 +135,12 @@ def _weights(node: Any, name: str) -> tuple[npt.NDArray[np.object_], FixedPointT
 
     hls4ml writes weights as decimal text and its C++ casts what it reads: so do we.
     """
-    from hls4ml.model.types import XnorPrecisionType
+    from hls4ml.model.types import ExponentPrecisionType, XnorPrecisionType
 
     variable = node.weights[name]
     precision = variable.type.precision
+    if isinstance(precision, ExponentPrecisionType):
+        raise ConversionError(f"layer {node.name!r}: {name}: a fixed-point type wanted, not powers of two")
     numbers = [float(text) for text in variable]
     if isinstance(precision, XnorPrecisionType):
         signs = np.array([1 if number else -1 for number in numbers], dtype=object)
@@ -158,6 +183,10 @@ def _window(node: Any, kernel: str) -> Window:
         size("stride_height"),
         size("stride_width"),
     )
+    encoded = str(node.get_attr("implementation", "")).lower() == "encoded"
+    if encoded and kernel == "filt" and window.kernel_height != window.kernel_width:
+        wanted = f"ConvImplementation LineBuffer wanted for a kernel of {window.kernel_height}x{window.kernel_width}"
+        raise ConversionError(f"layer {node.name!r}: {wanted}, not Encoded")
     if window.kernel_height > 1 and window.width < 2:
         raise ConversionError(f"layer {node.name!r}: an image of at least 2 columns wanted, not {window.width}")
     return window
@@ -249,10 +278,36 @@ def _depthwise_kernel(integers: npt.NDArray[np.object_], channels: int) -> npt.N
     return kernel.reshape(-1, channels)
 
 
+def _powers_of_two(node: Any, name: str, source: FixedPointType) -> tuple[npt.NDArray[np.object_], FixedPointType]:
+    """Integers of a tensor that hls4ml keeps as signs and exponents, and a type that holds them.
+
+    Its C++ shifts in a type of twice the bits of number and exponent: nothing is lost as long as the exponents lie
+    within their own width.
+    """
+    variable = node.weights[name]
+    pairs = [tuple(float(part) for part in text.strip("{}").split(",")) for text in variable]
+    exponents = [int(exponent) for _, exponent in pairs]
+    width = int(variable.type.precision.width)
+    room = width + source.width
+    low, high = min(exponents), max(exponents)
+    if source.fraction_bits - low > room or source.integer_bits + high > room:
+        raise ConversionError(
+            f"layer {node.name!r}: {name}: exponents of fewer than {width} bits wanted, not {low}..{high}"
+        )
+    integers = [(1 if sign == 1 else -1) << (e - low) for (sign, _), e in zip(pairs, exponents, strict=True)]
+    return np.array(integers, dtype=object), FixedPointType(high - low + 2, high + 2)
+
+
 def _batch_normalization(
     node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams: dict[str, Stream]
 ) -> Layer:
-    scale, scale_kind, binary = _weights(node, "scale")
+    from hls4ml.model.types import ExponentPrecisionType
+
+    if isinstance(node.weights["scale"].type.precision, ExponentPrecisionType):
+        scale, scale_kind = _powers_of_two(node, "scale", streams[inputs[0]].kind)
+        binary = False
+    else:
+        scale, scale_kind, binary = _weights(node, "scale")
     bias, bias_kind, _ = _weights(node, "bias")
     channels = streams[inputs[0]].channels
     _refuse_binary_input(node)
@@ -287,6 +342,10 @@ def _pool(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams:
         window, divisor = None, streams[inputs[0]].words
     else:
         window = _window(node, "pool")
+        size, steps = (window.kernel_height, window.kernel_width), (window.stride_height, window.stride_width)
+        if size != steps:
+            why = "hls4ml's C++, which is simulated beside it, has an assertion against it"
+            raise ConversionError(f"layer {node.name!r}: strides {size} as the pool's size wanted, not {steps}; {why}")
         divisor = window.kernel_height * window.kernel_width
     return Pool(node.name, inputs, outputs, window, reduction, divisor, accumulator, _result(node, outputs[0]))
 

@@ -7,18 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.hls import fidelity
 from nonresnet_hls.hls.convert import PROJECT, one_line
+from nonresnet_hls.networks.flat import flattened
 from nonresnet_hls.recipe import Hls
 
 
-def write_plain(model: Any, hls: Hls, directory: Path) -> None:
+def write_plain(model: Any, hls: Hls, directory: Path) -> tuple[str, ...]:
     """Write an io_stream project with hls4ml's own choice of types into `directory`.
 
-    Unlike `convert.to_model_graph` this takes every layer that hls4ml takes, and promises nothing about values.
+    Unlike `convert.to_model_graph` this takes every layer that hls4ml takes, and promises nothing about values: it
+    returns what hls4ml drops of the model that changes values alone.
 
     Raises:
-        ConversionError: hls4ml cannot take the model.
+        ConversionError: hls4ml cannot take the model, or would make another network of it.
     """
+    fidelity.refuse(model, structural_only=True)
+    notes = tuple(str(loss) for loss in fidelity.losses(model))
+    model = flattened(model)  # hls4ml fails on some models inside a model
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # hls4ml, QKeras and Keras warn of each other
         import hls4ml
@@ -40,7 +46,12 @@ def write_plain(model: Any, hls: Hls, directory: Path) -> None:
                 clock_period=hls.clock_ns,
                 io_type="io_stream",
             )
+            fidelity.check_weights(model)
+            fidelity.check_shapes(model, graph)
             graph.write()
+        except ConversionError:
+            raise
         # hls4ml raises bare Exceptions; its own words are all there is to say.
         except Exception as error:
             raise ConversionError(f"model {model.name}: hls4ml cannot take it: {one_line(error)}") from error
+    return notes

@@ -31,7 +31,15 @@ STAGE = "quantize"
 MODEL = "model.keras"
 SAMPLES = "samples.npz"
 
-_ROOMS = ("fixed", "networks", "training/datasets.py", "quantization", "pipeline/finetune.py", "pipeline/quantize.py")
+_ROOMS = (
+    "fixed",
+    "networks",
+    "training/datasets.py",
+    "training/losses.py",
+    "quantization",
+    "pipeline/finetune.py",
+    "pipeline/quantize.py",
+)
 _CALIBRATION_SAMPLES = 512
 # So many values of test data are kept with the model: all digits, some hundred images, 64 inputs of a 32x32 block.
 _KEPT_VALUES = 1 << 20

@@ -15,7 +15,7 @@ import numpy as np
 
 from nonresnet_hls import dataflow, progress
 from nonresnet_hls.hls import convert, csim, reuse
-from nonresnet_hls.hls import simulate as c_simulate
+from nonresnet_hls.hls.bits import BitSimulation
 from nonresnet_hls.pipeline import convert as hls
 from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import runner
@@ -23,7 +23,7 @@ from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Csim, Recipe, RtlOptions
 from nonresnet_hls.rtl import stored
 from nonresnet_hls.rtl.design import generate
-from nonresnet_hls.rtl.flow import Depths, check_equal
+from nonresnet_hls.rtl.flow import Depths, compare
 from nonresnet_hls.rtl.place_and_route import place_and_route
 from nonresnet_hls.rtl.prediction import predict
 from nonresnet_hls.rtl.simulation import Stalls, compile_simulator
@@ -125,6 +125,7 @@ def run_simulation(
 
     Raises:
         MismatchError: a value differs from that of the C simulation, or none comes.
+        PredictionError: a cycle or a level differs from what was predicted.
         ToolError: Verilator or g++ is missing or fails.
         NonResNetError: as `run_rtl`.
     """
@@ -141,30 +142,27 @@ def run_simulation(
         sets |= csim.adversarial(quantized.input_type, shape, recipe.csim.seed)
         images = np.concatenate(list(sets.values()))
         progress.say(f"simulating {recipe.name}: {len(images)} images, the C simulation first")
-        with c_simulate.Simulation(project.directory) as reference:
-            expected = reference.library(images, tuple(quantized.model.outputs[0].shape[1:]))
         (source,), (target,) = design.network.inputs, design.network.outputs
         streams = design.network.streams
-        values = {target: expected.reshape(len(images), streams[target].words, streams[target].channels)}
+        inputs = {source: images.reshape(len(images), streams[source].words, streams[source].channels)}
+        words = ([streams[source].words], [streams[target].words])
         with tempfile.TemporaryDirectory(prefix="nonresnet-verilator-") as scratch:
-            simulator = compile_simulator(design, Path(scratch) / "build")
-            inputs = {source: images.reshape(len(images), streams[source].words, streams[source].channels)}
-            free = simulator.run(inputs)
-            check_equal(free, values, f"{recipe.name}, without stalls")
-            stalled = simulator.run(inputs, stalls)
-            check_equal(stalled, values, f"{recipe.name}, with random stalls")
+            place = Path(scratch)
+            reference = BitSimulation(project.directory, convert.PROJECT, *words, place)
+            simulator = compile_simulator(design, place / "build")
+            found = compare(simulator, reference, inputs, stalls, recipe.name)
             shortest = least_depths(simulator) if least else ()
         figures = {
             "equal": True,
             "images": {name: len(data) for name, data in sets.items()},
-            "values": 2 * expected.size,
+            "values": found.values_compared,
             "weights": model.figures["weights"],
-            "first_output_cycles": free.first_output_cycles,
-            "latency_cycles": free.latency_cycles,
-            "interval_cycles": free.interval_cycles,
-            "predicted": rtl.figures["predicted"],
-            "fifos": [asdict(use) for use in free.fifos],
-            "least_depths": [asdict(found) for found in shortest],
+            "first_output_cycles": found.first_output_cycles,
+            "latency_cycles": found.latency_cycles,
+            "interval_cycles": found.interval_cycles,
+            "predicted": asdict(found.predicted),
+            "fifos": [asdict(use) for use in found.fifos],
+            "least_depths": [asdict(one) for one in shortest],
         }
         (folder / "result.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         return figures
@@ -238,7 +236,7 @@ class Measurement:
     of_recipes_part: bool
     """Whether the device family is that of the recipe's part."""
     latency_cycles: int | None
-    interval_cycles: int | None
+    interval_cycles: int | float | None
     clock_ns: float
     clock_basis: ClockBasis
     stat: Path | None
@@ -273,7 +271,7 @@ def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:
     latency, interval = (
         (None, None)
         if simulated is None
-        else (int(simulated.figures["latency_cycles"]), int(simulated.figures["interval_cycles"]))
+        else (int(simulated.figures["latency_cycles"]), simulated.figures["interval_cycles"])
     )
     for target in Target:
         found = current(_synthesis(target))

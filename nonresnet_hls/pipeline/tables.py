@@ -49,11 +49,11 @@ TABLE2_COLUMNS = {
     "version": "of the engine",
     "stage": "how far the design had come",
     "part": "the device",
-    "throughput_khz": "images per millisecond: 1e6 / (interval_cycles * clock_ns)",
+    "throughput_khz": "images per millisecond: 1e6 / (interval_cycles * clock_ns); as good as the clock is",
     "latency_cycles": "first input to last output",
-    "interval_cycles": "from image to image",
+    "interval_cycles": "from image to image, in the steady state",
     "clock_ns": "the greater of target and estimate, or what clock_basis says",
-    "clock_basis": "estimated by the tool, assumed (the recipe's target) or routed",
+    "clock_basis": "estimated by the tool, routed, or assumed: the recipe's target, which larger designs do not reach",
     "ff": "flip-flops",
     "ff_percent": "of the part",
     "lut": "look-up tables",
@@ -206,6 +206,9 @@ def table2(workspace: Workspace, names: Sequence[str] = ()) -> "pd.DataFrame":
             continue
         rows += _table2_rows(as_converted(recipe, project), project, workspace)
     whole = dict.fromkeys(("latency_cycles", "interval_cycles", *_RESOURCES), "Int64")
+    # A mean over several images need not be whole.
+    if any(isinstance(row["interval_cycles"], float) for row in rows):
+        whole["interval_cycles"] = "Float64"
     return pd.DataFrame(rows, columns=list(TABLE2_COLUMNS)).astype(whole)
 
 
@@ -262,6 +265,7 @@ def skip_costs(workspace: Workspace, frame: "pd.DataFrame", names: Sequence[str]
             cost[f"{name}_more_percent"] = 100 * (row[name] - base[name]) / base[name] if base[name] else None
         rows[index] = cost
     counts = dict.fromkeys((f"{name}_more" for name in (*_RESOURCES, "interval_cycles")), "Int64")
+    counts["interval_cycles_more"] = str(frame["interval_cycles"].dtype)
     found = pd.DataFrame(list(rows.values()), index=list(rows), columns=list(SKIP_COST_COLUMNS))
     return found.astype(counts)
 

@@ -165,7 +165,7 @@ class Report:
         return replace(self, path=path, argument=argument)
 
 
-def throughput_khz(interval_cycles: int | None, clock_ns: float | None) -> float | None:
+def throughput_khz(interval_cycles: float | None, clock_ns: float | None) -> float | None:
     """Images per millisecond: 10^6 / (interval_cycles * clock_ns); None where a figure is missing."""
     return 1e6 / (interval_cycles * clock_ns) if interval_cycles and clock_ns else None
 

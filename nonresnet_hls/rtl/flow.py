@@ -2,20 +2,37 @@
 
 import dataclasses
 import json
+import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nonresnet_hls.errors import NonResNetError
+from nonresnet_hls import progress
+from nonresnet_hls.errors import ConversionError, NonResNetError
+from nonresnet_hls.fixed.arithmetic import Integers
+from nonresnet_hls.hls import fidelity
+from nonresnet_hls.hls.bits import BitSimulation
 from nonresnet_hls.recipe import RtlOptions
+from nonresnet_hls.rtl.against_keras import KerasFigures, against_keras
 from nonresnet_hls.rtl.design import RtlDesign, generate
 from nonresnet_hls.rtl.place_and_route import PlaceAndRoute, place_and_route
-from nonresnet_hls.rtl.prediction import PREDICTED_IMAGES, Prediction, predict
-from nonresnet_hls.rtl.simulation import FifoUse, Simulation, Simulator, Stalls, compile_simulator
+from nonresnet_hls.rtl.prediction import Prediction, interval_of, predict
+from nonresnet_hls.rtl.simulation import (
+    FifoUse,
+    FloatArray,
+    Simulation,
+    Simulator,
+    Stalls,
+    compile_simulator,
+    mantissas,
+    pack,
+    unpack,
+)
 from nonresnet_hls.rtl.sizing import LeastDepth, least_depths, size_fifos
 from nonresnet_hls.rtl.yosys import Synthesis, Target, synthesise
 
@@ -26,13 +43,19 @@ class MismatchError(NonResNetError):
     exit_status = 1
 
 
+class PredictionError(NonResNetError):
+    """The RTL runs otherwise than what was predicted of it: one of the two is wrong."""
+
+    exit_status = 1
+
+
 class Depths(StrEnum):
     """How deep the FIFOs are made."""
 
     MODEL = "model"
     """As the hls4ml model says; by itself it makes each hold a whole tensor."""
     SIZED = "sized"
-    """The least that cost no throughput, found by simulation."""
+    """The least that are predicted to cost no throughput."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +67,14 @@ class SimulationFigures:
     """Output values equal to those of the C simulation, each in a run without and one with random stalls."""
     first_output_cycles: int
     latency_cycles: int
-    interval_cycles: int
+    interval_cycles: int | float
+    """From image to image in the steady state, the mean over a period of it."""
     predicted: Prediction
-    """Modelled, before anything ran."""
+    """Modelled, of as many images; it was the same in every cycle and level."""
     fifos: tuple[FifoUse, ...]
     least_depths: tuple[LeastDepth, ...]
+    keras: KerasFigures | None = None
+    """How far the values are from those of the Keras model; None where there is none at hand."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +138,7 @@ def build(
 
     Raises:
         MismatchError: a value differs from the C simulation.
+        PredictionError: a cycle or a level differs from what was predicted.
         ConversionError: a layer that the engine does not build.
         ToolError: a tool is missing or fails.
     """
@@ -135,74 +162,136 @@ def build(
     return report
 
 
-def _inputs(design: RtlDesign, x: Any) -> dict[str, npt.NDArray[np.float64]]:
-    """By input stream: images x words x channels."""
+def _inputs(design: RtlDesign, x: Any) -> dict[str, FloatArray | Integers]:
+    """By input stream: images x words x channels; mantissas where nothing is given."""
     network = design.network
     streams = [network.streams[name] for name in network.inputs]
     if x is None:
         random = np.random.default_rng(0)
-        given: list[Any] = []
+        found: dict[str, FloatArray | Integers] = {}
         for stream in streams:
             kind = stream.kind
             shape = (4, stream.words, stream.channels)
-            integers = random.integers(kind.min_mantissa, kind.max_mantissa + 1, shape)
+            octets = random.integers(0, 256, (*shape, (kind.width + 7) // 8), dtype=np.uint8)
+            numbers = [int.from_bytes(row.tobytes(), "little") for row in octets.reshape(-1, octets.shape[-1])]
+            integers: Integers = np.array(
+                [number % (1 << kind.width) + kind.min_mantissa for number in numbers], object
+            )
+            integers = integers.reshape(shape)
             integers[0], integers[1] = kind.max_mantissa, kind.min_mantissa
-            given.append(integers * float(kind.lsb))
-    else:
-        given = list(x) if isinstance(x, list | tuple) else [x]
-    return {
-        stream.name: np.asarray(values, dtype=np.float64).reshape(-1, stream.words, stream.channels)
-        for stream, values in zip(streams, given, strict=True)
-    }
+            found[stream.name] = integers
+        return found
+    given = list(x) if isinstance(x, list | tuple) and len(streams) > 1 else [x]
+    if len(given) != len(streams):
+        raise ConversionError(f"x: a list of {len(streams)} arrays wanted, one for each input, not {len(given)}")
+    result: dict[str, FloatArray | Integers] = {}
+    for stream, values in zip(streams, given, strict=True):
+        try:
+            array = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ConversionError(f"x: an array of numbers wanted for {stream.name!r} ({error})") from None
+        each = stream.words * stream.channels
+        if array.size == 0 or array.size % each:
+            raise ConversionError(f"x: images of {each} values wanted for {stream.name!r}, not {array.shape}")
+        result[stream.name] = array.reshape(-1, stream.words, stream.channels)
+    return result
 
 
 def _compare(
-    model: Any, simulator: Simulator, inputs: dict[str, npt.NDArray[np.float64]], stalls: Stalls
+    model: Any, simulator: Simulator, inputs: dict[str, FloatArray | Integers], stalls: Stalls
 ) -> SimulationFigures:
-    network = simulator.design.network
-    expected = c_simulation(model, simulator.design, inputs)
-    free = simulator.run(inputs)
-    stalled = simulator.run(inputs, stalls)
-    compared = 0
-    for run, how in ((free, "without stalls"), (stalled, "with random stalls")):
-        check_equal(run, expected, f"{network.name}, {how}")
-        compared += sum(array.size for array in expected.values())
+    design = simulator.design
+    keras_model = fidelity.model_of(model)
+    with tempfile.TemporaryDirectory(prefix="nonresnet-csim-") as scratch:
+        reference = c_simulation(model, design, Path(scratch))
+        figures = compare(simulator, reference, inputs, stalls, design.network.name, keras_model)
+    if figures.keras is not None:
+        progress.say(f"{design.network.name}: {figures.keras}")
+    return figures
+
+
+def compare(
+    simulator: Simulator,
+    reference: BitSimulation,
+    inputs: dict[str, FloatArray | Integers],
+    stalls: Stalls,
+    what: str,
+    keras_model: Any = None,
+) -> SimulationFigures:
+    """Run a design beside the C simulation and beside its prediction.
+
+    Args:
+        simulator: of the design.
+        reference: the C simulation.
+        inputs: by input stream; of fewer images than the steady state needs, they go through again.
+        stalls: of the second run.
+        what: a name for messages.
+        keras_model: to say how far the values are from its; None: not said.
+
+    Raises:
+        MismatchError: a value differs from that of the C simulation, or none comes.
+        PredictionError: a cycle or a level differs from what was predicted.
+    """
+    design = simulator.design
+    network = design.network
     images = len(next(iter(inputs.values())))
+    predicted = predict(design)
+    if images >= predicted.images:
+        predicted = predict(design, images)
+    more = np.arange(max(images, predicted.images)) % images
+    # Values are cast by the C++ itself.
+    given = [
+        pack(values, network.streams[name]) if values.dtype == object else values.astype(np.float64)
+        for name, values in ((name, inputs[name]) for name in network.inputs)
+    ]
+    pieces = reference.run(images, given)
+    expected = {name: unpack(words, network.streams[name]) for name, words in zip(network.outputs, pieces, strict=True)}
+    free = simulator.run({name: values[more] for name, values in inputs.items()})
+    check_equal(free, {name: values[more] for name, values in expected.items()}, f"{what}, without stalls")
+    check_equal(simulator.run(inputs, stalls), expected, f"{what}, with random stalls")
+    check_predicted(free, predicted, what)
+    keras = None
+    if keras_model is not None:
+        fed = {name: mantissas(values, network.streams[name].kind) for name, values in inputs.items()}
+        keras = against_keras(keras_model, network, fed, expected)
     return SimulationFigures(
         images,
-        compared,
+        2 * sum(array.size for array in expected.values()),
         free.first_output_cycles,
         free.latency_cycles,
-        free.interval_cycles,
-        predict(simulator.design, min(images, PREDICTED_IMAGES)),
+        interval_of(free.image_ends, predicted.period_images or len(free.image_ends) // 2),
+        predicted,
         free.fifos,
         (),
+        keras,
     )
 
 
-def c_simulation(
-    model: Any, design: RtlDesign, inputs: dict[str, npt.NDArray[np.float64]]
-) -> dict[str, npt.NDArray[np.float64]]:
-    """What hls4ml's compiled C++ gives for the same images, by output stream: images x words x channels."""
+def c_simulation(model: Any, design: RtlDesign, scratch: Path) -> BitSimulation:
+    """hls4ml's compiled C++ of the same model, in bits."""
     if model._top_function_lib is None:
         model.compile()
-    network = design.network
-    given = [
-        np.ascontiguousarray(inputs[name].reshape(-1, *variable.shape), dtype=np.float64)
-        for name, variable in zip(network.inputs, model.get_input_variables(), strict=True)
-    ]
-    raw = model.predict(given if len(given) > 1 else given[0])
-    raw = raw if isinstance(raw, list) else [raw]
-    return {
-        name: np.asarray(array, dtype=np.float64).reshape(
-            -1, network.streams[name].words, network.streams[name].channels
-        )
-        for name, array in zip(network.outputs, raw, strict=True)
-    }
+    streams = design.network.streams
+    project = Path(model.config.get_output_dir())
+    space = (model.config.get_writer_config() or {}).get("Namespace")
+    name = model.config.get_project_name()
+    return BitSimulation(
+        project,
+        f"{space}::{name}" if space else name,
+        [streams[stream].words for stream in design.network.inputs],
+        [streams[stream].words for stream in design.network.outputs],
+        scratch,
+        Path(model._top_function_lib._name),
+    )
 
 
-def check_equal(run: Simulation, expected: dict[str, npt.NDArray[np.float64]], what: str) -> None:
-    """Compare every value.
+def check_equal(run: Simulation, expected: dict[str, Integers], what: str) -> None:
+    """Compare every bit of every value.
+
+    Args:
+        run: of the design.
+        expected: mantissas by output stream, images x words x channels.
+        what: ran, for messages.
 
     Raises:
         MismatchError: one differs, or did not come; with the count and the first five.
@@ -210,11 +299,39 @@ def check_equal(run: Simulation, expected: dict[str, npt.NDArray[np.float64]], w
     if not run.finished:
         raise MismatchError(f"{what}: the simulation stopped after {run.total_cycles} cycles: {run.deadlock}")
     for name, values in expected.items():
-        got = run.outputs[name]
+        got, unit = run.mantissas[name], Fraction(2) ** -run.fraction_bits[name]
         different = np.argwhere(got != values)
         if len(different):
             firsts = "; ".join(
-                f"image {i} word {w} channel {c}: {got[i, w, c]!r} instead of {values[i, w, c]!r}"
+                f"image {i} word {w} channel {c}: {_text(got[i, w, c], unit)} instead of {_text(values[i, w, c], unit)}"
                 for i, w, c in different[:5].tolist()
             )
             raise MismatchError(f"{what}, stream {name}: {len(different)} of {values.size} values differ: {firsts}")
+
+
+def _text(mantissa: int, unit: Fraction) -> str:
+    """A value, and its integer where a float does not tell it whole."""
+    value = float(mantissa * unit)
+    return f"{value!r}" if Fraction(value) == mantissa * unit else f"{value!r} ({mantissa} / {1 / unit})"
+
+
+def check_predicted(run: Simulation, predicted: Prediction, what: str) -> None:
+    """Compare every cycle in which an image ended, and the most words that each FIFO held.
+
+    Raises:
+        PredictionError: one differs.
+    """
+    pairs: list[tuple[str, Any, Any]] = [
+        ("cycles to the first output", run.first_output_cycles, predicted.first_output_cycles),
+        *(
+            (f"cycles to the end of image {index}", *ends)
+            for index, ends in enumerate(zip(run.image_ends, predicted.image_ends, strict=True))
+        ),
+        *(
+            (f"most words in stream {use.stream}", use.high_water, predicted.high_water[use.stream])
+            for use in run.fifos
+        ),
+    ]
+    for name, simulated, wanted in pairs:
+        if simulated != wanted:
+            raise PredictionError(f"{what}: {name}: {wanted} predicted, {simulated} simulated; one of the two is wrong")

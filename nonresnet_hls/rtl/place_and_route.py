@@ -32,7 +32,7 @@ class PlaceAndRoute:
     cells: dict[str, int]
     """nextpnr's cells in use, by type."""
 
-    def images_khz(self, interval_cycles: int) -> float:
+    def images_khz(self, interval_cycles: int | float) -> float:
         """Thousand images a second at this clock."""
         return self.clock_mhz * 1e3 / interval_cycles
 

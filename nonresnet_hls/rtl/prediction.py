@@ -7,6 +7,7 @@ the same, cycle for cycle.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from nonresnet_hls.rtl.contracts import Kind
 from nonresnet_hls.rtl.design import Fifo, RtlDesign
@@ -18,8 +19,9 @@ _BLOCK_RAM = 3
 """The `STYLE` of `stream_fifo` whose words come out a cycle later."""
 
 
-PREDICTED_IMAGES = 3
-"""The first fills the pipeline, the second follows it, the third is as all later ones."""
+_MOST_CYCLES = 1 << 18
+"""After so many a design that has given four images is left, whether or not it has settled."""
+_LEAST_IMAGES = 4
 
 
 @dataclass(frozen=True)
@@ -27,34 +29,45 @@ class Prediction:
     """How a design is predicted to run, with a source that always has a word and a sink that always takes one."""
 
     finished: bool
-    """Or deadlocked; then the cycles of images are 0."""
+    """Or deadlocked; then there is no interval, and the latencies are 0 where no image came out."""
     first_output_cycles: int
     """From the first word taken to the first word given."""
     latency_cycles: int
     """From the first word taken to the last word of the first image."""
-    interval_cycles: int
-    """Between the ends of the last two images; with one image, as `latency_cycles`."""
+    interval_cycles: int | float
+    """From image to image in the steady state, the mean over a period; where it has not settled, over the last half."""
+    settled: bool
+    """Whether the steady state was reached: all that the design holds was as it had been some images before."""
+    period_images: int
+    """Images in which the steady state repeats itself."""
+    images: int
+    """That went through."""
+    image_ends: tuple[int, ...]
+    """For each image: cycles from the first word taken to its last word."""
     total_cycles: int
     high_water: Mapping[str, int]
     """By stream: the most words that its FIFO held."""
 
 
-def predict(design: RtlDesign, images: int = PREDICTED_IMAGES, limits: Mapping[str, int] | None = None) -> Prediction:
+def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, int] | None = None) -> Prediction:
     """Run a design's contracts.
 
     Args:
         design: of `generate`.
-        images: back to back.
+        images: back to back; None: as many as are begun until the steady state repeats itself.
         limits: lower depths for some FIFOs, by stream.
     """
     streams, limits = design.network.streams, limits or {}
     fifos = {fifo.stream.name: _Fifo(fifo, limits.get(fifo.stream.name, fifo.depth)) for fifo in design.fifos}
-    sources = {name: _Source(images * streams[name].words) for name in design.network.inputs}
-    sinks = {name: _Sink(streams[name].words, images) for name in design.network.outputs}
+    sources = {name: _Source(streams[name].words) for name in design.network.inputs}
+    sinks = {name: _Sink(streams[name].words) for name in design.network.outputs}
     ends: dict[str, _End] = {**fifos, **sources, **sinks}
     # Whether a unit can give a word is known from those behind it.
     units = [_process(unit, ends) for unit in reversed(design.units)]
-    cycle = 0
+    seen: dict[tuple[object, ...], int] = {}
+    cycle = complete = period = 0
+    if images is not None:
+        _limit((*sources.values(), *sinks.values()), images)
     while True:
         moved = _step(units)
         for sink in sinks.values():
@@ -64,22 +77,63 @@ def predict(design: RtlDesign, images: int = PREDICTED_IMAGES, limits: Mapping[s
             break
         for end in (*fifos.values(), *sources.values()):
             moved |= end.clock(cycle)
+        ended = min(len(sink.image_ends) for sink in sinks.values())
+        if ended > complete and not period:
+            complete = ended
+            state = (*(end.state(complete) for end in ends.values()), *(unit.state(complete) for unit in units))
+            period = complete - seen.setdefault(state, complete)
+            out_of_patience = cycle > _MOST_CYCLES and complete >= _LEAST_IMAGES
+            if images is None and (period or out_of_patience):
+                # The images that have begun go through, as if there had never been more.
+                images = max(complete + 1, *(source.begun for source in sources.values()))
+                _limit((*sources.values(), *sinks.values()), images)
         if moved:
             continue
         # Nothing did but fold counters: on to the cycle in which the first of them ends.
         running = [unit for unit in units if isinstance(unit, _Folded) and unit.running]
         if not running:
-            return Prediction(False, 0, 0, 0, cycle, {name: fifo.high_water for name, fifo in fifos.items()})
+            break
         skipped = min(unit.left for unit in running)
         for unit in running:
             unit.left -= skipped
         cycle += skipped
     begin = min(source.first for source in sources.values())
-    latency = max(sink.image_ends[0] for sink in sinks.values()) - begin + 1
-    interval = max(sink.image_ends[-1] - sink.image_ends[-2] for sink in sinks.values()) if images > 1 else latency
-    first_output = min(sink.first for sink in sinks.values()) - begin + 1
-    high_water = {name: fifo.high_water for name, fifo in fifos.items()}
-    return Prediction(True, first_output, latency, interval, cycle, high_water)
+    image_ends = tuple(
+        max(lasts) - begin + 1 for lasts in zip(*(sink.image_ends for sink in sinks.values()), strict=False)
+    )
+    firsts = [sink.first for sink in sinks.values() if sink.first >= 0]
+    finished = all(sink.done for sink in sinks.values())
+    return Prediction(
+        finished=finished,
+        first_output_cycles=min(firsts) - begin + 1 if firsts else 0,
+        latency_cycles=image_ends[0] if image_ends else 0,
+        interval_cycles=interval_of(image_ends, period or len(image_ends) // 2) if finished else 0,
+        settled=period > 0,
+        period_images=period,
+        images=len(image_ends),
+        image_ends=image_ends,
+        total_cycles=cycle,
+        high_water={name: fifo.high_water for name, fifo in fifos.items()},
+    )
+
+
+def _limit(ends: "Sequence[_Source | _Sink]", images: int) -> None:
+    for end in ends:
+        end.images = images
+        if isinstance(end, _Source):
+            end.valid = end.taken < images * end.words
+
+
+def interval_of(image_ends: Sequence[int], period_images: int) -> int | float:
+    """Mean cycles from image to image over the last period; of one image, the cycles that it takes.
+
+    >>> interval_of([21, 22, 23, 30, 31, 32], 3), interval_of([9, 10, 12], 2), interval_of([9], 1)
+    (3, 1.5, 9)
+    """
+    if len(image_ends) <= period_images or period_images < 1:
+        return image_ends[0] if image_ends else 0
+    mean = Fraction(image_ends[-1] - image_ends[-1 - period_images], period_images)
+    return int(mean) if mean.denominator == 1 else float(mean)
 
 
 def predict_least_depths(design: RtlDesign) -> dict[str, int]:
@@ -135,6 +189,10 @@ class _End:
         """Begin `cycle`, the next one; returns whether anything moved."""
         return False
 
+    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
+        """All that decides what comes next, apart from how many images are `complete`."""
+        return ()
+
     def wake(self) -> None:
         """Have the units around it stepped."""
         self.push = self.pop = False
@@ -147,29 +205,43 @@ class _End:
 class _Source(_End):
     """An input that always has the next word."""
 
+    images: int | None = None
+    """How many there are; None: no end of them."""
+
     def __init__(self, words: int) -> None:
-        self.left, self.first, self.valid = words, -1, True
+        self.words, self.taken, self.first, self.valid = words, 0, -1, True
+
+    @property
+    def begun(self) -> int:
+        """Images of which a word was taken."""
+        return -(-self.taken // self.words)
 
     def clock(self, cycle: int) -> bool:
         if not self.pop:
             return False
-        self.left -= 1
-        self.valid = self.left > 0
+        self.taken += 1
+        self.valid = self.images is None or self.taken < self.images * self.words
         self.first = cycle - 1 if self.first < 0 else self.first
         self.wake()
         return True
+
+    def state(self, complete: int) -> tuple[object, ...]:
+        return (self.taken - complete * self.words,)
 
 
 class _Sink(_End):
     """An output that takes every word."""
 
-    def __init__(self, words: int, images: int) -> None:
-        self.words, self.images, self.taken, self.first = words, images, 0, -1
+    images: int | None = None
+    """How many are wanted; None: all that come."""
+
+    def __init__(self, words: int) -> None:
+        self.words, self.taken, self.first = words, 0, -1
         self.image_ends: list[int] = []
 
     @property
     def done(self) -> bool:
-        return len(self.image_ends) == self.images
+        return self.images is not None and len(self.image_ends) >= self.images
 
     def room(self) -> bool:
         return not self.done
@@ -185,6 +257,9 @@ class _Sink(_End):
         self.wake()
         return True
 
+    def state(self, complete: int) -> tuple[object, ...]:
+        return (self.taken - complete * self.words,)
+
 
 class _Fifo(_End):
     """`stream_fifo`."""
@@ -195,6 +270,9 @@ class _Fifo(_End):
 
     def room(self) -> bool:
         return self.level < self.depth or (self.depth == 1 and self.pop)
+
+    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
+        return self.level, self.stored, self.valid
 
     def clock(self, cycle: int) -> bool:  # noqa: ARG002  # a source needs it
         read = self.stored > 0 and (not self.valid or self.pop)
@@ -226,6 +304,10 @@ class _Process:
         for end in outputs:
             end.writer = self
 
+    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
+        """All that decides what comes next, apart from the streams around it."""
+        return ()
+
     def step(self) -> bool:
         """Take and give words; returns whether anything moved that no stream tells."""
         if self.input.valid and self.output.room():
@@ -239,6 +321,9 @@ class _Fork(_Process):
     def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End]) -> None:
         super().__init__(inputs, outputs)
         self.waiting = list(outputs)
+
+    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
+        return tuple(output in self.waiting for output in self.outputs)
 
     def step(self) -> bool:
         if self.input.valid:
@@ -268,6 +353,9 @@ class _Pad(_Process):
         super().__init__(inputs, outputs)
         self.image, self.at = image, 0
 
+    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
+        return (self.at,)
+
     def step(self) -> bool:
         takes = self.image[self.at]
         if (self.input.valid or not takes) and self.output.room():
@@ -282,6 +370,9 @@ class _Collector(_Process):
     def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], due: Sequence[bool]) -> None:
         super().__init__(inputs, outputs)
         self.due, self.at, self.full = due, 0, False
+
+    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
+        return self.at, self.full
 
     def step(self) -> bool:
         ready = self.output.room()
@@ -305,6 +396,9 @@ class _Pipelined(_Collector):
     def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], due: Sequence[bool], stages: int) -> None:
         super().__init__(inputs, outputs, due)
         self.valid, self.last = 0, 1 << (stages - 1)
+
+    def state(self, complete: int) -> tuple[object, ...]:
+        return *super().state(complete), self.valid
 
     def step(self) -> bool:
         enable = self.enable()
@@ -330,6 +424,9 @@ class _Folded(_Pipelined):
     def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], due: Sequence[bool], folds: int) -> None:
         super().__init__(inputs, outputs, due, _FOLDED_STAGES)
         self.folds, self.left = folds, folds - 1
+
+    def state(self, complete: int) -> tuple[object, ...]:
+        return *super().state(complete), self.left
 
     def step(self) -> bool:
         enable = self.enable()

@@ -25,6 +25,9 @@ from nonresnet_hls.rtl.unit_text import identifier
 
 FloatArray = npt.NDArray[np.float64]
 
+_WIDEST_BITS = 1 << 26
+"""Of a number that Verilator takes: all weights of a layer are one. By itself it refuses more than 65,536."""
+
 
 @dataclass(frozen=True)
 class Stalls:
@@ -67,20 +70,30 @@ class Deadlock:
 class Simulation:
     """What a simulation gave and what it cost."""
 
-    outputs: dict[str, FloatArray]
-    """By output stream: images x words x channels; values, not mantissas."""
+    mantissas: dict[str, Integers]
+    """By output stream: images x words x channels; integers worth the last bit of the stream's type, of any width."""
+    fraction_bits: dict[str, int]
+    """Of the types of the output streams."""
     finished: bool
     """Whether all outputs came."""
     first_output_cycles: int
     """From the first word taken to the first word given."""
-    latency_cycles: int
-    """From the first word taken to the last word of the first image; 0 where it never came."""
-    interval_cycles: int
-    """Between the ends of the last two images; with one image, as `latency_cycles`."""
+    image_ends: tuple[int, ...]
+    """For each image: cycles from the first word taken to its last word."""
     total_cycles: int
     fifos: tuple[FifoUse, ...]
     deadlock: Deadlock | None
     """Where it did not finish: who waits for whom."""
+
+    @property
+    def latency_cycles(self) -> int:
+        """From the first word taken to the last word of the first image; 0 where it never came."""
+        return self.image_ends[0] if self.image_ends else 0
+
+    @property
+    def outputs(self) -> dict[str, FloatArray]:
+        """By output stream: images x words x channels; values, those of more than 53 bits rounded to float64."""
+        return {name: to_values(array, self.fraction_bits[name]) for name, array in self.mantissas.items()}
 
     @property
     def output(self) -> FloatArray:
@@ -106,7 +119,8 @@ class Simulator:
         """Simulate some images.
 
         Args:
-            inputs: values by input stream, images first; cast to the stream's type as the C simulation does.
+            inputs: by input stream, images first: values, which are cast to the stream's type as the C simulation
+                does, or an object array of its mantissas.
             stalls: pauses of source and sink; None: none.
             limits: lower depths for some FIFOs, by stream.
             patience_cycles: cycles without any word in or out after which it counts as deadlocked.
@@ -120,8 +134,7 @@ class Simulator:
             raise ConversionError(f"simulation: inputs of one number of images wanted, not {sorted(images)}")
         (count,) = images
         for name in network.inputs:
-            stream = network.streams[name]
-            words = pack(np.asarray(inputs[name], dtype=np.float64), stream)
+            words = pack(as_input(inputs[name]), network.streams[name])
             (self.directory / f"in_{identifier(name)}.bin").write_bytes(words.tobytes())
         if patience_cycles is None:
             patience_cycles = 2 * sum(unit.interval_cycles for unit in self.design.units) + 1000
@@ -153,11 +166,8 @@ class Simulator:
             outputs[name] = unpack(raw, network.streams[name])
         first_in, first_out = int(fields["first_input"][0]), int(fields["first_output"][0])
         finished = fields["done"] == ["1"]
-        lasts = [ends[identifier(name)] for name in network.outputs]
-        latency = max(end[0] for end in lasts) - first_in + 1 if all(lasts) else 0
-        interval = latency
-        if all(len(end) >= 2 for end in lasts):
-            interval = max(end[-1] - end[-2] for end in lasts)
+        by_output = zip(*(ends[identifier(name)] for name in network.outputs), strict=False)
+        image_ends = tuple(max(lasts) - first_in + 1 for lasts in by_output)
         uses = []
         for fifo in self.design.fifos:
             if fifo.name not in marks:  # a netlist after synthesis has no marks
@@ -178,10 +188,10 @@ class Simulator:
             )
         return Simulation(
             outputs,
+            {name: network.streams[name].kind.fraction_bits for name in network.outputs},
             finished,
             first_out - first_in + 1,
-            latency,
-            interval,
+            image_ends,
             int(fields["cycles"][0]),
             tuple(uses),
             None if finished else find_deadlock(uses),
@@ -245,7 +255,7 @@ def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
         *verilator_command(),
         *("--cc", "--no-timing", "-O3", "--x-assign", "0", "--x-initial", "0", "-Wno-fatal", "-Wno-lint"),
         *("--prefix", "Vdesign", "--top-module", design.top, "--Mdir", str(build)),
-        *("--output-split", "10000", "--quiet"),
+        *("--output-split", "10000", "--quiet", "--max-num-width", str(_WIDEST_BITS)),
         *sources,
     ]
     tools.run(command, directory)
@@ -338,35 +348,62 @@ def _verilator_include(directory: Path) -> Path:
     return include
 
 
-def pack(values: FloatArray, stream: Stream) -> npt.NDArray[np.uint32]:
-    """Values as 32-bit words of a stream, the lowest first; cast to the stream's type."""
-    mantissas = to_mantissas(values, stream.kind).reshape(-1, stream.channels)
+def as_input(given: npt.ArrayLike) -> FloatArray | Integers:
+    """An array of mantissas as it is, anything else as float64."""
+    array = np.asarray(given)
+    return array if array.dtype == object else array.astype(np.float64)
+
+
+def pack(values: FloatArray | Integers, stream: Stream) -> npt.NDArray[np.uint32]:
+    """Values as 32-bit words of a stream, the lowest first; floats are cast to the stream's type."""
+    numbers = mantissas(values, stream.kind).reshape(-1, stream.channels)
     width = stream.kind.width
-    bits = ((mantissas[:, :, None] >> np.arange(width).astype(object)) & 1).astype(np.uint8).reshape(len(mantissas), -1)
-    padded = np.zeros((len(mantissas), (stream.bits + 31) // 32 * 32), dtype=np.uint8)
+    bits = ((numbers[:, :, None] >> np.arange(width).astype(object)) & 1).astype(np.uint8).reshape(len(numbers), -1)
+    padded = np.zeros((len(numbers), (stream.bits + 31) // 32 * 32), dtype=np.uint8)
     padded[:, : stream.bits] = bits
     return np.packbits(padded, axis=1, bitorder="little").view("<u4").reshape(-1)
 
 
-def unpack(words: npt.NDArray[np.uint32], stream: Stream) -> FloatArray:
-    """The values that 32-bit words of a stream stand for: words x channels, or images x words x channels."""
+def unpack(words: npt.NDArray[np.uint32], stream: Stream) -> Integers:
+    """The mantissas that 32-bit words of a stream stand for: images x words x channels, whole images only."""
     each = (stream.bits + 31) // 32
     bits = np.unpackbits(words.view(np.uint8).reshape(-1, each * 4), axis=1, bitorder="little")[:, : stream.bits]
-    digits = bits.reshape(-1, stream.channels, stream.kind.width)
-    weights = 2.0 ** np.arange(stream.kind.width)
+    width = stream.kind.width
+    octets = np.packbits(bits.reshape(-1, width), axis=1, bitorder="little")
+    plain = [int.from_bytes(row.tobytes(), "little") for row in octets]
     if stream.kind.signed:
-        weights[-1] = -weights[-1]
-    values: FloatArray = np.ldexp(digits @ weights, -stream.kind.fraction_bits)
-    whole = len(values) // stream.words
-    return values[: whole * stream.words].reshape(whole, stream.words, stream.channels)
+        plain = [number - (number >> (width - 1) << width) for number in plain]
+    whole = len(words) // each // stream.words
+    numbers = np.array(plain, dtype=object)[: whole * stream.words * stream.channels]
+    return numbers.reshape(whole, stream.words, stream.channels)
+
+
+def mantissas(values: FloatArray | Integers, kind: FixedPointType) -> Integers:
+    """Mantissas as they are, floats cast to a type."""
+    return values.astype(object) if values.dtype == object else to_mantissas(values.astype(np.float64), kind)
 
 
 def to_mantissas(values: FloatArray, kind: FixedPointType) -> Integers:
-    """Floats cast to a type as `ap_fixed` does from double, as integers."""
-    # Every double is an integer times 2**-1074 at most; 60 bits below the type's last keep what rounding sees.
-    guard = 60
-    scaled = np.ldexp(values, kind.fraction_bits + guard)
-    if (scaled != np.rint(scaled)).any():
-        raise ConversionError(f"simulation: inputs with at most {kind.fraction_bits + guard} fraction bits wanted")
-    exact = np.array([int(value) for value in scaled.reshape(-1)], dtype=object).reshape(values.shape)
-    return cast(exact, kind.fraction_bits + guard, kind)
+    """Floats cast to a type as `ap_fixed` does from double, as integers.
+
+    Raises:
+        ConversionError: a value is not finite.
+    """
+    if not np.isfinite(values).all():
+        odd = values[~np.isfinite(values)][0]
+        raise ConversionError(f"simulation: finite inputs wanted, not {odd!r}")
+    # Of what lies below two more bits, rounding sees only whether there is anything.
+    fraction = kind.fraction_bits + 2
+    integers = []
+    for value in values.reshape(-1).tolist():
+        numerator, denominator = value.as_integer_ratio()
+        whole, rest = divmod(numerator << max(fraction, 0), denominator << max(-fraction, 0))
+        integers.append(2 * whole + (rest > 0))
+    exact = np.array(integers, dtype=object).reshape(values.shape)
+    return cast(exact, fraction + 1, kind)
+
+
+def to_values(mantissas: Integers, fraction_bits: int) -> FloatArray:
+    """What integers worth 2**-fraction_bits stand for; those of more than 53 bits are rounded."""
+    values: FloatArray = np.ldexp(mantissas.astype(np.float64), -fraction_bits)
+    return values

@@ -7,7 +7,7 @@ import numpy as np
 
 from nonresnet_hls.fixed.network import Pad
 from nonresnet_hls.rtl.design import RtlDesign
-from nonresnet_hls.rtl.prediction import PREDICTED_IMAGES, predict, predict_least_depths
+from nonresnet_hls.rtl.prediction import Prediction, predict, predict_least_depths
 from nonresnet_hls.rtl.simulation import Simulation, Simulator
 
 _FEW = 16
@@ -19,8 +19,9 @@ class Sizing:
     """A design with FIFOs as deep as they need to be."""
 
     design: RtlDesign
-    tensor_interval_cycles: int
-    """Cycles an image, with these depths as with FIFOs that hold a whole tensor each; predicted."""
+    tensor_interval_cycles: int | float
+    """Cycles an image in the steady state, with these depths as with FIFOs that hold a whole tensor each and more;
+    predicted."""
 
 
 def size_fifos(design: RtlDesign) -> Sizing:
@@ -32,31 +33,45 @@ def size_fifos(design: RtlDesign) -> Sizing:
     Args:
         design: of `generate`; its depths are those of hls4ml, a whole tensor each.
     """
-    ample = {fifo.stream.name: max(2, fifo.stream.words) for fifo in design.fifos}
-    best = predict(design.with_depths(ample)).interval_cycles
+    ample = _ample(design)
+    # No design is faster than its slowest unit.
+    bound = max(unit.interval_cycles for unit in design.units)
+    ones = {fifo.stream.name: 1 for fifo in design.fifos if not fifo.joins}
+    rows = {name: words for name, words in _rows(design).items() if name in ones}
+    tried: list[tuple[dict[str, int], Prediction]] = []
+    for trial in (ample | ones, ample | ones | rows, ample):
+        tried.append((trial, predict(design.with_depths(trial))))
+        if tried[-1][1].finished and tried[-1][1].interval_cycles <= bound:
+            break
+    best = min(run.interval_cycles for _, run in tried if run.finished)
 
     def keeps(depths: Mapping[str, int]) -> bool:
         run = predict(design.with_depths(depths))
         return run.finished and run.interval_cycles <= best
 
-    ones = {fifo.stream.name: 1 for fifo in design.fifos if not fifo.joins}
-    rows = {name: words for name, words in _rows(design).items() if name in ones}
-    depths = next((trial for trial in (ample | ones, ample | ones | rows) if keeps(trial)), ample)
+    depths, run = next((trial, run) for trial, run in tried if run.finished and run.interval_cycles <= best)
     for name in ones:
         if depths[name] > 1 and keeps(depths | {name: 1}):
             depths = depths | {name: 1}
-    high = predict(design.with_depths(depths)).high_water
+            run = predict(design.with_depths(depths))
+    high = run.high_water
     waiting = {fifo.stream.name: max(1, high[fifo.stream.name]) for fifo in design.fifos if fifo.joins}
     while not keeps(depths | waiting):
         # A FIFO of several words takes none in the cycle in which it is full and gives one away.
         deeper = {name: min(ample[name], depth + (depth > 1)) for name, depth in waiting.items()}
-        # With whole tensors at the joins these depths were seen to be enough.
+        # With as much as could be at the joins these depths were seen to be enough.
         waiting = deeper if deeper != waiting else {name: ample[name] for name in waiting}
     for name, depth in waiting.items():
         # Of two FIFOs at a join, words may wait in either; one word makes for the smallest there is.
         if 1 < depth <= _FEW and keeps(depths | waiting | {name: 1}):
             waiting[name] = 1
     return Sizing(design.with_depths(depths | waiting), best)
+
+
+def _ample(design: RtlDesign) -> dict[str, int]:
+    """As many words as could ever be of use: a tensor, and what the registers of all other units hold meanwhile."""
+    inside = sum(unit.stages + 8 * (unit.folds > 0) + 2 for unit in design.units) + 2 * len(design.fifos)
+    return {fifo.stream.name: fifo.stream.words + (inside if fifo.joins else 1) for fifo in design.fifos}
 
 
 def _rows(design: RtlDesign) -> dict[str, int]:
@@ -66,9 +81,7 @@ def _rows(design: RtlDesign) -> dict[str, int]:
     return {unit.inputs[0]: pad.left + pad.width + pad.right for unit, pad in found}
 
 
-def idle_run(
-    simulator: Simulator, limits: Mapping[str, int] | None = None, images: int = PREDICTED_IMAGES
-) -> Simulation:
+def idle_run(simulator: Simulator, limits: Mapping[str, int] | None = None, images: int = 3) -> Simulation:
     """Simulate images of zeros."""
     network = simulator.design.network
     zeros = {

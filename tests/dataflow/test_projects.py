@@ -229,6 +229,121 @@ def test_a_project_of_another_backend_is_refused(project: Path) -> None:
         dataflow.analyse_project(project)
 
 
+@pytest.mark.parametrize(("key", "value"), [("Backend", "Catapult"), ("Backend", "Quartus"), ("IOType", "io_parallel")])
+def test_other_cpp_is_refused_by_what_made_it(
+    key: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their C++ has no `hls::stream` arguments; what is wanted is another back end, or io_stream."""
+    settings = {"Backend": "Vivado", "IOType": "io_stream", "ProjectName": "myproject"} | {key: value}
+    (tmp_path / "hls4ml_config.yml").write_text("".join(f"{name}: {text}\n" for name, text in settings.items()))
+    firmware = tmp_path / "firmware"
+    firmware.mkdir()
+    (firmware / "myproject.cpp").write_text("void myproject(ac_channel<input_t> &x, ac_channel<result_t> &y) {}\n")
+    for name in ("defines.h", "parameters.h"):
+        (firmware / name).write_text("")
+    assert main(["fifos", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"not {value!r}" in line
+    assert "hls4ml_config.yml" in line
+
+
+def recurrent(*before: Any) -> Any:
+    from tensorflow import keras
+
+    layers = keras.layers
+    return keras.Sequential([keras.Input((4, 3), name="line"), *before, layers.LSTM(5, name="memory"), layers.Dense(2)])
+
+
+def test_cycles_without_those_of_a_layer_are_a_lower_bound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # QKeras and Keras warn of each other
+        recurrent().save(tmp_path / "lstm.h5")
+        assert main(["fifos", str(tmp_path / "lstm.h5")]) == 0
+        printed = capsys.readouterr().out
+        assert "at least 4 cycles per image (modelled), set by dense" in printed
+        assert "no model of memory (lstm_stack): its cycles are not counted" in printed
+        assert main(["fifos", str(tmp_path / "lstm.h5"), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["interval_is_lower_bound"] is True
+        assert main(["fifos", str(tmp_path / "lstm.h5"), "--prove"]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nonresnet-hls: ")]
+    assert "no proof: cannot run memory (lstm_stack), of which there is no model" in line
+
+
+def test_a_proof_says_what_it_left_alone_and_what_it_could_not_run(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = project / "firmware" / "myproject.cpp"
+    text = path.read_text()
+    kernels = project / "firmware" / "nnet_utils" / "nnet_activation_stream.h"
+    path.write_text(text.replace("nnet::relu<", "nnet::rectify<", 1))
+    assert main(["fifos", str(project), "--prove"]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nonresnet-hls: ")]
+    assert "no proof: cannot run q_activation (rectify), of which there is no model: g++" in line
+    own = (
+        "namespace nnet { template <class A, class B, class C> void rectify(hls::stream<A> &x, hls::stream<B> &y)"
+        " { relu<A, B, C>(x, y); } }\n#endif"
+    )
+    kernels.write_text(own.join(kernels.read_text().rsplit("#endif", 1)))
+    assert main(["fifos", str(project), "--prove", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert len(printed["proof"]["not_tried"]) == 2
+    assert printed["proof"]["holds"] is True
+    assert printed["interval_is_lower_bound"] is True
+
+
+@pytest.mark.parametrize("kind", ["called twice", "open"])
+def test_a_model_of_which_hls4ml_would_make_another_is_refused(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tensorflow import keras
+
+    image = keras.Input((None, None, 4) if kind == "open" else (8, 8, 4), name="image")
+    conv = keras.layers.Conv2D(4, 3, padding="same", name="conv")
+    keras.Model(image, conv(image) if kind == "open" else conv(conv(image))).save(tmp_path / "model.keras")
+    assert main(["fifos", str(tmp_path / "model.keras")]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nonresnet-hls: ")]
+    wanted = {
+        "called twice": "layer 'conv': one call wanted, not 2",
+        "open": "layer 'image': input of a fixed size wanted",
+    }
+    assert wanted[kind] in line
+
+
+def test_a_model_inside_a_model_is_sized_as_if_it_were_flat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tensorflow import keras
+
+    def blocks(flat: bool) -> Any:
+        image = keras.Input((6, 6, 2), name="image")
+        own = image if flat else keras.Input((6, 6, 2), name="own")
+        x = keras.layers.Conv2D(2, 3, padding="same", name="conv")(own)
+        x = keras.layers.Add(name="add")([x, own])
+        return keras.Model(image, x if flat else keras.Model(own, x, name="block")(image))
+
+    figures = []
+    for flat in (True, False):
+        blocks(flat).save(tmp_path / f"{flat}.keras")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # QKeras and Keras warn of each other
+            assert main(["fifos", str(tmp_path / f"{flat}.keras"), "--json"]) == 0
+        rows = json.loads(capsys.readouterr().out)["rows"]
+        assert len(rows) > 3
+        figures.append([(row["source"], row["sink"], row["depth_least"], row["depth_after"]) for row in rows])
+    assert sorted(figures[0]) == sorted(figures[1])
+
+
+def test_depths_are_set_where_layers_were_replaced(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    layers = tf.keras.layers
+    image = tf.keras.Input((4, 4, 2), name="image")
+    x = layers.Reshape((16, 2))(layers.Conv2D(2, 3, padding="same")(image))
+    model = convert(tf.keras.Model(image, layers.Flatten()(layers.Conv1D(2, 3)(x))), tmp_path / "project", "Vivado")
+    flow = dataflow.analyse(model)
+    depths = dict.fromkeys(flow.depths(), 3)
+    dataflow.set_depths(model, flow, depths)
+    assert dataflow.analyse(model).depths() == depths
+
+
 def test_objects_in_the_yaml_are_not_built(project: Path) -> None:
     config = project / "hls4ml_config.yml"
     config.write_text(config.read_text() + "Extra: !!python/object/apply:os.system ['false']\n")

@@ -167,3 +167,23 @@ def test_what_hls4ml_raises_becomes_one_line(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(ConversionError, match=r"^model small: hls4ml cannot take it: first line") as error:
         convert.to_model_graph(made.model, made.arithmetic, {}, _VIVADO, tmp_path)
     assert not re.search(r"\n", str(error.value))
+
+
+def test_streams_are_those_of_the_layers_that_are_there(tmp_path: Path) -> None:
+    """A reshape becomes another layer, of which hls4ml's list of outputs keeps the first."""
+    import hls4ml
+
+    layers = keras.layers
+    image = keras.Input((4, 4, 2), name="image")
+    x = layers.Conv2D(2, 3, padding="same", name="conv")(image)
+    x = layers.Conv1D(2, 3, name="line")(layers.Reshape((16, 2), name="reshape")(x))
+    model = keras.Model(image, layers.Flatten(name="last")(x))
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vivado")
+    graph = hls4ml.converters.convert_from_keras_model(
+        model, hls_config=config, output_dir=str(tmp_path / "project"), backend="Vivado", io_type="io_stream"
+    )
+    found = convert.streams(graph)
+    variables = {variable.name: variable for node in graph.get_layers() for variable in node.get_variables()}
+    ends = {variable.name for variable in (*graph.get_input_variables(), *graph.get_output_variables())}
+    assert {stream.name for stream in found} == variables.keys() - ends
+    assert [stream.channels for stream in found if stream.name == "layer2_out"] == [2]

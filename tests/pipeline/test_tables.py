@@ -11,6 +11,7 @@ import pytest
 
 from nonresnet_hls import cli, dataflow, recipe
 from nonresnet_hls.errors import RecipeError
+from nonresnet_hls.pipeline import rtl as rtl
 from nonresnet_hls.pipeline import runner, tables
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
@@ -21,6 +22,22 @@ def test_throughput_is_images_per_millisecond() -> None:
     assert tables.throughput_khz(1000, 5.0) == 200.0  # 1000 cycles of 5 ns are 5 us
     assert tables.throughput_khz(None, 5.0) is None
     assert tables.throughput_khz(1000, None) is None
+
+
+@pytest.mark.parametrize("basis", [rtl.ClockBasis.ASSUMED, rtl.ClockBasis.ROUTED])
+def test_an_assumed_clock_is_told_wherever_the_table_is(
+    basis: rtl.ClockBasis, tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resources = {"ff": 2, "lut": 3, "dsp": 0, "bram_18k": 1}
+    found = rtl.Measurement("OpenRTL", "1", "synthesized", "ECP5", False, 20, 4.5, 5.0, basis, None, resources)
+    monkeypatch.setattr(rtl, "measurements", lambda *_: iter([found]))
+    assert cli.main(["table2", "tiny"]) == 0
+    printed = capsys.readouterr().out
+    (row,) = [line for line in printed.splitlines() if line.startswith("tiny ")]
+    assert f" 44.444       20      4.50      5.00  {basis}" in row  # 1e6 / (4.5 * 5) images per second and 1000
+    told = "Larger designs of the open engine do not reach it"
+    for text in (printed, *((tiny / "tables" / f"table2.{kind}").read_text() for kind in ("txt", "md"))):
+        assert (told in text) == (basis is rtl.ClockBasis.ASSUMED)
 
 
 def test_shares_of_what_the_part_has() -> None:

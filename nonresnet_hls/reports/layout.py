@@ -51,7 +51,8 @@ def place_of(path: Path) -> Place:
             return _unified(folder.parent) if folder.name == "hls" else Place(folder.parent.parent, folder)
         if (folder / "hls" / "syn").is_dir():
             return _unified(folder)
-    return Place(path.parent, None)
+    # A run that was started in the folder of the sources.
+    return Place(path.parent.parent if path.parent.name == "firmware" else path.parent, None)
 
 
 def _unified(component: Path) -> Place:

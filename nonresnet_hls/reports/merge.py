@@ -10,13 +10,14 @@ XML has it).
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.reports.export import IMPLEMENTED
+from nonresnet_hls.reports.hls_log import logs_of_the_run
 from nonresnet_hls.reports.layout import Place, place_of
 from nonresnet_hls.reports.values import COLUMNS, Kind, Module, Report, Stage
 
@@ -54,6 +55,12 @@ _KIND_WORDS = re.compile(
     r"export|cosim|hierarchical|hier|full|slr|kernel|optimized|opt|placed|routed|performance|result|transaction|"
     r"lat|estimate|layer|network|resources|cycles|stat|vivado|vitis|hls|design|size|[0-9])(?=$|[_.-])"
 )
+# What the logs of one run's steps say together.
+_OF_THE_LOGS: dict[str, Callable[[list[Any]], Any]] = {
+    "finished": all,
+    "error_count": sum,
+    "steps": lambda steps: tuple(dict.fromkeys(step for of_one in steps for step in of_one)),
+}
 _APP_TOP = re.compile(r'<(?:\w+:)?project\b[^>]{0,2000}?\btop="([^"]{1,200})"')
 
 
@@ -117,7 +124,7 @@ def _rows(name: str, place: Place, members: Sequence[Report]) -> list[Report]:
     for report in members:
         if report.kind not in {Kind.HLS_LOG, Kind.DESIGN_SIZE} and report not in modules and report.stage:
             designs[_top_of(report, tops, main), report.stage].append(report)
-    logs = [report for report in members if report.kind is Kind.HLS_LOG]
+    logs = logs_of_the_run([report for report in members if report.kind is Kind.HLS_LOG])
     if logs:
         # A failed run leaves nothing but its log: a row without figures.
         designs[main, Stage.CSYNTH] += logs
@@ -199,7 +206,8 @@ def _runs(place: Place, stage: Stage, top: str | None, group: Sequence[Report]) 
     for suffix, run in candidates:
         kinds: dict[Kind, set[object]] = defaultdict(set)
         for report in run:
-            kinds[report.kind].add(_figures_key(report))
+            if report.kind is not Kind.HLS_LOG:  # `logs_of_the_run` has chosen
+                kinds[report.kind].add(_figures_key(report))
         if all(len(figures) == 1 for figures in kinds.values()):
             found.append((suffix, run))
         else:
@@ -219,11 +227,14 @@ def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modu
     for column in COLUMNS:
         if column in {"path", "kind", "design", "stage", "top", "note", "sources", "choices"}:
             continue
-        given = [(r, getattr(r, column)) for r in ordered if getattr(r, column) is not None]
+        given = [(r, getattr(r, column)) for r in ordered if getattr(r, column) not in (None, ())]
         if not given:
             continue
         source, value = given[0]
         figures[column] = value
+        if column in _OF_THE_LOGS:
+            figures[column] = _OF_THE_LOGS[column]([value for _, value in given])
+            continue
         other = next((r for r, v in given[1:] if v != value and r.kind is not Kind.HLS_LOG), None)
         if other is not None and column not in _OWN:
             choices.append(f"{column}: {value} of {source.path}, not {getattr(other, column)} of {other.path}")

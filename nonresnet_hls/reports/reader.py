@@ -19,7 +19,7 @@ from nonresnet_hls.reports import (
 )
 from nonresnet_hls.reports.csynth_xml import is_csynth, read_csynth_xml, read_design_size_xml
 from nonresnet_hls.reports.export_results import read_export_results
-from nonresnet_hls.reports.source import Source, head_of, load
+from nonresnet_hls.reports.source import HEAD_BYTES, Source, head_of, load
 from nonresnet_hls.reports.utilization import read_utilization
 from nonresnet_hls.reports.values import Report
 from nonresnet_hls.reports.xmltree import read_tree
@@ -53,7 +53,6 @@ _FINN_JSON = re.compile(
     rb'|\A\{[^{}]{0,2000}"critical_path_cycles"\s*:'
     rb'|\A\{\s*"' + finn.NODE.pattern.encode() + rb'"\s*:\s*[0-9]'
 )
-_LOG_WITHIN = 4096
 
 _VIVADO_READERS: dict[bytes, Reader] = {
     b"report_utilization": read_utilization,
@@ -63,8 +62,11 @@ _VIVADO_READERS: dict[bytes, Reader] = {
 }
 
 
-def reader_for(head: bytes) -> Reader | None:
-    """How to read a file that begins with `head`; None if it is no report that we know."""
+def reader_for(head: bytes, name: str) -> Reader | None:
+    """How to read a file called `name` that begins with `head`; None if it is no report that we know.
+
+    Content tells the kind; the name only keeps sources that quote a log from being taken for one.
+    """
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         head = head.decode("utf-16", "replace").encode("utf-8", "replace")
     head = head.removeprefix(b"\xef\xbb\xbf")
@@ -82,9 +84,7 @@ def reader_for(head: bytes) -> Reader | None:
     for signature, reader in _SIGNATURES:
         if signature.match(head):
             return reader
-    if start in {b"#", b"`", b"%", b""}:
-        return None
-    return hls_log.read_hls_log if hls_log.BANNER.search(head[:_LOG_WITHIN]) else None
+    return hls_log.read_hls_log if hls_log.is_log(head, name) else None
 
 
 def read_file(path: Path, name: str) -> Report | None:
@@ -94,7 +94,7 @@ def read_file(path: Path, name: str) -> Report | None:
         ReportError: truncated, mixed up, corrupted or too large; names file and line.
     """
     try:
-        reader = reader_for(head_of(path))
+        reader = reader_for(head_of(path), name)
         return reader(load(path, name)) if reader else None
     except OSError as error:
         raise ReportError(f"{name}:1: cannot be read: {error.strerror or error}") from None
@@ -102,7 +102,7 @@ def read_file(path: Path, name: str) -> Report | None:
 
 def read_bytes(data: bytes, name: str) -> Report | None:
     """The report in `data`, as if it were the content of a file called `name`."""
-    reader = reader_for(data[: 32 * 2**10])
+    reader = reader_for(data[:HEAD_BYTES], name)
     return reader(Source(name, data)) if reader else None
 
 

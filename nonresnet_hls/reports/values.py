@@ -140,6 +140,7 @@ class Report:
     finished: bool | None = None  # logs: the run came to its end
     error_count: int | None = None  # logs: lines that begin with ERROR
     first_error: str | None = None
+    steps: tuple[str, ...] = ()  # logs: the steps that began, "C synthesis: done" or "co-simulation: not done"
     note: str | None = None  # what a reader of the figures must know
     sources: tuple[str, ...] = ()  # merged rows: the reports they were made from
     choices: tuple[str, ...] = ()  # merged rows: where reports disagree, which one was believed

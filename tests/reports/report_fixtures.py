@@ -154,6 +154,7 @@ EXPECTED: dict[str, dict[str, object]] = {
         "clock_target_ns": 5.0,
         "finished": True,
         "error_count": 0,
+        "steps": ("C synthesis: done", "validation: done"),
     },
     # Latency that depends on the data; more than the device has.
     f"{VITIS}/syn/report/tiny_csynth.rpt": {
@@ -249,6 +250,8 @@ EXPECTED: dict[str, dict[str, object]] = {
         "finished": False,
         "error_count": 1,
         "first_error": "ERROR: [HLS 200-1715] Encountered problem during source synthesis",
+        "steps": ("C synthesis: not done",),
+        "note": "C synthesis failed: ERROR: [HLS 200-1715] Encountered problem during source synthesis",
     },
     f"{UNIFIED}/reports/hls_compile.rpt": {
         "kind": Kind.CSYNTH_SUMMARY,
@@ -333,6 +336,7 @@ EXPECTED: dict[str, dict[str, object]] = {
         "clock_target_ns": 3.33,
         "finished": True,
         "error_count": 0,
+        "note": "by the log, no step ran",
     },
     # Cut off at both ends: killed while it ran.
     "logs/no_banner.log": {
@@ -342,6 +346,8 @@ EXPECTED: dict[str, dict[str, object]] = {
         "part": "xczu5ev-sfvc784-2LV-e",
         "finished": False,
         "error_count": 0,
+        "steps": ("C synthesis: not done",),
+        "note": "the log ends within C synthesis: killed, or still running",
     },
     "finn/estimate_layer_resources.json": {
         "kind": Kind.FINN_RESOURCES,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from nonresnet_hls.reports.compare import Comparison, compare
 from nonresnet_hls.reports.discover import Scan, read, scan
 from nonresnet_hls.reports.merge import merge
-from nonresnet_hls.reports.values import COLUMNS, RESOURCES, Fifo, Kind, Module, Report, Stage
+from nonresnet_hls.reports.values import COLUMNS, RESOURCES, Fifo, Kind, Loop, Module, Report, Stage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +26,7 @@ __all__ = [
     "Comparison",
     "Fifo",
     "Kind",
+    "Loop",
     "Module",
     "Report",
     "Scan",

@@ -151,7 +151,7 @@ class _Run:
         if not self.begun:
             said = f": {self.errors[None]}" if None in self.errors else ""
             parts.append(f"by the log, no step ran{said}")
-        elif C_SYNTHESIS not in self.begun and self.failed:
+        elif C_SYNTHESIS not in self.begun and C_SIMULATION in self.failed:
             parts.append(f"{C_SYNTHESIS} did not run")
         elif not self.failed and self.aborted:
             said = f": {self.errors[None]}" if None in self.errors else ""

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nonresnet_hls.reports.export import IMPLEMENTED
 from nonresnet_hls.reports.hls_log import logs_of_the_run
 from nonresnet_hls.reports.layout import Place, place_of
-from nonresnet_hls.reports.values import COLUMNS, Kind, Module, Report, Stage
+from nonresnet_hls.reports.values import COLUMNS, Kind, Loop, Module, Report, Stage
 
 _BELIEVED = (
     Kind.CSYNTH_XML,
@@ -62,6 +62,9 @@ _OF_THE_LOGS: dict[str, Callable[[list[Any]], Any]] = {
     "steps": lambda steps: tuple(dict.fromkeys(step for of_one in steps for step in of_one)),
 }
 _APP_TOP = re.compile(r'<(?:\w+:)?project\b[^>]{0,2000}?\btop="([^"]{1,200})"')
+
+
+Part = TypeVar("Part", Module, Loop)
 
 
 def merge(reports: Iterable[Report]) -> list[Report]:
@@ -251,6 +254,7 @@ def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modu
         choices=tuple(choices),
         argument=first.argument,
         modules=_all_modules(ordered, modules if stage is Stage.CSYNTH else []),
+        loops=_all_loops([*sorted([*ordered, *modules], key=_belief)] if stage is Stage.CSYNTH else ordered),
         fifos=_all_fifos([*ordered, *modules] if stage is Stage.CSYNTH else ordered),
         **figures,
     )
@@ -278,7 +282,9 @@ def _all_modules(ordered: Sequence[Report], own: Sequence[Report]) -> tuple[Modu
     own = sorted(own, key=_belief)
     shared = [name for name in Module.__dataclass_fields__ if name not in {"name", "instance"}]
     for report in own:
-        module = Module(name=report.top or "", **{name: getattr(report, name) for name in shared})
+        module = Module(
+            name=report.top or "", **{name: getattr(report, name) for name in shared if hasattr(report, name)}
+        )
         found[module.name] = _completed(found.get(module.name), module)
     for number, module in enumerate(module for report in [*ordered, *own] for module in report.modules):
         key = f"{number}" if by_instance else module.name
@@ -286,11 +292,24 @@ def _all_modules(ordered: Sequence[Report], own: Sequence[Report]) -> tuple[Modu
     return tuple(found.values())
 
 
-def _completed(believed: Module | None, other: Module) -> Module:
+def _completed(believed: Part | None, other: Part) -> Part:
     if believed is None:
         return other
-    missing = {name for name in Module.__dataclass_fields__ if getattr(believed, name) is None}
+    missing = {name for name in vars(believed) if getattr(believed, name) in (None, ())}
     return replace(believed, **{name: getattr(other, name) for name in missing})
+
+
+def _all_loops(reports: Sequence[Report]) -> tuple[Loop, ...]:
+    """Every loop once, in the order of the modules; what the believed report leaves open is another one's."""
+    found: dict[tuple[str | None, str, int], Loop] = {}
+    for report in reports:
+        times: dict[tuple[str | None, str], int] = defaultdict(int)
+        for loop in report.loops:
+            which = (loop.module, loop.name)
+            key = (*which, times[which])
+            times[which] += 1
+            found[key] = _completed(found.get(key), loop)
+    return tuple(found.values())
 
 
 def _all_fifos(reports: Sequence[Report]) -> tuple[Any, ...]:

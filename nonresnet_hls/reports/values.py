@@ -69,6 +69,37 @@ class Module:
     ff: int | None = None
     lut: int | None = None
     uram: int | None = None
+    slack_ns: float | None = None  # of the C synthesis' estimate
+    issue: str | None = None  # "Timing", "II: Resource Limitation"
+    other_columns: tuple[str, ...] = ()  # "label: text" of columns that are not known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """One loop of a module; a figure that depends on the data has a minimum and a maximum."""
+
+    name: str
+    module: str | None = None
+    depth: int = 0  # loops around it in the module
+    trip_count_min: int | None = None
+    trip_count_max: int | None = None
+    latency_min_cycles: int | None = None
+    latency_max_cycles: int | None = None
+    iteration_latency_min_cycles: int | None = None
+    iteration_latency_max_cycles: int | None = None
+    ii_achieved_cycles: int | None = None
+    ii_target_cycles: int | None = None
+    pipelined: bool | None = None
+    slack_ns: float | None = None
+    issue: str | None = None  # "II: Resource Limitation"
+    other_columns: tuple[str, ...] = ()
+
+    @property
+    def ii_violated(self) -> bool:
+        """Whether iterations start less often than was wanted."""
+        if self.ii_achieved_cycles is not None and self.ii_target_cycles is not None:
+            return self.ii_achieved_cycles > self.ii_target_cycles
+        return self.issue is not None and self.issue.partition(":")[0] == "II"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +175,10 @@ class Report:
     note: str | None = None  # what a reader of the figures must know
     sources: tuple[str, ...] = ()  # merged rows: the reports they were made from
     choices: tuple[str, ...] = ()  # merged rows: where reports disagree, which one was believed
+    other_columns: tuple[str, ...] = ()  # "label: text" of what the tool says beside, and we do not know
     argument: str = ""  # the argument of `read`
     modules: tuple[Module, ...] = ()
+    loops: tuple[Loop, ...] = ()
     fifos: tuple[Fifo, ...] = ()
 
     @property
@@ -158,7 +191,7 @@ class Report:
         return max(periods, default=None)
 
     def figures(self) -> dict[str, Any]:
-        """The columns of the record: everything but modules, FIFOs and the argument."""
+        """The columns of the record: everything but modules, loops, FIFOs and the argument."""
         return {name: getattr(self, name) for name in COLUMNS}
 
     def at(self, path: str, argument: str) -> "Report":
@@ -177,6 +210,6 @@ def percent(count: int | None, available: int | None) -> float | None:
 
 
 COLUMNS: tuple[str, ...] = tuple(
-    field.name for field in fields(Report) if field.name not in {"modules", "fifos", "argument"}
+    field.name for field in fields(Report) if field.name not in {"modules", "loops", "fifos", "argument"}
 )
 RESOURCES: tuple[str, ...] = ("bram_18k", "dsp", "ff", "lut", "uram")

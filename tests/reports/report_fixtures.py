@@ -267,6 +267,21 @@ EXPECTED: dict[str, dict[str, object]] = {
         "stage": Stage.COSIM,
         "cosim_status": "Verilog Fail",
     },
+    # Another heading, other columns in another order; figures of a design with one function.
+    "vitis_hls_2025/csynth.rpt": {
+        "kind": Kind.CSYNTH_SUMMARY,
+        **{**vivado_hls("2025.2", "xczu7ev-ffvc1156-2-e", "zynquplus", "small"), "tool": "Vitis HLS"},
+        "latency_max_cycles": 906,
+        "interval_max_cycles": 907,
+        "pipeline_type": "no",
+        **{"bram_18k": 6, "dsp": 2, "ff": 800, "lut": 1300},
+    },
+    "vitis_hls_2025/csynth_design_size.rpt": {
+        "kind": Kind.DESIGN_SIZE,
+        "stage": Stage.CSYNTH,
+        "tool": "Vitis HLS",
+        "top": "small",
+    },
     # What `hls4ml report` prints: cut short, with the co-simulation after it.
     "hls4ml_print/csynth.txt": {
         "kind": Kind.CSYNTH_TEXT,

@@ -68,6 +68,8 @@ def read(path: str | os.PathLike[str]) -> list[Report]:
 
 def _files(base: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(base):
-        folders[:] = sorted(name for name in folders if name not in _NO_REPORTS_IN)
+        # `impl/misc/hls_files` is the archive that Vitis packs into an exported kernel: a copy of the component.
+        archive = {"hls_files"} if Path(folder).name == "misc" else set()
+        folders[:] = sorted(name for name in folders if name not in _NO_REPORTS_IN | archive)
         for name in sorted(names):
             yield Path(folder, name)

@@ -10,7 +10,7 @@ XML has it).
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -49,6 +49,9 @@ _CSYNTH = frozenset({Kind.CSYNTH_XML, Kind.CSYNTH_TEXT, Kind.CSYNTH_SUMMARY})
 _OWN = frozenset(
     {"path", "kind", "design", "stage", "top", "note", "sources", "choices", "part", "tool", "product_family"}
 )
+# A run may have several, with other settings.
+_SEVERAL_OF_A_RUN = frozenset({Kind.POWER, Kind.TIMING_PATHS})
+_IP_RUN = re.compile(r"\.runs/[^/]+_synth_[0-9]+/")
 # Words in file names that tell the kind of report, not the design.
 _KIND_WORDS = re.compile(
     r"(?i)(?:^|[_.-])(?:report|reports|utilization|utilisation|util|timing|summary|power|csynth|synthed|synth|syn|impl|"
@@ -88,6 +91,7 @@ def _merged(argument: str, group: Sequence[Report]) -> list[Report]:
     base = Path(os.path.abspath(argument))  # noqa: PTH100 (links stay as they are)
     file = base.is_file()
     places = {report.path: place_of(base if file else base / report.path) for report in group}
+    places |= _copies(group, places)
     solutions: dict[Path, set[Path]] = defaultdict(set)
     for place in places.values():
         if place.solution is not None:
@@ -97,15 +101,38 @@ def _merged(argument: str, group: Sequence[Report]) -> list[Report]:
     for report in group:
         place = places[report.path]
         if place.solution is None and len(solutions[place.root]) == 1:
-            place = Place(place.root, next(iter(solutions[place.root])))
+            solution = next(iter(solutions[place.root]))
+            place = next(other for other in places.values() if other.solution == solution)
         groups[place].append(report)
     rows: list[Report] = []
     for place, members in groups.items():
-        several = len(solutions[place.root]) > 1 and place.solution is not None
-        folder = place.solution if several and place.solution else place.root
-        name = base.stem if file and place.solution is None else _folder(base, folder)
+        if place.solution is not None:
+            alone = len({s for other in groups if other.title == place.title and (s := other.solution)}) == 1
+            name = _folder(base, place.title if alone else place.solution)
+        else:
+            name = base.stem if file else _folder(base, place.title)
         rows += _rows(name, place, members)
-    return sorted(rows, key=lambda row: (row.design or "", _STAGES.index(row.stage or Stage.CSYNTH)))
+    return _told_apart_by_path(
+        sorted(rows, key=lambda row: (row.design or "", _STAGES.index(row.stage or Stage.CSYNTH)))
+    )
+
+
+def _copies(group: Sequence[Report], places: Mapping[str, Place]) -> dict[str, Place]:
+    """Where reports that lie outside of every solution, and say what one in the only such solution says, belong.
+
+    Vitis copies the reports of a solution into folders of its own (`hls_reports`), hls4ml into `final_reports`.
+    """
+    inside: dict[tuple[object, ...], set[Place]] = defaultdict(set)
+    for report in group:
+        if report.kind in _CSYNTH and places[report.path].solution is not None:
+            inside[report.kind, report.top, *_figures_key(report)].add(places[report.path])
+    found = {}
+    for report in group:
+        if report.kind in _CSYNTH and places[report.path].solution is None:
+            originals = inside.get((report.kind, report.top, *_figures_key(report)), set())
+            if len(originals) == 1:
+                found[report.path] = next(iter(originals))
+    return found
 
 
 def _folder(base: Path, folder: Path) -> str:
@@ -131,6 +158,7 @@ def _rows(name: str, place: Place, members: Sequence[Report]) -> list[Report]:
     if logs:
         # A failed run leaves nothing but its log: a row without figures.
         designs[main, Stage.CSYNTH] += logs
+    designs = _with_wrapper(designs, tops, main)
     named = {top for top, _ in designs}
     rows = []
     for (top, stage), group in designs.items():
@@ -138,6 +166,37 @@ def _rows(name: str, place: Place, members: Sequence[Report]) -> list[Report]:
         for suffix, run in _runs(place, stage, top, group):
             rows.append(_row(f"{label}{suffix}", stage, top, run, modules if top == main else []))
     return rows
+
+
+Designs = dict[tuple[str | None, Stage], list[Report]]
+
+
+def _with_wrapper(designs: Designs, tops: Sequence[str], main: str | None) -> Designs:
+    """The stages of the one other top that Vivado built around (or from) the design, as the design's own.
+
+    A board's project wraps the design that HLS made (`design_1_wrapper`): what is placed and routed is the wrapper.
+    Where both have reached the same stage, they stay apart.
+    """
+    others = {top for (top, _), group in designs.items() if top not in tops and not all(map(_is_of_an_ip, group))}
+    if main is None or len(others) != 1:
+        return designs
+    (other,) = others
+    stages = {stage for top, stage in designs if top == other}
+    if any((main, stage) in designs for stage in stages):
+        return designs
+    found: Designs = {}
+    for (top, stage), group in designs.items():
+        if top == other:
+            remark = f"the figures are of the top {other}, not of {main} alone"
+            found[main, stage] = [replace(r, note="; ".join(filter(None, (remark, r.note)))) for r in group]
+        else:
+            found[top, stage] = group
+    return found
+
+
+def _is_of_an_ip(report: Report) -> bool:
+    """Whether Vivado synthesized an IP on its own, for a board's design: `project.runs/<ip>_synth_1/`."""
+    return _IP_RUN.search(report.path) is not None
 
 
 def _tops(place: Place, members: Sequence[Report]) -> list[str]:
@@ -188,12 +247,38 @@ def _top_of(report: Report, tops: Sequence[str], main: str | None) -> str | None
 
 
 def _runs(place: Place, stage: Stage, top: str | None, group: Sequence[Report]) -> list[tuple[str, list[Report]]]:
-    """Reports of several runs that lie side by side, told apart by the rest of their names.
+    """Reports of several runs that lie side by side, told apart by their folders, or by the rest of their names.
 
     `a_util.rpt`, `a_timing.rpt`, `b_util.rpt` of the same top at the same stage are two runs. Within a
-    solution HLS ran once: a second report of a kind (of the export, say) speaks of the same.
+    solution HLS ran once: a second report of a kind (of the export, say) speaks of the same. So do two power
+    reports or two lists of paths: Vivado writes as many of them as one asks for.
     """
     if place.solution is not None and stage in {Stage.CSYNTH, Stage.EXPORT, Stage.COSIM}:
+        return [("", list(group))]
+    if _is_one_run(group):
+        return [("", list(group))]
+    by_folder: dict[str, list[Report]] = defaultdict(list)
+    for report in group:
+        by_folder[report.path.rpartition("/")[0]].append(report)
+    shared = os.path.commonpath(list(by_folder))
+    found = []
+    for folder, members in by_folder.items():
+        suffix = folder.removeprefix(shared).strip("/")
+        found += [(f"/{suffix}{more}" if suffix else more, run) for more, run in _runs_by_name(top, members)]
+    return found
+
+
+def _is_one_run(group: Sequence[Report]) -> bool:
+    """Whether no two reports of a kind that a run has one of say something else."""
+    kinds: dict[Kind, set[object]] = defaultdict(set)
+    for report in group:
+        if report.kind is not Kind.HLS_LOG and report.kind not in _SEVERAL_OF_A_RUN:  # `logs_of_the_run` has chosen
+            kinds[report.kind].add(_figures_key(report))
+    return all(len(figures) == 1 for figures in kinds.values())
+
+
+def _runs_by_name(top: str | None, group: Sequence[Report]) -> list[tuple[str, list[Report]]]:
+    if _is_one_run(group):
         return [("", list(group))]
     by_stem: dict[str, list[Report]] = defaultdict(list)
     for report in group:
@@ -207,11 +292,7 @@ def _runs(place: Place, stage: Stage, top: str | None, group: Sequence[Report]) 
         candidates += [("", unnamed)] if unnamed else []
     found = []
     for suffix, run in candidates:
-        kinds: dict[Kind, set[object]] = defaultdict(set)
-        for report in run:
-            if report.kind is not Kind.HLS_LOG:  # `logs_of_the_run` has chosen
-                kinds[report.kind].add(_figures_key(report))
-        if all(len(figures) == 1 for figures in kinds.values()):
+        if _is_one_run(run):
             found.append((suffix, run))
         else:
             found += [(f"/{report.path.rsplit('/', 1)[-1]}", [report]) for report in run]
@@ -228,7 +309,7 @@ def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modu
     figures: dict[str, Any] = {}
     choices: list[str] = []
     for column in COLUMNS:
-        if column in {"path", "kind", "design", "stage", "top", "note", "sources", "choices"}:
+        if column in {"path", "kind", "design", "stage", "top", "note", "sources", "choices", "out_of_context"}:
             continue
         given = [(r, getattr(r, column)) for r in ordered if getattr(r, column) not in (None, ())]
         if not given:
@@ -250,6 +331,7 @@ def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modu
         stage=stage,
         top=top,
         note="; ".join(notes) or None,
+        out_of_context=all(map(_is_of_an_ip, ordered)),
         sources=tuple(report.path for report in ordered),
         choices=tuple(choices),
         argument=first.argument,
@@ -260,9 +342,15 @@ def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modu
     )
 
 
-def _belief(report: Report) -> tuple[int, int, str]:
+def _belief(report: Report) -> tuple[int, int, int, str]:
     routed_first = 0 if report.note == IMPLEMENTED else 1
-    return (routed_first if report.stage is Stage.EXPORT else 0, _BELIEVED.index(report.kind), report.path)
+    by_activity = 0 if report.kind is Kind.POWER and "saif" in report.path.rsplit("/", 1)[-1].lower() else 1
+    return (
+        routed_first if report.stage is Stage.EXPORT else 0,
+        _BELIEVED.index(report.kind),
+        by_activity,  # simulated activity is nearer to the truth than Vivado's default
+        report.path,
+    )
 
 
 def _tool_by_version(version: str | None) -> str | None:
@@ -315,6 +403,16 @@ def _all_loops(reports: Sequence[Report]) -> tuple[Loop, ...]:
 def _all_fifos(reports: Sequence[Report]) -> tuple[Any, ...]:
     """The FIFOs of the top and of its modules."""
     return tuple(fifo for report in reports for fifo in report.fifos)
+
+
+def _told_apart_by_path(rows: list[Report]) -> list[Report]:
+    """Two designs that would be called alike are called after their reports."""
+    times: dict[tuple[str | None, Stage | None], int] = defaultdict(int)
+    for row in rows:
+        times[row.design, row.stage] += 1
+    return [
+        row if times[row.design, row.stage] == 1 else replace(row, design=f"{row.design}/{row.path}") for row in rows
+    ]
 
 
 def _told_apart(rows: list[Report]) -> list[Report]:

@@ -172,6 +172,7 @@ class Report:
     error_count: int | None = None  # logs: lines that begin with ERROR
     first_error: str | None = None
     steps: tuple[str, ...] = ()  # logs: the steps that began, "C synthesis: done" or "co-simulation: not done"
+    out_of_context: bool | None = None  # merged rows: an IP that Vivado synthesized on its own for a board's design
     note: str | None = None  # what a reader of the figures must know
     sources: tuple[str, ...] = ()  # merged rows: the reports they were made from
     choices: tuple[str, ...] = ()  # merged rows: where reports disagree, which one was believed

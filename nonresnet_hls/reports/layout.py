@@ -70,8 +70,8 @@ def _by_path(path: Path) -> Place:
             return _unified(folder.parent) if folder.name == "hls" else _classic(folder)
         if (folder / "hls" / "syn").is_dir():
             return _unified(folder)
-    # A run that was started in the folder of the sources.
-    folder = path.parent.parent if path.parent.name == "firmware" else path.parent
+    # Its `report` folder names no design; a run may have been started in the folder of the sources.
+    folder = path.parent.parent if path.parent.name in {"firmware", "report", "reports"} else path.parent
     return Place(folder, None, folder)
 
 

@@ -41,6 +41,10 @@ _BELIEVED = (
     Kind.FINN_PERFORMANCE,
     Kind.FINN_RESOURCES,
     Kind.FINN_CYCLES,
+    Kind.FINN_HLS,
+    Kind.FINN_RTLSIM,
+    Kind.FINN_POST_SYNTH,
+    Kind.FINN_ALTERNATIVES,
     Kind.HLS_LOG,
 )
 _STAGES = tuple(Stage)
@@ -49,6 +53,8 @@ _CSYNTH = frozenset({Kind.CSYNTH_XML, Kind.CSYNTH_TEXT, Kind.CSYNTH_SUMMARY})
 _OWN = frozenset(
     {"path", "kind", "design", "stage", "top", "note", "sources", "choices", "part", "tool", "product_family"}
 )
+# They say nothing of the design's hardware: instructions that HLS counts, layers as they might have been.
+NO_FIGURES = frozenset({Kind.DESIGN_SIZE, Kind.FINN_ALTERNATIVES})
 # A run may have several, with other settings.
 _SEVERAL_OF_A_RUN = frozenset({Kind.POWER, Kind.TIMING_PATHS})
 _IP_RUN = re.compile(r"\.runs/[^/]+_synth_[0-9]+/")
@@ -152,7 +158,7 @@ def _rows(name: str, place: Place, members: Sequence[Report]) -> list[Report]:
     modules = [report for report in members if report.kind in _CSYNTH and report.top not in tops]
     designs: dict[tuple[str | None, Stage], list[Report]] = defaultdict(list)
     for report in members:
-        if report.kind not in {Kind.HLS_LOG, Kind.DESIGN_SIZE} and report not in modules and report.stage:
+        if report.kind not in NO_FIGURES | {Kind.HLS_LOG} and report not in modules and report.stage:
             designs[_top_of(report, tops, main), report.stage].append(report)
     logs = logs_of_the_run([report for report in members if report.kind is Kind.HLS_LOG])
     if logs:

@@ -46,11 +46,12 @@ _YOSYS_CELLS = re.compile(
     r"[ \t]{0,60}(?:Number of cells:[ \t]{1,60}[0-9]|"
     r"[0-9]{1,15}(?:[ \t]{1,60}[0-9.e+-]{1,20}){0,4}[ \t]{1,60}cells[ \t]{0,60}$)"
 )
-# Yosys names itself; FINN's estimates are told by what their first entries look like.
+# Yosys names itself; FINN's reports are told by what their first entries look like.
 _YOSYS_JSON = re.compile(rb'"creator"\s*:\s*"Yosys')
 _FINN_JSON = re.compile(
-    rb'\A\{\s*"[^"]{1,200}"\s*:\s*\{[^{}]{0,2000}"BRAM_18K"\s*:'
+    rb'\A\{\s*"[^"]{1,200}"\s*:\s*(?:\[\s*)?\{[^{}]{0,2000}"BRAM_18K"\s*:'
     rb'|\A\{[^{}]{0,2000}"critical_path_cycles"\s*:'
+    rb'|\A\{(?=[^{}]{0,2000}"latency_cycles"\s*:)[^{}]{0,2000}"fclk\[mhz\]"\s*:'
     rb'|\A\{\s*"' + finn.NODE.pattern.encode() + rb'"\s*:\s*[0-9]'
 )
 
@@ -77,7 +78,8 @@ def reader_for(head: bytes, name: str) -> Reader | None:
     if start == b"<":
         return _xml if _XML_REPORT.search(head) or b"<design_size" in head else None
     if start == b"{":
-        return _json if _YOSYS_JSON.search(head) or _FINN_JSON.match(head.lstrip()) else None
+        known = _YOSYS_JSON.search(head) or _FINN_JSON.match(head.lstrip()) or name.endswith(finn.CYCLES_BY_NAME)
+        return _json if known else None
     if _VIVADO.match(head):
         command = _COMMAND.search(head)
         return _VIVADO_READERS.get(command[1]) if command else None
@@ -119,7 +121,7 @@ def _json(source: Source) -> Report | None:
     document = yosys.load_json(source)
     if yosys.is_yosys(document):
         return yosys.read_yosys_json(source, cast("dict[str, object]", document))
-    kind = finn.finn_kind(document)
+    kind = finn.finn_kind(document, source.name)
     return finn.read_finn(source, cast("dict[str, object]", document), kind) if kind else None
 
 

@@ -32,6 +32,10 @@ class Kind(StrEnum):
     FINN_RESOURCES = "finn_resources"  # estimate_layer_resources.json
     FINN_CYCLES = "finn_cycles"  # estimate_layer_cycles.json
     FINN_PERFORMANCE = "finn_performance"  # estimate_network_performance.json
+    FINN_ALTERNATIVES = "finn_alternatives"  # estimate_layer_config_alternatives.json: what was not chosen, too
+    FINN_HLS = "finn_hls"  # estimate_layer_resources_hls.json
+    FINN_RTLSIM = "finn_rtlsim"  # rtlsim_performance.json
+    FINN_POST_SYNTH = "finn_post_synth"  # post_synth_resources.json
     YOSYS_TEXT = "yosys_text"  # stat
     YOSYS_JSON = "yosys_json"  # stat -json
     MERGED = "merged"  # one design at one stage, from all its reports
@@ -69,6 +73,8 @@ class Module:
     ff: int | None = None
     lut: int | None = None
     uram: int | None = None
+    lutram: int | None = None
+    srl: int | None = None
     slack_ns: float | None = None  # of the C synthesis' estimate
     issue: str | None = None  # "Timing", "II: Resource Limitation"
     other_columns: tuple[str, ...] = ()  # "label: text" of columns that are not known

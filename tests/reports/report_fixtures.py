@@ -379,6 +379,44 @@ EXPECTED: dict[str, dict[str, object]] = {
         "clock_target_ns": 10.0,
         "throughput_fps": 2712.673611111111,
     },
+    "finn_build/report/estimate_layer_resources.json": {
+        "kind": Kind.FINN_RESOURCES,
+        "stage": Stage.ESTIMATE,
+        "tool": "FINN",
+        **{"bram_18k": 26, "dsp": 4, "lut": 1891, "uram": 0},
+    },
+    # What might have been has no figure of the design.
+    "finn_build/report/estimate_layer_config_alternatives.json": {
+        "kind": Kind.FINN_ALTERNATIVES,
+        "stage": Stage.ESTIMATE,
+        "tool": "FINN",
+    },
+    # Figures as text.
+    "finn_build/report/estimate_layer_resources_hls.json": {
+        "kind": Kind.FINN_HLS,
+        "stage": Stage.CSYNTH,
+        "tool": "FINN",
+        **{"bram_18k": 22, "dsp": 4, "ff": 2610, "lut": 2380, "uram": 0},
+        "note": "the sum of the 2 layers that HLS makes; layers in RTL are not among them",
+    },
+    # Blocks of both sizes: 2 * 12 + 3.
+    "finn_build/report/post_synth_resources.json": {
+        "kind": Kind.FINN_POST_SYNTH,
+        "stage": Stage.SYNTHESIZED,
+        "tool": "FINN",
+        **{"bram_18k": 27, "dsp": 4, "ff": 5200, "lut": 4100, "srl": 220, "ramb36": 12, "ramb18": 3},
+    },
+    "finn_build/report/rtlsim_performance.json": {
+        "kind": Kind.FINN_RTLSIM,
+        "stage": Stage.COSIM,
+        "tool": "FINN",
+        **cycles(20000, 20000, 10000, 10000),
+        "clock_target_ns": 5.0,
+        "transactions": 4,
+        "total_cycles": 50000,
+        "throughput_fps": 16000.0,
+        "other_columns": ("N_IN_TXNS: 4096", "N_OUT_TXNS: 4", "stable_throughput[images/s]: 20000.0"),
+    },
     # The same netlist in four forms; RAM32M takes 4 LUTs, INV and SRL16E one each, RAMB36E1 two blocks.
     "yosys/stat_old.txt": {"kind": Kind.YOSYS_TEXT, "tool": "Yosys", "top": "top", **YOSYS},
     "yosys/stat_new.txt": {"kind": Kind.YOSYS_TEXT, "tool": "Yosys", "top": "top", **YOSYS},

@@ -64,7 +64,9 @@ def _by_path(path: Path) -> Place:
             return Place(folder, None, folder)
     if path.parent.name == "reports" and path.name.startswith("hls_"):
         return _unified(path.parent.parent)
-    # Logs of the solution or component itself.
+    if path.name == "hls_data.json" and path.parent.name == "hls":
+        return _unified(path.parent.parent)
+    # Logs and data of the solution or component itself.
     for folder in (path.parent, path.parent.parent):
         if (folder / "syn" / "report").is_dir() and len(folder.parts) > 3:
             return _unified(folder.parent) if folder.name == "hls" else _classic(folder)

@@ -25,6 +25,7 @@ _BELIEVED = (
     Kind.CSYNTH_XML,
     Kind.CSYNTH_TEXT,
     Kind.CSYNTH_SUMMARY,
+    Kind.HLS_DATA,
     Kind.EXPORT_XML,
     Kind.EXPORT_TEXT,
     Kind.COSIM,
@@ -33,6 +34,7 @@ _BELIEVED = (
     Kind.UTILIZATION,
     Kind.UTILIZATION_SLR,
     Kind.UTILIZATION_HIERARCHICAL,
+    Kind.UTILIZATION_KERNELS,
     Kind.TIMING_SUMMARY,
     Kind.TIMING_PATHS,
     Kind.POWER,
@@ -48,7 +50,7 @@ _BELIEVED = (
     Kind.HLS_LOG,
 )
 _STAGES = tuple(Stage)
-_CSYNTH = frozenset({Kind.CSYNTH_XML, Kind.CSYNTH_TEXT, Kind.CSYNTH_SUMMARY})
+_CSYNTH = frozenset({Kind.CSYNTH_XML, Kind.CSYNTH_TEXT, Kind.CSYNTH_SUMMARY, Kind.HLS_DATA})
 # These do not differ because reports disagree.
 _OWN = frozenset(
     {"path", "kind", "design", "stage", "top", "note", "sources", "choices", "part", "tool", "product_family"}
@@ -57,6 +59,7 @@ _OWN = frozenset(
 NO_FIGURES = frozenset({Kind.DESIGN_SIZE, Kind.FINN_ALTERNATIVES})
 # A run may have several, with other settings.
 _SEVERAL_OF_A_RUN = frozenset({Kind.POWER, Kind.TIMING_PATHS})
+_OF_THE_WHOLE = re.compile(r"(?:^|/)(?:csynth\.(?:xml|rpt)|hls_compile\.rpt)$")
 _IP_RUN = re.compile(r"\.runs/[^/]+_synth_[0-9]+/")
 # Words in file names that tell the kind of report, not the design.
 _KIND_WORDS = re.compile(
@@ -211,9 +214,7 @@ def _tops(place: Place, members: Sequence[Report]) -> list[str]:
     named = list(dict.fromkeys(report.top for report in csynth if report.top))
     if place.solution is not None:
         # csynth.xml and csynth.rpt are called after no module: they are the solution's.
-        whole = [
-            r.top for r in csynth if re.search(r"(?:^|/)(?:csynth\.(?:xml|rpt)|hls_compile\.rpt)$", r.path) and r.top
-        ]
+        whole = [r.top for r in csynth if r.top and (r.kind is Kind.HLS_DATA or _OF_THE_WHOLE.search(r.path))]
         told = _top_in_app(place.solution)
         if whole:
             return [whole[0]]
@@ -325,7 +326,7 @@ def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modu
         if column in _OF_THE_LOGS:
             figures[column] = _OF_THE_LOGS[column]([value for _, value in given])
             continue
-        other = next((r for r, v in given[1:] if v != value and r.kind is not Kind.HLS_LOG), None)
+        other = next((r for r, v in given[1:] if _differ(column, value, v) and r.kind is not Kind.HLS_LOG), None)
         if other is not None and column not in _OWN:
             choices.append(f"{column}: {value} of {source.path}, not {getattr(other, column)} of {other.path}")
     figures.setdefault("tool", _tool_by_version(figures.get("tool_version")) if stage is Stage.CSYNTH else None)
@@ -346,6 +347,11 @@ def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modu
         fifos=_all_fifos([*ordered, *modules] if stage is Stage.CSYNTH else ordered),
         **figures,
     )
+
+
+def _differ(column: str, value: Any, other: Any) -> bool:
+    # The table of the co-simulation has whole averages, its list of transactions gives exact ones.
+    return bool(abs(value - other) >= 1) if column.endswith("_avg_cycles") else bool(value != other)
 
 
 def _belief(report: Report) -> tuple[int, int, int, str]:

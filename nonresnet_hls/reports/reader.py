@@ -3,15 +3,17 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from nonresnet_hls.errors import ReportError
 from nonresnet_hls.reports import (
+    accelerator,
     cosim,
     csynth_summary,
     csynth_text,
     export,
     finn,
+    hls_data,
     hls_log,
     power,
     timing,
@@ -48,6 +50,7 @@ _YOSYS_CELLS = re.compile(
 )
 # Yosys names itself; FINN's reports are told by what their first entries look like.
 _YOSYS_JSON = re.compile(rb'"creator"\s*:\s*"Yosys')
+_HLS_DATA = re.compile(rb'\A\{\s*"(?:[^\n]{0,300}\n){0,40}?[^\n]{0,300}"(?:RtlTop|FunctionProtocol|ModuleInfo)"\s*:')
 _FINN_JSON = re.compile(
     rb'\A\{\s*"[^"]{1,200}"\s*:\s*(?:\[\s*)?\{[^{}]{0,2000}"BRAM_18K"\s*:'
     rb'|\A\{[^{}]{0,2000}"critical_path_cycles"\s*:'
@@ -57,6 +60,8 @@ _FINN_JSON = re.compile(
 
 _VIVADO_READERS: dict[bytes, Reader] = {
     b"report_utilization": read_utilization,
+    b"report_accelerator_utilization": accelerator.read_accelerator,
+    b"report_sdx_utilization": accelerator.read_accelerator,
     b"report_timing_summary": timing.read_timing_summary,
     b"report_timing": timing.read_timing_paths,
     b"report_power": power.read_power,
@@ -78,7 +83,12 @@ def reader_for(head: bytes, name: str) -> Reader | None:
     if start == b"<":
         return _xml if _XML_REPORT.search(head) or b"<design_size" in head else None
     if start == b"{":
-        known = _YOSYS_JSON.search(head) or _FINN_JSON.match(head.lstrip()) or name.endswith(finn.CYCLES_BY_NAME)
+        known = (
+            _YOSYS_JSON.search(head)
+            or _HLS_DATA.match(head.lstrip())
+            or _FINN_JSON.match(head.lstrip())
+            or name.endswith(finn.CYCLES_BY_NAME)
+        )
         return _json if known else None
     if _VIVADO.match(head):
         command = _COMMAND.search(head)
@@ -121,6 +131,8 @@ def _json(source: Source) -> Report | None:
     document = yosys.load_json(source)
     if yosys.is_yosys(document):
         return yosys.read_yosys_json(source, cast("dict[str, object]", document))
+    if hls_data.is_hls_data(document):
+        return hls_data.read_hls_data(source, cast("dict[str, Any]", document))
     kind = finn.finn_kind(document, source.name)
     return finn.read_finn(source, cast("dict[str, object]", document), kind) if kind else None
 

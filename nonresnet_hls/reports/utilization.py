@@ -27,20 +27,21 @@ _ROWS = {
     "registers": "ff",
     "block ram tile": "bram_18k",
     "block ram tiles": "bram_18k",
-    "ramb36/fifo": "ramb36",
-    "ramb36": "ramb36",
-    "ramb18": "ramb18",
+    **dict.fromkeys(("ramb36/fifo", "ramb36", "ramb36e1", "ramb36e2", "ramb36e5", "ramb36e5/fifo"), "ramb36"),
+    **dict.fromkeys(("ramb18", "ramb18e1", "ramb18e2", "ramb18e5"), "ramb18"),
     "dsps": "dsp",
     "dsp slices": "dsp",
     "dsp blocks": "dsp",
     "uram": "uram",
     "uram288": "uram",
+    "lut as distributed ram": "lutram",
     "lut as shift register": "srl",
 }
 _NEEDED = ("lut", "ff", "bram_18k", "dsp")
 _HIERARCHY = {
     "lut": ("total luts",),
     "ff": ("ffs", "registers"),
+    "lutram": ("lutrams",),
     "srl": ("srls",),
     "ramb36": ("ramb36",),
     "ramb18": ("ramb18",),
@@ -181,7 +182,7 @@ def _hierarchical(source: Source, header: Header, grids: list[Grid]) -> Report:
         column = grid.column(*labels)
         if column is not None:
             columns[field] = column
-        elif field not in {"uram", "srl"}:
+        elif field not in {"uram", "srl", "lutram"}:
             raise source.error(grid.line + 1, f"no column {labels[0]!r}")
     modules: list[Module] = []
     whole: dict[str, Any] = {}
@@ -206,6 +207,8 @@ def _hierarchical(source: Source, header: Header, grids: list[Grid]) -> Report:
                 ff=figures["ff"],
                 lut=figures["lut"],
                 uram=figures.get("uram"),
+                lutram=figures.get("lutram"),
+                srl=figures.get("srl"),
             )
         )
     return Report(

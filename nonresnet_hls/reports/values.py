@@ -16,10 +16,12 @@ class Kind(StrEnum):
     CSYNTH_TEXT = "csynth_text"  # <module>_csynth.rpt
     CSYNTH_XML = "csynth_xml"  # csynth.xml, <module>_csynth.xml
     CSYNTH_SUMMARY = "csynth_summary"  # csynth.rpt, hls_compile.rpt: all modules in one table
+    HLS_DATA = "hls_data"  # hls_data.json, <solution>_data.json
     DESIGN_SIZE = "design_size"  # csynth_design_size.rpt, .xml: instructions, no hardware figures
     UTILIZATION = "utilization"  # report_utilization
     UTILIZATION_HIERARCHICAL = "utilization_hierarchical"  # report_utilization -hierarchical
     UTILIZATION_SLR = "utilization_slr"  # report_utilization -slr
+    UTILIZATION_KERNELS = "utilization_kernels"  # report_accelerator_utilization
     TIMING_SUMMARY = "timing_summary"  # report_timing_summary
     TIMING_PATHS = "timing_paths"  # report_timing
     POWER = "power"  # report_power
@@ -137,8 +139,10 @@ class Report:
     product_family: str | None = None
     top: str | None = None
     latency_min_cycles: int | None = None
+    latency_avg_cycles: float | None = None
     latency_max_cycles: int | None = None
     interval_min_cycles: int | None = None
+    interval_avg_cycles: float | None = None
     interval_max_cycles: int | None = None
     pipeline_type: str | None = None
     clock_target_ns: float | None = None
@@ -156,6 +160,7 @@ class Report:
     uram: int | None = None
     ramb36: int | None = None  # 36 Kbit and 18 Kbit blocks where the report tells them apart
     ramb18: int | None = None
+    lutram: int | None = None  # LUTs used as memory (part of `lut`)
     srl: int | None = None  # LUTs used as shift registers (part of `lut`)
     available_bram_18k: int | None = None
     available_dsp: int | None = None

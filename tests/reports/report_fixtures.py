@@ -55,6 +55,10 @@ def clock(target: float, estimate: float, uncertainty: float) -> dict[str, float
     return {"clock_target_ns": target, "clock_estimate_ns": estimate, "clock_uncertainty_ns": uncertainty}
 
 
+def averages(latency: float, interval: float | None = None) -> dict[str, float | None]:
+    return {"latency_avg_cycles": latency, "interval_avg_cycles": interval}
+
+
 def cycles(low: int, high: int, interval_low: int | None = None, interval_high: int | None = None):
     return {
         "latency_min_cycles": low,
@@ -106,17 +110,20 @@ EXPECTED: dict[str, dict[str, object]] = {
         "kind": Kind.COSIM,
         "stage": Stage.COSIM,
         **cycles(633, 633),
+        **averages(633.0),
         "cosim_status": "Verilog Pass",
     },
     f"{HLS_2019}/sim/report/verilog/lat.rpt": {
         "kind": Kind.COSIM_LATENCY,
         "stage": Stage.COSIM,
         **cycles(633, 633),
+        **averages(633.0),
     },
     f"{HLS_2019}/sim/verilog/tiny.performance.result.transaction.xml": {
         "kind": Kind.COSIM_TRANSACTIONS,
         "stage": Stage.COSIM,
         **cycles(633, 633),
+        **averages(633.0),
         "transactions": 1,
     },
     f"{HLS_2019}/impl/report/verilog/tiny_export.rpt": {
@@ -143,7 +150,7 @@ EXPECTED: dict[str, dict[str, object]] = {
         "kind": Kind.UTILIZATION,
         **vivado("2019.2", "xcu250figd2104-2L", "tiny", Stage.SYNTHESIZED),
         **{"bram_18k": 5, "dsp": 12, "ff": 2050, "lut": 3100, "uram": 0},
-        **{"ramb36": 1, "ramb18": 3, "srl": 64},
+        **{"ramb36": 1, "ramb18": 3, "lutram": 0, "srl": 64},
         **AVAILABLE_VU,
     },
     "vivado_hls_2019/vivado_hls.log": {
@@ -190,6 +197,7 @@ EXPECTED: dict[str, dict[str, object]] = {
         "kind": Kind.COSIM,
         "stage": Stage.COSIM,
         **cycles(1900, 2700, 470, 1435),
+        **averages(2300.0, 950.0),
         "cosim_status": "Verilog Pass",
         "total_cycles": 9410,
     },
@@ -197,12 +205,14 @@ EXPECTED: dict[str, dict[str, object]] = {
         "kind": Kind.COSIM_TRANSACTIONS,
         "stage": Stage.COSIM,
         **cycles(1900, 2700, 470, 1435),
+        **averages(2300.0, 952.5),
         "transactions": 3,
     },
     f"{VITIS}/sim/verilog/tiny.result.lat.rb": {
         "kind": Kind.COSIM_LATENCY,
         "stage": Stage.COSIM,
         **cycles(1900, 2700, 470, 1435),
+        **averages(2300.0, 952.0),
         "total_cycles": 9410,
     },
     f"{VITIS}/impl/report/verilog/export_syn.rpt": {
@@ -282,6 +292,42 @@ EXPECTED: dict[str, dict[str, object]] = {
         "tool": "Vitis HLS",
         "top": "small",
     },
+    "vitis_data/small/hls/hls_data.json": {
+        "kind": Kind.HLS_DATA,
+        "stage": Stage.CSYNTH,
+        "tool": "Vitis HLS",
+        "tool_version": "2024.2",
+        "top": "small",
+        **cycles(906, 906, 907, 907),
+        "pipeline_type": "no",
+        **clock(5.0, 3.45, 1.35),
+        **{"bram_18k": 6, "dsp": 2, "ff": 800, "lut": 13000, "uram": 0},
+        **AVAILABLE_ZU7,
+    },
+    # Tiles of 36 Kbit, halves included; the device is what the platform takes and what it leaves.
+    "vitis_platform/kernel_util_routed.rpt": {
+        "kind": Kind.UTILIZATION_KERNELS,
+        **vivado("2022.2", "xcu250", "small", Stage.ROUTED),
+        **{"bram_18k": 25, "dsp": 614, "ff": 32640, "lut": 24000, "uram": 2},
+        **{**AVAILABLE_VU, "available_ff": 3456000, "available_lut": 1728000},
+        "note": "what the kernels take, without the platform",
+        "other_columns": (
+            "user budget lut: 1600000",
+            "user budget ff: 3264000",
+            "user budget bram_18k: 5000",
+            "user budget uram: 1280",
+            "user budget dsp: 12280",
+            "lutasmem: 1200 [  0.16%]",
+        ),
+    },
+    "vivado_versal/core_utilization_placed.rpt": {
+        "kind": Kind.UTILIZATION,
+        **vivado("2024.1", "xcvc1902-vsva2197-2MP-e-S", "core", Stage.PLACED),
+        **{"bram_18k": 19, "dsp": 10, "ff": 8998, "lut": 4499, "uram": 1, "lutram": 200, "srl": 299},
+        **{"ramb36": 7, "ramb18": 5},
+        **{"available_bram_18k": 1934, "available_dsp": 1968, "available_ff": 1799680},
+        **{"available_lut": 899840, "available_uram": 463},
+    },
     # What `hls4ml report` prints: cut short, with the co-simulation after it.
     "hls4ml_print/csynth.txt": {
         "kind": Kind.CSYNTH_TEXT,
@@ -301,7 +347,7 @@ EXPECTED: dict[str, dict[str, object]] = {
     "vivado/board.runs/impl_1/board_utilization_placed.rpt": {
         "kind": Kind.UTILIZATION,
         **vivado("2025.1", "xc7z020clg400-1", "board", Stage.PLACED),
-        **{"bram_18k": 33, "dsp": 110, "ff": 5126, "lut": 3455, "ramb36": 0, "ramb18": 33, "srl": 2},
+        **{"bram_18k": 33, "dsp": 110, "ff": 5126, "lut": 3455, "ramb36": 0, "ramb18": 33, "lutram": 0, "srl": 2},
         **{"available_bram_18k": 280, "available_dsp": 220, "available_ff": 106400, "available_lut": 53200},
     },
     "vivado/board.runs/impl_1/board_timing_summary_routed.rpt": {
@@ -334,7 +380,17 @@ EXPECTED: dict[str, dict[str, object]] = {
     "vivado_hierarchical/util.rpt": {
         "kind": Kind.UTILIZATION_HIERARCHICAL,
         **vivado("2022.2", "xczu7ev-ffvc1156-2-e", "board", Stage.ROUTED),
-        **{"bram_18k": 7, "dsp": 12, "ff": 2050, "lut": 3100, "uram": 0, "ramb36": 2, "ramb18": 3, "srl": 64},
+        **{
+            "bram_18k": 7,
+            "dsp": 12,
+            "ff": 2050,
+            "lut": 3100,
+            "uram": 0,
+            "ramb36": 2,
+            "ramb18": 3,
+            "lutram": 0,
+            "srl": 64,
+        },
     },
     "vivado_slr/slr_util.rpt": {
         "kind": Kind.UTILIZATION_SLR,
@@ -434,6 +490,20 @@ EXPECTED: dict[str, dict[str, object]] = {
         "tool": "Yosys",
         "top": "top",
         **{"lut": 46, "ff": 12, "bram_18k": 2, "dsp": 1, "uram": 0, "srl": 0},
+    },
+    # A clock manager and I/O cells take none of these; memories of another size leave the block RAM open.
+    "yosys/ecp5_pll.txt": {
+        "kind": Kind.YOSYS_TEXT,
+        "tool": "Yosys",
+        "top": "top",
+        **{"lut": 58, "ff": 16, "bram_18k": 0, "dsp": 0, "uram": 0, "srl": 0},
+    },
+    "yosys/ice40.txt": {
+        "kind": Kind.YOSYS_TEXT,
+        "tool": "Yosys",
+        "top": "top",
+        **{"lut": 20, "ff": 5, "dsp": 2, "srl": 0},
+        "note": "no blocks of 18 Kbit: 3 SB_RAM40_4K of 4 Kbit",
     },
     # An incomplete sum would look whole.
     "yosys/unmapped.txt": {

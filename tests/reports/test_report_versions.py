@@ -3,7 +3,8 @@
 import pytest
 
 from nonresnet_hls import reports
-from nonresnet_hls.reports import Loop, Module
+from nonresnet_hls.errors import ReportError
+from nonresnet_hls.reports import Loop, Module, Stage
 from nonresnet_hls.reports.reader import read_bytes
 from tests.reports.report_fixtures import HLS_2019, VITIS
 
@@ -38,6 +39,11 @@ def without_column(text: str, which: int) -> str:
     for number in numbers:
         lines[number] = lines[number][:left] + lines[number][right:]
     return "\n".join(lines) + "\n"
+
+
+def with_cell(cell: str) -> bytes:
+    """Yosys' count of two LUTs and one cell more."""
+    return f"=== top ===\n\n   Number of cells:      3\n     LUT4      2\n     {cell}      1\n".encode()
 
 
 def test_loops_and_their_violations_of_the_summary(own):
@@ -151,3 +157,81 @@ def test_loops_of_the_summary_come_into_the_design(own):
     assert [(loop.module, loop.name, loop.trip_count_max) for loop in row.loops] == [
         ("conv_2d_cl_array_config2_s", "VITIS_LOOP_5_1", 8)
     ]
+
+
+def test_kernels_and_their_instances(own):
+    (report,) = reports.read(own / "vitis_platform")
+    assert [(m.name, m.instance, m.lut, m.bram_18k) for m in report.modules] == [
+        ("small", None, 24000, 25),
+        ("small", "small_1", 11000, 12),
+        ("small", "small_2", 13000, 13),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (
+            "|   24000 [  1.50%] |   1200 [  0.16%] |   32640",
+            "|   25000 [  1.50%] |   1200 [  0.16%] |   32640",
+            "add up",
+        ),
+        ("|   12.5 [  0.50%] |    2 [  0.16%] |   614", "|   12.7 [  0.50%] |    2 [  0.16%] |   614", "in halves"),
+        ("   32640 [  1.00%]", "   32640 [  2.00%]", "is not 2.00 %"),
+        ("| User Budget ", "| User Buffet ", "no row 'user budget'"),
+    ],
+)
+def test_kernels_whose_figures_do_not_agree_are_refused(own, old, new, why):
+    text = (own / "vitis_platform/kernel_util_routed.rpt").read_text()
+    assert old in text
+    with pytest.raises(ReportError, match=why):
+        read_bytes(text.replace(old, new, 1).encode(), "a.rpt")
+
+
+def test_modules_and_loops_of_the_data_of_vitis(own):
+    (report,) = reports.read(own / "vitis_data")
+    (module,) = report.modules
+    assert (module.name, module.latency_min_cycles, module.latency_max_cycles) == ("small_Pipeline_ROWS", None, 880)
+    assert (module.interval_min_cycles, module.interval_max_cycles, module.lut, module.dsp) == (861, 880, 500, None)
+    assert [(loop.name, loop.trip_count_max, loop.ii_achieved_cycles) for loop in report.loops] == [("ROWS", 220, 4)]
+    (row,) = reports.merge([report])
+    assert (row.design, row.stage, row.latency_max_cycles) == ("small", Stage.CSYNTH, 906)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ('"Top": "small"', '"Top": "large"', None),
+        ('"LUT": "13000"', '"LUT": "many"', "wanted a count"),
+        ('"LUT": "13000"', '"LUT": "26000"', "is not 5 %"),
+        ('"AVAIL_LUT": "230400", "UTIL_LUT": "5"', '"AVAIL_LUT": "930400", "UTIL_LUT": "~0"', "mixed up"),
+        ('"Loops": [', '"Loops": [3, ', "wanted a list of loops"),
+    ],
+)
+def test_the_data_of_vitis_are_checked(own, old, new, why):
+    text = (own / "vitis_data/small/hls/hls_data.json").read_text()
+    assert old in text
+    changed = text.replace(old, new, 1).encode()
+    if why is None:  # the RTL's name is the top's
+        report = read_bytes(changed, "a.json")
+        assert report is not None
+        assert report.lut == 13000
+    else:
+        with pytest.raises(ReportError, match=why):
+            read_bytes(changed, "a.json")
+
+
+@pytest.mark.parametrize(
+    "cell", ["EHXPLLL", "MMCME4_ADV", "PLLE2_BASE", "IDDRE1", "OSERDESE2", "SB_PLL40_2F_PAD", "JTAGG"]
+)
+def test_a_clock_manager_or_an_io_cell_leaves_the_figures(cell):
+    report = read_bytes(with_cell(cell), "a.log")
+    assert report is not None
+    assert (report.lut, report.ff, report.note) == (2, 0, None)
+
+
+@pytest.mark.parametrize("cell", ["$_DFF_P_", "blackbox", "ALUT9", "RAMB72", "LUT8", "DSP99", "myram"])
+def test_a_cell_that_may_be_logic_leaves_them_open(cell):
+    report = read_bytes(with_cell(cell), "a.log")
+    assert report is not None
+    assert (report.lut, report.note) == (None, f"cells that are not counted: {cell}")

@@ -80,8 +80,9 @@ def _engine(args: argparse.Namespace) -> str:
 
 def _run_vendor(recipes: "list[Recipe]", place: "Workspace", args: argparse.Namespace) -> list[dict[str, Any]]:
     from nonresnet_hls import reports
-    from nonresnet_hls.reports.render import Format, render, report_table
+    from nonresnet_hls.reports.render import Format, render
     from nonresnet_hls.reports.rows import report_rows
+    from nonresnet_hls.reports.views import report_table
     from nonresnet_hls.synthesis import stage, vendor
 
     rows = []

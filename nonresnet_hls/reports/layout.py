@@ -20,7 +20,7 @@ _BELOW_STEP = frozenset({"report", "verilog", "vhdl", "autowrap", "wrapc", "syst
 # These name no project.
 _GENERIC = frozenset({"hls_component", "vitis_unified_project", "vitis_workspace", "hls", "solution", "solutions"})
 _SCRIPTS = ("hls4ml_config.yml", "build_prj.tcl", "vivado_synth.tcl")
-_HIGHEST = 8  # folders above a report in which its hls4ml project is looked for
+_HIGHEST = 12  # folders above a report in which its hls4ml project is looked for
 _SOURCE_BYTES = 65_536
 
 
@@ -81,19 +81,26 @@ def _classic(solution: Path) -> Place:
     """`<root>/<project>/<solution>`; hls4ml calls the project after the top, and one calls it after its folder."""
     project = solution.parent
     root = project.parent
-    return Place(root, solution, root if project.name.endswith("_prj") and _speaks_of_hls(root) else project)
+    of_root = project.name == "myproject_prj" or (project.name.endswith("_prj") and _speaks_of_hls(root))
+    return Place(root, solution, root if of_root else project)
+
+
+# What hls4ml, and runs of HLS, leave beside `<name>_prj`.
+_BESIDE_A_PROJECT = ("vivado_hls.log", "vitis_hls.log", "project.tcl", "build_prj.tcl", "vivado_synth.rpt", "tb_data")
 
 
 @lru_cache(maxsize=4096)
 def _speaks_of_hls(folder: Path) -> bool:
-    """Whether the folder above `<name>_prj` is the design's own: it holds nothing else, or what HLS left there."""
+    """Whether the folder that holds `<name>_prj` is the design's own: it holds little else, or what HLS left there."""
     if len(folder.parts) < 2:
         return False
     try:
-        entries = list(folder.iterdir())
+        entries = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
     except OSError:  # a path that is given only by name
         return True
-    return all(e.name.startswith(".") or e.name.endswith(("_prj", ".log", ".rpt", ".tcl", ".jou")) for e in entries)
+    return any(name in entries for name in _BESIDE_A_PROJECT) or all(
+        name.endswith(("_prj", ".log", ".rpt", ".tcl", ".jou")) for name in entries
+    )
 
 
 def _unified(component: Path) -> Place:
@@ -109,7 +116,7 @@ def _unified(component: Path) -> Place:
 def _hls4ml_project(folder: Path) -> Path | None:
     """The nearest folder from `folder` upwards in which hls4ml wrote a project."""
     for _ in range(_HIGHEST):
-        if _is_hls4ml(folder):
+        if is_hls4ml(folder):
             return folder
         if folder == folder.parent:
             return None
@@ -118,7 +125,8 @@ def _hls4ml_project(folder: Path) -> Path | None:
 
 
 @lru_cache(maxsize=16_384)
-def _is_hls4ml(folder: Path) -> bool:
+def is_hls4ml(folder: Path) -> bool:
+    """Whether hls4ml wrote a project into the folder."""
     try:
         if any((folder / name).is_file() for name in _SCRIPTS[:1]):
             return True

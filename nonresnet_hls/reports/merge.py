@@ -38,6 +38,10 @@ _BELIEVED = (
     Kind.TIMING_SUMMARY,
     Kind.TIMING_PATHS,
     Kind.POWER,
+    Kind.NEXTPNR_LOG,
+    Kind.QUARTUS_SUMMARY,
+    Kind.QUARTUS_TIMING,
+    Kind.ONEAPI_SUMMARY,
     Kind.YOSYS_JSON,
     Kind.YOSYS_TEXT,
     Kind.FINN_PERFORMANCE,
@@ -60,6 +64,7 @@ NO_FIGURES = frozenset({Kind.DESIGN_SIZE, Kind.FINN_ALTERNATIVES})
 # A run may have several, with other settings.
 _SEVERAL_OF_A_RUN = frozenset({Kind.POWER, Kind.TIMING_PATHS})
 _OF_THE_WHOLE = re.compile(r"(?:^|/)(?:csynth\.(?:xml|rpt)|hls_compile\.rpt)$")
+_INSTANCE = re.compile(r"(?:_fu_[0-9]+|_U[0-9]+)$")
 _IP_RUN = re.compile(r"\.runs/[^/]+_synth_[0-9]+/")
 # Words in file names that tell the kind of report, not the design.
 _KIND_WORDS = re.compile(
@@ -174,6 +179,13 @@ def _rows(name: str, place: Place, members: Sequence[Report]) -> list[Report]:
         label = name if len(named) == 1 or top == main or top is None else f"{name}:{top}"
         for suffix, run in _runs(place, stage, top, group):
             rows.append(_row(f"{label}{suffix}", stage, top, run, modules if top == main else []))
+    clocks = {row.clock_ns for row in rows if row.stage is Stage.CSYNTH and row.clock_ns is not None}
+    if len(clocks) == 1:
+        (clock,) = clocks
+        rows = [
+            replace(row, assumed_clock_ns=clock) if row.stage is Stage.COSIM and row.clock_ns is None else row
+            for row in rows
+        ]
     return rows
 
 
@@ -386,9 +398,17 @@ def _all_modules(ordered: Sequence[Report], own: Sequence[Report]) -> tuple[Modu
             name=report.top or "", **{name: getattr(report, name) for name in shared if hasattr(report, name)}
         )
         found[module.name] = _completed(found.get(module.name), module)
-    for number, module in enumerate(module for report in [*ordered, *own] for module in report.modules):
+    listed = [(report, module) for report in [*ordered, *own] for module in report.modules]
+    for number, (report, module) in enumerate(listed):
         key = f"{number}" if by_instance else module.name
+        if report.kind is Kind.CSYNTH_SUMMARY and key not in found:
+            # It names what other reports call modules by their instances: `grp_dense_s_fu_186`, `dense_U0`.
+            called = _INSTANCE.sub("", module.name.removeprefix("grp_"))
+            if called in found:
+                key, module = called, replace(module, name=called)
         found[key] = _completed(found.get(key), module)
+    if not by_instance and ordered[0].stage is Stage.CSYNTH:
+        found.pop(ordered[0].top or "", None)  # the design is no module of its own
     return tuple(found.values())
 
 

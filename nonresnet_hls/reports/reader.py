@@ -15,6 +15,8 @@ from nonresnet_hls.reports import (
     finn,
     hls_data,
     hls_log,
+    intel,
+    nextpnr,
     power,
     timing,
     yosys,
@@ -42,6 +44,9 @@ _LATENCY = re.compile(rb"\A\s*\$(?:MAX|MIN|AVER)_LATENCY\b")
 _XML_REPORT = re.compile(
     rb"<(?:ReportVersion|UserAssignments|PerformanceEstimates|AreaEstimates|AreaReport|TimingReport|RunData)\s*>"
 )
+_QUARTUS_SUMMARY = re.compile(rb"\A\s*(?:Fitter|Analysis & Synthesis) Status : ")
+_QUARTUS_TIMING = re.compile(rb"\A\s*(?:-{10,100}\s*\n)?\s*(?:TimeQuest )?Timing Analyzer Summary\s*\n")
+_ONEAPI = re.compile(rb"\A\s*ALUTs: [^\n]{1,60}\n\s*Registers: ")
 _YOSYS_STAT = re.compile(rb"\A\s*(?:[0-9.]{1,20} Printing statistics\.\s|=== [^\n]{1,300} ===\s)")
 _YOSYS_LOG = re.compile(rb"\A\s*/-{20,}\\\s*\n\s*\|[^\n]*(?:\n\s*\|[^\n]*)?Yosys Open SYnthesis Suite")
 _YOSYS_CELLS = re.compile(
@@ -96,6 +101,8 @@ def reader_for(head: bytes, name: str) -> Reader | None:
     for signature, reader in _SIGNATURES:
         if signature.match(head):
             return reader
+    if nextpnr.is_log(head):
+        return nextpnr.read_nextpnr_log
     return hls_log.read_hls_log if hls_log.is_log(head, name) else None
 
 
@@ -168,6 +175,9 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], Reader], ...] = (
     (_COSIM, cosim.read_cosim),
     (_LATENCY, cosim.read_latencies),
     (cosim.TRANSACTION_HEADING, cosim.read_transactions),
+    (_QUARTUS_SUMMARY, intel.read_fit_summary),
+    (_QUARTUS_TIMING, intel.read_sta_summary),
+    (_ONEAPI, intel.read_oneapi_summary),
     (_YOSYS_STAT, _yosys_text),
     (_YOSYS_LOG, _yosys_text),
 )

@@ -11,7 +11,7 @@ The numbers of the sections differ between stages and devices; tables are told b
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nonresnet_hls.reports import quantities as q
@@ -63,7 +63,7 @@ def read_utilization(source: Source) -> Report:
         return _hierarchical(source, header, grids)
     flat = [grid for grid in grids if grid.column("site type") == 0 and grid.column("used") is not None]
     if flat:
-        return _flat(source, header, flat)
+        return _flat(source, header, flat, _black_boxes(source, found, grids))
     by_slr = [grid for grid in grids if grid.column("site type") == 0 and grid.column("slr0") is not None]
     if by_slr:
         return _per_slr(source, header, by_slr)
@@ -79,7 +79,7 @@ def _grids(source: Source, start: int) -> list[Grid]:
             end = end_of_table(source, number)
             heading = source.lines[number + 1].lower()
             # The others (clocking, primitives, connectivity) are only checked for being whole.
-            if "site type" in heading or "instance" in heading:
+            if "site type" in heading or "instance" in heading or "ref name" in heading:
                 grids.append(read_grid(source, number))
             number = end
             continue
@@ -100,7 +100,25 @@ def _reader(field: str) -> Callable[[str], int | None]:
     return q.tiles_as_18k if field == "bram_18k" else q.count
 
 
-def _flat(source: Source, header: Header, grids: list[Grid]) -> Report:
+def _black_boxes(source: Source, found: Mapping[str, int], grids: list[Grid]) -> str | None:
+    """What was not synthesized with the design, so that its figures are without it: a board's IPs."""
+    start = found.get("black boxes")
+    later = sorted(line for line in found.values() if start is not None and line > start)
+    end = later[0] if later else len(source.lines)
+    names = [
+        row.cells[0].strip()
+        for grid in grids
+        if start is not None and start < grid.line < end and grid.column("ref name") == 0
+        for row in grid.rows
+    ]
+    if not names:
+        return None
+    printable = ("".join(c if c.isprintable() else "?" for c in name[:60]) for name in names[:3])
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"without its black boxes: {', '.join(printable)}{more}"
+
+
+def _flat(source: Source, header: Header, grids: list[Grid], note: str | None) -> Report:
     used: dict[str, Any] = {}
     available: dict[str, Any] = {}
     for grid in grids:
@@ -120,6 +138,7 @@ def _flat(source: Source, header: Header, grids: list[Grid]) -> Report:
     check_device(source, grids[0].line, available)
     return Report(
         kind=Kind.UTILIZATION,
+        note=note,
         **origin(source, header),
         **used,
         **_available(available),

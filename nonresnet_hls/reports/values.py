@@ -40,6 +40,10 @@ class Kind(StrEnum):
     FINN_POST_SYNTH = "finn_post_synth"  # post_synth_resources.json
     YOSYS_TEXT = "yosys_text"  # stat
     YOSYS_JSON = "yosys_json"  # stat -json
+    NEXTPNR_LOG = "nextpnr_log"
+    QUARTUS_SUMMARY = "quartus_summary"  # <revision>.fit.summary, .map.summary
+    QUARTUS_TIMING = "quartus_timing"  # <revision>.sta.summary
+    ONEAPI_SUMMARY = "oneapi_summary"  # acl_quartus_report.txt
     MERGED = "merged"  # one design at one stage, from all its reports
 
 
@@ -133,7 +137,7 @@ class Report:
     kind: Kind
     design: str | None = None  # merged rows: the project's folder, with its top where there are several
     stage: Stage | None = None
-    tool: str | None = None  # "Vivado HLS", "Vitis HLS", "Vivado", "FINN", "Yosys"
+    tool: str | None = None  # "Vivado HLS", "Vitis HLS", "Vivado", "FINN", "Yosys", "nextpnr-ecp5", "Quartus Prime"
     tool_version: str | None = None
     part: str | None = None  # as printed
     product_family: str | None = None
@@ -148,6 +152,7 @@ class Report:
     clock_target_ns: float | None = None
     clock_uncertainty_ns: float | None = None
     clock_estimate_ns: float | None = None  # HLS: estimated; export: achieved
+    assumed_clock_ns: float | None = None  # merged co-simulations, which tell none: the clock of the C synthesis
     wns_ns: float | None = None  # worst negative slack of the whole design (setup)
     tns_ns: float | None = None
     whs_ns: float | None = None  # worst hold slack
@@ -162,11 +167,15 @@ class Report:
     ramb18: int | None = None
     lutram: int | None = None  # LUTs used as memory (part of `lut`)
     srl: int | None = None  # LUTs used as shift registers (part of `lut`)
+    alm: int | None = None  # Intel's adaptive logic modules, which are no LUTs
+    ram_blocks: int | None = None  # block memories of another size than 18 Kbit (Intel's M10K, M20K)
     available_bram_18k: int | None = None
     available_dsp: int | None = None
     available_ff: int | None = None
     available_lut: int | None = None
     available_uram: int | None = None
+    available_alm: int | None = None
+    available_ram_blocks: int | None = None
     slr_available_bram_18k: int | None = None
     slr_available_dsp: int | None = None
     slr_available_ff: int | None = None
@@ -202,6 +211,42 @@ class Report:
         periods = [period for period in (self.clock_target_ns, self.clock_estimate_ns) if period is not None]
         return max(periods, default=None)
 
+    @property
+    def latency_us(self) -> float | None:
+        """The longest latency at `clock_ns`."""
+        clock_ns = self.clock_ns or self.assumed_clock_ns
+        return None if clock_ns is None or self.latency_max_cycles is None else self.latency_max_cycles * clock_ns / 1e3
+
+    @property
+    def fmax_mhz(self) -> float | None:
+        """The fastest clock: by the tool's estimate, or by the worst slack to the only clock wanted."""
+        if self.clock_estimate_ns:
+            return 1e3 / self.clock_estimate_ns
+        if self.clock_target_ns is None or self.wns_ns is None or self.clock_target_ns <= self.wns_ns:
+            return None
+        return 1e3 / (self.clock_target_ns - self.wns_ns)
+
+    @property
+    def images_per_s(self) -> float | None:
+        """As printed (FINN), or by the longest interval at `clock_ns`."""
+        if self.throughput_fps is not None:
+            return self.throughput_fps
+        khz = throughput_khz(self.interval_max_cycles, self.clock_ns or self.assumed_clock_ns)
+        return None if khz is None else 1e3 * khz
+
+    @property
+    def ii_violations(self) -> int | None:
+        """Loops whose iterations start less often than was wanted; None where no loop is listed."""
+        return sum(loop.ii_violated for loop in self.loops) if self.loops else None
+
+    def derived(self) -> dict[str, Any]:
+        """The columns `DERIVED`: what follows from the figures."""
+        found: dict[str, Any] = {name: getattr(self, name) for name in DERIVED[:3]}
+        for name in PERCENT_OF:
+            found[f"{name}_percent"] = percent(getattr(self, name), getattr(self, f"available_{name}"))
+        found = {name: None if value is None else float(f"{value:.9g}") for name, value in found.items()}
+        return {**found, "ii_violations": self.ii_violations}
+
     def figures(self) -> dict[str, Any]:
         """The columns of the record: everything but modules, loops, FIFOs and the argument."""
         return {name: getattr(self, name) for name in COLUMNS}
@@ -223,5 +268,11 @@ def percent(count: int | None, available: int | None) -> float | None:
 
 COLUMNS: tuple[str, ...] = tuple(
     field.name for field in fields(Report) if field.name not in {"modules", "loops", "fifos", "argument"}
+)
+PERCENT_OF: tuple[str, ...] = ("bram_18k", "dsp", "ff", "lut", "uram", "alm", "ram_blocks")
+DERIVED: tuple[str, ...] = (
+    *("latency_us", "fmax_mhz", "images_per_s"),
+    *(f"{name}_percent" for name in PERCENT_OF),
+    "ii_violations",
 )
 RESOURCES: tuple[str, ...] = ("bram_18k", "dsp", "ff", "lut", "uram")

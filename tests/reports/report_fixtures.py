@@ -328,6 +328,59 @@ EXPECTED: dict[str, dict[str, object]] = {
         **{"available_bram_18k": 1934, "available_dsp": 1968, "available_ff": 1799680},
         **{"available_lut": 899840, "available_uram": 463},
     },
+    # ALMs are no LUTs, blocks of 10 Kbit none of 18.
+    "quartus/small.fit.summary": {
+        "kind": Kind.QUARTUS_SUMMARY,
+        "stage": Stage.ROUTED,
+        "tool": "Quartus Prime",
+        "tool_version": "21.1.0",
+        "part": "5CSEBA6U23I7",
+        "product_family": "Cyclone V",
+        "top": "small_top",
+        **{"alm": 2549, "available_alm": 41910, "ff": 3931, "dsp": 1, "available_dsp": 112},
+        **{"ram_blocks": 61, "available_ram_blocks": 553, "finished": True},
+        "other_columns": (
+            "Total pins: 31 / 314 ( 10 % )",
+            "Total virtual pins: 0",
+            "Total block memory bits: 374,291 / 5,662,720 ( 7 % )",
+            "Total PLLs: 1 / 6 ( 17 % )",
+        ),
+    },
+    # The worst of all corners; pulse widths are no slack of a path.
+    "quartus/small.sta.summary": {
+        "kind": Kind.QUARTUS_TIMING,
+        "stage": Stage.ROUTED,
+        "tool": "Quartus",
+        **{"wns_ns": -0.481, "tns_ns": -3.25, "whs_ns": 0.213, "ths_ns": 0.0},
+        "note": "the worst of all corners",
+    },
+    "oneapi/acl_quartus_report.txt": {
+        "kind": Kind.ONEAPI_SUMMARY,
+        "stage": Stage.ROUTED,
+        "tool": "oneAPI",
+        "clock_estimate_ns": 4.0,
+        **{"alm": 90304, "available_alm": 427200, "ff": 199683, "dsp": 299, "available_dsp": 1518},
+        **{"ram_blocks": 1065, "available_ram_blocks": 2713},
+        "other_columns": (
+            "ALUTs: 88149",
+            "I/O pins: 310 / 826 ( 38 % )",
+            "Memory bits: 12,490,792 / 55,562,240 ( 22 % )",
+            "Actual clock freq: 240",
+            "1x clock fmax: 250.00",
+            "2x clock fmax: 10000",
+            "Highest non-global fanout: 19237",
+        ),
+    },
+    # Of the clocks after placing and after routing, the last.
+    "nextpnr/ecp5.log": {
+        "kind": Kind.NEXTPNR_LOG,
+        "stage": Stage.ROUTED,
+        "tool": "nextpnr",
+        **{"lut": 2210, "ff": 980, "bram_18k": 4, "dsp": 2},
+        **{"available_lut": 24288, "available_ff": 24288, "available_bram_18k": 56, "available_dsp": 28},
+        **{"clock_target_ns": 40.0, "clock_estimate_ns": 16.0, "wns_ns": 24.0, "finished": True, "error_count": 0},
+        "other_columns": ("TRELLIS_IO: 21 of 197", "DCCA: 1 of 56"),
+    },
     # What `hls4ml report` prints: cut short, with the co-simulation after it.
     "hls4ml_print/csynth.txt": {
         "kind": Kind.CSYNTH_TEXT,

@@ -171,17 +171,20 @@ def test_comparing_one_design_is_refused(own):
 def test_the_columns_of_the_tables_are_typed(own):
     rows = reports.merge(reports.read(own))
     frame = reports.frame(rows)
-    assert list(frame.columns) == list(reports.COLUMNS)
+    assert list(frame.columns) == [*reports.COLUMNS, *reports.DERIVED]
     assert {str(frame[name].dtype) for name in ("lut", "bram_18k", "latency_max_cycles")} == {"Int64"}
     assert {str(frame[name].dtype) for name in ("clock_estimate_ns", "wns_ns", "power_total_w")} == {"Float64"}
     assert str(frame["finished"].dtype) == "boolean"
     assert str(frame["design"].dtype) == "string"
+    assert {str(frame[name].dtype) for name in reports.DERIVED} == {"Float64", "Int64"}
     for column in reports.COLUMNS:
         open_cells = [getattr(row, column) is None for row in rows]
         assert list(frame[column].isna()) == open_cells
     assert list(reports.module_frame(rows)["lut"].dropna()) == [
         m.lut for row in rows for m in row.modules if m.lut is not None
     ]
+    loops = reports.loop_frame(rows)
+    assert list(loops["ii_violated"]) == [loop.ii_violated for row in rows for loop in row.loops]
     fifos = reports.fifo_frame(rows)
     assert str(fifos["on_skip"].dtype) == "boolean"
     assert len(fifos) == sum(len(row.fifos) for row in rows)

@@ -11,6 +11,8 @@ estimate_layer_resources_hls.json   {"MVAU_hls_0": {"BRAM_18K": "12", "FF": "150
 rtlsim_performance.json             {"cycles": 50000, "N": 1, "latency_cycles": 50000, "fclk[mhz]": 100.0, ...}
 post_synth_resources.json           {"(top)": {"LUT": 9100, "SRL": 700, "FF": 12000, "BRAM_36K": 40, ...},
                                      "StreamingDataflowPartition_1_MVAU_hls_0": {...}}
+ooc_synth_and_timing.json           {"LUT": 8265, "LUTRAM": 12, "FF": 9000, "DSP": 0, "BRAM": 16.5, "BRAM_18K": 3,
+                                     "BRAM_36K": 15, "URAM": 0, "WNS": 0.3, "fmax_mhz": 250.1, ...}
 """
 
 import math
@@ -26,13 +28,18 @@ _RESOURCES = {
     "bram_18k": ("BRAM_18K",),
     "lut": ("LUT",),
     "ff": ("FF",),
-    "dsp": ("DSP", "DSP48", "DSP48E", "DSP48E1", "DSP48E2", "DSP58"),
+    "dsp": (
+        "DSP",
+        "DSP48",
+        *(f"{kind}{edition}" for kind in ("DSP48E", "DSP58", "DSP58E") for edition in ("", "1", "2")),
+    ),
     "uram": ("URAM",),
     "srl": ("SRL",),
     "ramb36": ("BRAM_36K",),
 }
 _TOP, _TOTAL = "(top)", "total"
 _PERFORMANCE = frozenset({"critical_path_cycles", "max_cycles"})
+_OUT_OF_CONTEXT = frozenset({"LUT", "FF", "WNS", "fmax_mhz"})
 _SIMULATED = frozenset({"cycles", "latency_cycles", "fclk[mhz]"})
 _FIGURE = re.compile(r"[0-9]{1,16}(?:\.[0-9]{1,12})?")
 # Numbers by name are told by the layers' names, or, with operators to come, by the file's.
@@ -59,6 +66,8 @@ def finn_kind(document: object, name: str = "") -> Kind | None:
         return Kind.FINN_PERFORMANCE
     if document.keys() >= _SIMULATED:
         return Kind.FINN_RTLSIM
+    if document.keys() >= _OUT_OF_CONTEXT:
+        return Kind.FINN_OUT_OF_CONTEXT
     values = list(document.values())
     if all(isinstance(v, dict) and "BRAM_18K" in v and "LUT" in v for v in values):
         if _TOP in document:
@@ -85,6 +94,8 @@ def read_finn(source: Source, document: dict[str, Any], kind: Kind) -> Report:
         return _performance(source, document)
     if kind is Kind.FINN_RTLSIM:
         return _simulation(source, document)
+    if kind is Kind.FINN_OUT_OF_CONTEXT:
+        return _out_of_context(source, document)
     if kind is Kind.FINN_CYCLES:
         cycles = {name: _whole(source, name, value) for name, value in document.items()}
         return Report(
@@ -183,6 +194,50 @@ def _found(source: Source, layer: str, figures: object) -> dict[str, Any]:
     return found
 
 
+def _out_of_context(source: Source, document: dict[str, Any]) -> Report:
+    """What placing and routing the stitched design on its own gave, without a shell; all 0 where it failed."""
+    known = {
+        "LUT",
+        "LUTRAM",
+        "FF",
+        "DSP",
+        "BRAM",
+        "BRAM_18K",
+        "BRAM_36K",
+        "URAM",
+        "WNS",
+        "fmax_mhz",
+        "vivado_proj_folder",
+    }
+    figures: dict[str, Any] = {}
+    failed = not _number(source, "LUT", document["LUT"]) and not _number(source, "FF", document["FF"])
+    if not failed:
+        for field, key in (("lut", "LUT"), ("lutram", "LUTRAM"), ("ff", "FF"), ("dsp", "DSP"), ("uram", "URAM")):
+            if key in document:
+                figures[field] = _whole(source, key, document[key], "a count")
+        if "BRAM_36K" in document and "BRAM_18K" in document:
+            large, small = (_whole(source, key, document[key], "a count") for key in ("BRAM_36K", "BRAM_18K"))
+            figures |= {"ramb36": large, "ramb18": small, "bram_18k": 2 * large + small}
+        elif "BRAM" in document:  # tiles of 36 Kbit
+            figures["bram_18k"] = _whole(source, "BRAM", 2 * _number(source, "BRAM", document["BRAM"]), "half tiles")
+        figures["wns_ns"] = _number(source, "WNS", document["WNS"], signed=True)
+        frequency = _number(source, "fmax_mhz", document["fmax_mhz"])
+        if frequency:
+            figures["clock_estimate_ns"] = round(1000 / frequency, 6)
+            figures["clock_target_ns"] = round(1000 / frequency + figures["wns_ns"], 6)
+    others = (f"{key}: {value}" for key, value in document.items() if key not in known and value not in ("", 0, None))
+    return Report(
+        path=source.name,
+        kind=Kind.FINN_OUT_OF_CONTEXT,
+        stage=Stage.ROUTED,
+        tool="FINN",
+        finished=False if failed else None,
+        note="the synthesis failed: no LUT, no FF" if failed else "out of context: without a shell",
+        other_columns=tuple("".join(c if c.isprintable() else "?" for c in text[:200]) for text in others),
+        **figures,
+    )
+
+
 def _simulation(source: Source, document: dict[str, Any]) -> Report:
     """What simulating the RTL of the whole design gave; `cycles` are those of all its N frames together."""
     frames = _whole(source, "N", document["N"]) if "N" in document else None
@@ -237,16 +292,17 @@ def _performance(source: Source, document: dict[str, Any]) -> Report:
     )
 
 
-def _number(source: Source, name: str, value: object) -> float:
+def _number(source: Source, name: str, value: object, signed: bool = False) -> float:
     if isinstance(value, str) and _FIGURE.fullmatch(value.strip()):
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < q.LARGEST:
+    least = -q.LARGEST if signed else 0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < q.LARGEST:
         raise source.error(0, f"{q.quote(name)}: wanted a figure, got {q.quote(repr(value))}")
     return float(value)
 
 
-def _whole(source: Source, name: str, value: object) -> int:
+def _whole(source: Source, name: str, value: object, what: str = "whole cycles") -> int:
     number = _number(source, name, value)
     if number != math.floor(number):
-        raise source.error(0, f"{q.quote(name)}: wanted whole cycles, got {value}")
+        raise source.error(0, f"{q.quote(name)}: wanted {what}, got {q.quote(repr(value))}")
     return int(number)

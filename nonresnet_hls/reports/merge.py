@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nonresnet_hls.reports.export import IMPLEMENTED
+from nonresnet_hls.reports.export import IMPLEMENTED, SYNTHESIZED
 from nonresnet_hls.reports.hls_log import logs_of_the_run
 from nonresnet_hls.reports.layout import Place, place_of
 from nonresnet_hls.reports.values import COLUMNS, Kind, Loop, Module, Report, Stage
@@ -50,6 +50,7 @@ _BELIEVED = (
     Kind.FINN_HLS,
     Kind.FINN_RTLSIM,
     Kind.FINN_POST_SYNTH,
+    Kind.FINN_OUT_OF_CONTEXT,
     Kind.FINN_ALTERNATIVES,
     Kind.HLS_LOG,
 )
@@ -338,11 +339,15 @@ def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modu
         if column in _OF_THE_LOGS:
             figures[column] = _OF_THE_LOGS[column]([value for _, value in given])
             continue
-        other = next((r for r, v in given[1:] if _differ(column, value, v) and r.kind is not Kind.HLS_LOG), None)
+        others = (r for r, v in given[1:] if _differ(column, value, v) and r.kind is not Kind.HLS_LOG)
+        # After synthesis and after place and route an export has other figures; nothing disagrees.
+        other = next((r for r in others if not {source.note, r.note} >= {IMPLEMENTED, SYNTHESIZED}), None)
         if other is not None and column not in _OWN:
             choices.append(f"{column}: {value} of {source.path}, not {getattr(other, column)} of {other.path}")
     figures.setdefault("tool", _tool_by_version(figures.get("tool_version")) if stage is Stage.CSYNTH else None)
     notes = dict.fromkeys(report.note for report in ordered if report.note)
+    if first.note == IMPLEMENTED:
+        notes.pop(SYNTHESIZED, None)
     return Report(
         path=first.path,
         kind=Kind.MERGED,

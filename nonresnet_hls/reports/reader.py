@@ -59,6 +59,7 @@ _HLS_DATA = re.compile(rb'\A\{\s*"(?:[^\n]{0,300}\n){0,40}?[^\n]{0,300}"(?:RtlTo
 _FINN_JSON = re.compile(
     rb'\A\{\s*"[^"]{1,200}"\s*:\s*(?:\[\s*)?\{[^{}]{0,2000}"BRAM_18K"\s*:'
     rb'|\A\{[^{}]{0,2000}"critical_path_cycles"\s*:'
+    rb'|\A\{(?=[^{}]{0,2000}"LUT"\s*:)(?=[^{}]{0,2000}"WNS"\s*:)[^{}]{0,2000}"fmax_mhz"\s*:'
     rb'|\A\{(?=[^{}]{0,2000}"latency_cycles"\s*:)[^{}]{0,2000}"fclk\[mhz\]"\s*:'
     rb'|\A\{\s*"' + finn.NODE.pattern.encode() + rb'"\s*:\s*[0-9]'
 )

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     FINN_ALTERNATIVES = "finn_alternatives"  # estimate_layer_config_alternatives.json: what was not chosen, too
     FINN_HLS = "finn_hls"  # estimate_layer_resources_hls.json
     FINN_RTLSIM = "finn_rtlsim"  # rtlsim_performance.json
+    FINN_OUT_OF_CONTEXT = "finn_out_of_context"  # ooc_synth_and_timing.json
     FINN_POST_SYNTH = "finn_post_synth"  # post_synth_resources.json
     YOSYS_TEXT = "yosys_text"  # stat
     YOSYS_JSON = "yosys_json"  # stat -json

@@ -114,6 +114,7 @@ _COLUMNS: tuple[_Column, ...] = (
     _Column("clock [ns]", _clock),
     _Column("Fmax [MHz]", _rounded("fmax_mhz")),
     _Column("WNS [ns]", _slack),
+    _Column("listed slack [ns]", _plainly("path_slack_ns")),
     *(_Column(_RESOURCE_HEADINGS[name], _resource(name)) for name in PERCENT_OF),
     _Column("LUTRAM", _plainly("lutram")),
     _Column("SRL", _plainly("srl")),
@@ -146,7 +147,7 @@ def shown(rows: Sequence[Report]) -> tuple[list[Report], str | None]:
         return list(rows), None
     parts = [f"{of_ips} of IPs that were synthesized out of context"] if of_ips else []
     parts += [f"{empty} without figures"] if empty else []
-    return kept, f"not shown: rows {', '.join(parts)} (--all shows them)" if parts else None
+    return kept, f"rows not shown: {', '.join(parts)} (--all shows them)" if parts else None
 
 
 # Columns that are left out first where there is no room.

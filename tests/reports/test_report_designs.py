@@ -46,6 +46,12 @@ def test_where_text_and_xml_disagree_the_row_names_the_choice(own):
     assert (row.slr_available_lut, row.tool, row.finished) == (432000, "Vivado HLS", True)
 
 
+def test_an_export_that_was_placed_and_routed_is_believed_and_nothing_disagrees(own):
+    row = rows_of(own / "vitis_hls_2024")["vitis_hls_2024", Stage.EXPORT]
+    assert (row.lut, row.clock_estimate_ns, row.wns_ns) == (4900, 8.25, 1.75)
+    assert (row.note, row.choices) == ("after place and route", ())
+
+
 def test_a_run_that_failed_is_a_row_with_its_error(own, tmp_path):
     shutil.copy(own / "vitis_hls_2024/vitis_hls.log", tmp_path)
     ((key, row),) = rows_of(tmp_path).items()

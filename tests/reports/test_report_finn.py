@@ -54,7 +54,7 @@ def test_alternatives_are_listed_but_are_none_of_the_designs_layers(own):
     assert reports.merge([report]) == []
 
 
-@pytest.mark.parametrize("key", ["DSP", "DSP48", "DSP48E", "DSP48E2", "DSP58"])
+@pytest.mark.parametrize("key", ["DSP", "DSP48", "DSP48E", "DSP48E2", "DSP58", "DSP58E2"])
 @pytest.mark.parametrize("text", [False, True])
 def test_the_dsp_of_every_family_and_figures_as_text(key, text):
     figures = {"BRAM_18K": 1, "LUT": 2, "FF": 3, key: 4, "Carry": 5}
@@ -92,3 +92,28 @@ def test_a_simulation_that_did_not_end_has_no_figures(own, failed):
     assert report is not None
     assert (report.latency_max_cycles, report.throughput_fps, report.total_cycles) == (None, None, None)
     assert (report.finished, report.note) == (False, f"the simulation did not end: {failed}")
+
+
+OUT_OF_CONTEXT = {
+    **{"vivado_proj_folder": "/tmp/a", "LUT": 8265.0, "LUTRAM": 12.0, "FF": 9000.0, "DSP": 2.0, "BRAM": 16.5},
+    **{"BRAM_18K": 3.0, "BRAM_36K": 15.0, "URAM": 0.0, "Carry": 700.0, "WNS": -0.5, "Delay": 0.0, "fmax_mhz": 200.0},
+    "estimated_throughput_fps": 1234.5,
+}
+
+
+def test_place_and_route_of_the_design_alone():
+    report = read(OUT_OF_CONTEXT)
+    assert report is not None
+    assert (report.stage, report.lut, report.lutram, report.dsp, report.bram_18k) == (Stage.ROUTED, 8265, 12, 2, 33)
+    assert (report.wns_ns, report.clock_estimate_ns, report.clock_target_ns) == (-0.5, 5.0, 4.5)
+    assert "estimated_throughput_fps: 1234.5" in report.other_columns
+    older = {name: value for name, value in OUT_OF_CONTEXT.items() if name not in {"BRAM_18K", "BRAM_36K"}}
+    report = read(older)
+    assert report is not None
+    assert report.bram_18k == 33
+
+
+def test_a_synthesis_that_failed_took_no_resources():
+    report = read(dict.fromkeys(OUT_OF_CONTEXT, 0))
+    assert report is not None
+    assert (report.lut, report.bram_18k, report.wns_ns, report.finished) == (None, None, None, False)

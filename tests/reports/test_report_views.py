@@ -64,7 +64,7 @@ def test_rows_that_say_nothing_are_left_out_and_counted():
     ]
     table = report_table(rows, everything=False)
     assert cells(table, "design") == ["a", "c"]
-    said = "not shown: rows 2 of IPs that were synthesized out of context, 1 without figures (--all shows them)"
+    said = "rows not shown: 2 of IPs that were synthesized out of context, 1 without figures (--all shows them)"
     assert table.footnotes == ("c, csynth: killed", said)
     assert cells(report_table(rows), "design") == ["a", "a:ip", "a:ip2", "b", "c"]
     # Where there is nothing else, they are shown.

@@ -139,7 +139,9 @@ def _loops(source: Source, module: str, figures: object) -> list[Loop]:
     if not isinstance(listed, list) or not all(isinstance(loop, dict) for loop in listed):
         raise source.error(0, f"{q.quote(module)}: wanted a list of loops, got {q.quote(repr(listed))}")
     found = []
-    for loop in listed:
+    for entry in listed:
+        # What depends on the data may be told in another form; it stays open.
+        loop = {key: value for key, value in entry.items() if isinstance(value, str | int | float)}
         trips = _text(source, loop, ("TripCount",), q.count_range) or (None, None)
         cycles = _text(source, loop, ("Latency",), q.count_range) or (None, None)
         interval = _text(source, loop, ("PipelineII",), q.count_range) or (None, None)

@@ -30,6 +30,8 @@ _BANNER = re.compile(
 )
 _COMPILER = re.compile(rb"^\*{6} v\+\+ v20[0-9]{2}\.[0-9]", re.MULTILINE)  # it links, too, without HLS
 _MESSAGE = re.compile(rb"^(?:INFO|WARNING|ERROR): \[HLS 200-[0-9]{1,5}\] ", re.MULTILINE)
+_ANY_MESSAGE = re.compile(rb"^(?:(?:INFO|WARNING|ERROR): \[|@[IWE] \[)", re.MULTILINE)
+_COMMENTS = (b"/*", b"//", b"--", b"#!", b"<", b"{", b"`", b"@echo", b"REM ", b"rem ")
 _WITHIN = 4096
 # What is called so is a source, a script or a text about a log, whatever it quotes.
 _NO_LOG = re.compile(
@@ -86,11 +88,13 @@ def is_log(head: bytes, name: str) -> bool:
     """Whether a file called `name` that begins with `head` is a log of an HLS run."""
     if _NO_LOG.fullmatch(PurePosixPath(name).suffix):
         return False
-    if head.lstrip()[:1] in {b"#", b"`", b"%", b"/", b"@", b"<", b"{", b";", b""} or head.lstrip()[:2] == b"--":
+    if head.lstrip().startswith(_COMMENTS):
         return False
     start = head[:_WITHIN]
-    if _BANNER.search(start):
-        return True
+    banner = _BANNER.search(start)
+    if banner:
+        # The banner of old stands in texts beside an exported IP, too.
+        return not banner[0].startswith(b"=") or _ANY_MESSAGE.search(head) is not None
     if _COMPILER.search(start):
         return _MESSAGE.search(head) is not None
     # The log of a solution, or one whose beginning was cut off.
@@ -153,6 +157,8 @@ class _Run:
             parts.append(f"by the log, no step ran{said}")
         elif C_SYNTHESIS not in self.begun and C_SIMULATION in self.failed:
             parts.append(f"{C_SYNTHESIS} did not run")
+        elif not self.failed and set(self.begun) == {C_SIMULATION}:
+            parts.append(f"{C_SYNTHESIS} did not run: the script asks for {C_SIMULATION} alone")
         elif not self.failed and self.aborted:
             said = f": {self.errors[None]}" if None in self.errors else ""
             parts.append(f"the script was aborted after {self.last}{said}")

@@ -19,6 +19,7 @@ _STEPS = frozenset({"syn", "sim", "impl", "csim"})
 _BELOW_STEP = frozenset({"report", "verilog", "vhdl", "autowrap", "wrapc", "systemc"})
 # These name no project.
 _GENERIC = frozenset({"hls_component", "vitis_unified_project", "vitis_workspace", "hls", "solution", "solutions"})
+_OF_THE_FOLDER_ABOVE = frozenset({"firmware", "report", "reports", "final_reports"})
 _SCRIPTS = ("hls4ml_config.yml", "build_prj.tcl", "vivado_synth.tcl")
 _HIGHEST = 12  # folders above a report in which its hls4ml project is looked for
 _SOURCE_BYTES = 65_536
@@ -72,8 +73,8 @@ def _by_path(path: Path) -> Place:
             return _unified(folder.parent) if folder.name == "hls" else _classic(folder)
         if (folder / "hls" / "syn").is_dir():
             return _unified(folder)
-    # Its `report` folder names no design; a run may have been started in the folder of the sources.
-    folder = path.parent.parent if path.parent.name in {"firmware", "report", "reports"} else path.parent
+    # `report` names no design; a run may have been started in the folder of the sources.
+    folder = path.parent.parent if path.parent.name in _OF_THE_FOLDER_ABOVE else path.parent
     return Place(folder, None, folder)
 
 
@@ -107,6 +108,9 @@ def _unified(component: Path) -> Place:
     root = component.parent
     if root.name == "hls_component":
         return Place(root.parent, component, root.parent)
+    workspace = next((folder for folder in component.parents if folder.name == "vitis_workspace"), None)
+    if workspace is not None:  # hls4ml's; beside it lie the final reports
+        return Place(workspace.parent, component, workspace.parent)
     title = component
     while title.name in _GENERIC and len(title.parts) > 2:
         title = title.parent

@@ -132,6 +132,11 @@ def test_the_unified_layout_of_hls4ml_is_one_design(own, tmp_path):
     routed_row = reports.merge(reports.read(model))[1]
     assert (routed_row.lut, routed_row.wns_ns, routed_row.power_total_w) == (3100, 0.784, 1.603)
     assert routed_row.note == "the figures are of the top board, not of tiny alone"
+    # The reports alone, without the sources.
+    shutil.rmtree(model / "firmware")
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(model, tmp_path / "elsewhere/my_model")
+    assert names(tmp_path / "elsewhere") == ["my_model"]
 
 
 def board(own: Path, project: Path) -> None:

@@ -103,6 +103,12 @@ def test_a_log_of_the_solution_is_what_there_is(own, tmp_path):
         (f"{BANNER}ERROR: [HLS 200-1023] Part 'xcvu13p' is not installed.\n{ABORTED}{ENDS}",
          False, (), "by the log, no step ran: ERROR: [HLS 200-1023] Part 'xcvu13p' is not installed."),
         (BANNER + ENDS, True, (), "by the log, no step ran"),
+        (
+            f"{BANNER}***** C SIMULATION *****\n***** C SIMULATION COMPLETED IN 0h0m9s *****\n{ENDS}",
+            True,
+            ("C simulation: done",),
+            "C synthesis did not run: the script asks for C simulation alone",
+        ),
         # Killed, or still running.
         (f"{BANNER}***** C/RTL SYNTHESIS *****\nINFO: [HLS 200-10] Analyzing design file 'a.cpp' ...\n",
          False, ("C synthesis: not done",), "the log ends within C synthesis: killed, or still running"),
@@ -119,6 +125,19 @@ def test_a_log_of_the_solution_is_what_there_is(own, tmp_path):
 def test_what_ran_and_why_the_rest_did_not(text, finished, steps, note):
     report = read(text)
     assert (report.finished, report.steps, report.note) == (finished, steps, note)
+
+
+def test_what_a_shell_printed_before_the_banner_is_no_hindrance():
+    text = f"/opt/Xilinx/Vitis_HLS/2022.2/bin/vitis_hls -f build_prj.tcl\n# hls4ml\n\n{BANNER}{DEVICE}{ENDS}"
+    assert read(text, "build.out").tool_version == "2022.2"
+
+
+def test_notes_on_an_exported_ip_are_no_log(tmp_path):
+    rule = "=" * 62
+    (tmp_path / "ReleaseNotes.txt").write_text(
+        f"{rule}\nVivado HLS - High-Level Synthesis from C, C++ and SystemC\nVersion 2018.2\n{rule}\nFamily: zynq\n"
+    )
+    assert reports.read(tmp_path) == []
 
 
 @pytest.mark.parametrize("tool", ["Vivado HLS", "Vitis HLS"])

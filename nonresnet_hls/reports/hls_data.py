@@ -1,6 +1,6 @@
 """`hls_data.json` and `<solution>_data.json`, in which Vitis HLS keeps what it knows of a design.
 
-    {"Top": "tiny", "RtlTop": "tiny", "ClockInfo": {"ClockPeriod": "5", ...},
+    {"Top": "tiny", "RtlTop": "tiny", "Target": {"Device": "xczu7ev", "Package": "-ffvc1156", "Speed": "-2-e", ...},
      "ModuleInfo": {"Metrics": {"tiny": {
         "Latency": {"LatencyBest": "17", "LatencyAvg": "17", "LatencyWorst": "17", "PipelineII": "1", ...},
         "Timing": {"Target": "5.00", "Uncertainty": "1.35", "Estimate": "3.450"},
@@ -34,6 +34,9 @@ _AVAILABLE = {
 }
 
 
+_DEEPEST = 100
+
+
 def is_hls_data(document: object) -> bool:
     """Whether a JSON document tells the metrics of a design's modules."""
     return isinstance(document, dict) and isinstance(document.get("Top"), str) and bool(_metrics(document))
@@ -62,13 +65,16 @@ def read_hls_data(source: Source, document: dict[str, Any]) -> Report:
     check_device(source, 0, available)
     for field in RESOURCES:
         _check_share(source, field, getattr(whole, field), available[field], area)
-    version = document.get("GenData")
+    generated, target = (part if isinstance(part := document.get(key), dict) else {} for key in ("GenData", "Target"))
+    part = "".join(str(target.get(key, "")) for key in ("Device", "Package", "Speed"))
     return Report(
         path=source.name,
         kind=Kind.HLS_DATA,
         stage=Stage.CSYNTH,
         tool="Vitis HLS",  # no other tool writes it
-        tool_version=q.version(str(version)) if version else None,
+        tool_version=q.version(str(generated.get("ToolVersion", ""))),
+        part=part or None,
+        product_family=str(target["Family"]) if target.get("Family") else None,
         top=top,
         latency_min_cycles=whole.latency_min_cycles,
         latency_max_cycles=whole.latency_max_cycles,
@@ -134,26 +140,35 @@ def _check_share(source: Source, field: str, used: int | None, of: int | None, a
         raise source.error(0, f"{field}: {used} of {of} is not {text} %; mixed up")
 
 
-def _loops(source: Source, module: str, figures: object) -> list[Loop]:
-    listed = figures.get("Loops", []) if isinstance(figures, dict) else []
+def _loops(source: Source, module: str, holder: object, depth: int = 0) -> list[Loop]:
+    """The loops in a module, or in a loop, each followed by those within it."""
+    listed = holder.get("Loops", []) if isinstance(holder, dict) else []
     if not isinstance(listed, list) or not all(isinstance(loop, dict) for loop in listed):
         raise source.error(0, f"{q.quote(module)}: wanted a list of loops, got {q.quote(repr(listed))}")
+    if depth > _DEEPEST:
+        raise source.error(0, f"{q.quote(module)}: loops nested deeper than {_DEEPEST}")
     found = []
     for entry in listed:
         # What depends on the data may be told in another form; it stays open.
         loop = {key: value for key, value in entry.items() if isinstance(value, str | int | float)}
-        trips = _text(source, loop, ("TripCount",), q.count_range) or (None, None)
-        cycles = _text(source, loop, ("Latency",), q.count_range) or (None, None)
-        interval = _text(source, loop, ("PipelineII",), q.count_range) or (None, None)
+        trips, cycles, iteration, interval = (
+            _text(source, loop, (key,), q.count_range) or (None, None)
+            for key in ("TripCount", "Latency", "PipelineDepth", "PipelineII")
+        )
         found.append(
             Loop(
                 name=str(loop.get("Name", "")),
                 module=module,
+                depth=depth,
                 trip_count_min=trips[0],
                 trip_count_max=trips[1],
                 latency_min_cycles=cycles[0],
                 latency_max_cycles=cycles[1],
+                iteration_latency_min_cycles=iteration[0],
+                iteration_latency_max_cycles=iteration[1],
                 ii_achieved_cycles=interval[1],
+                pipelined=interval[1] is not None if "PipelineII" in loop else None,
             )
         )
+        found += _loops(source, module, entry, depth + 1)
     return found

@@ -297,6 +297,8 @@ EXPECTED: dict[str, dict[str, object]] = {
         "stage": Stage.CSYNTH,
         "tool": "Vitis HLS",
         "tool_version": "2024.2",
+        "part": "xczu7ev-ffvc1156-2-e",
+        "product_family": "zynquplus",
         "top": "small",
         **cycles(906, 906, 907, 907),
         "pipeline_type": "no",

@@ -193,7 +193,11 @@ def test_modules_and_loops_of_the_data_of_vitis(own):
     (module,) = report.modules
     assert (module.name, module.latency_min_cycles, module.latency_max_cycles) == ("small_Pipeline_ROWS", None, 880)
     assert (module.interval_min_cycles, module.interval_max_cycles, module.lut, module.dsp) == (861, 880, 500, None)
-    assert [(loop.name, loop.trip_count_max, loop.ii_achieved_cycles) for loop in report.loops] == [("ROWS", 220, 4)]
+    assert [(loop.name, loop.depth, loop.trip_count_max, loop.ii_achieved_cycles) for loop in report.loops] == [
+        ("ROWS", 0, 220, 4),
+        ("COLUMNS", 1, 8, None),
+    ]
+    assert [(loop.iteration_latency_max_cycles, loop.pipelined) for loop in report.loops] == [(11, True), (1, False)]
     (row,) = reports.merge([report])
     assert (row.design, row.stage, row.latency_max_cycles) == ("small", Stage.CSYNTH, 906)
 

@@ -48,7 +48,8 @@ _BESIDE = {
     "trip": ("trip count",),
     "ns": ("latency (ns)",),  # the same in another unit
 }
-_ENTRY = re.compile(r"([+o])\s+(\S.*)")
+# A dataflow region is "+ name*", or by the words of 2025.2 "* name".
+_ENTRY = re.compile(r"([+o*])\s+(\S.*)")
 
 
 def read_csynth_summary(source: Source) -> Report:
@@ -165,7 +166,7 @@ def _entries(source: Source, grid: Grid) -> tuple[tuple[Module, ...], tuple[Loop
         }
         kind = row.cells[columns["pipelined"]].strip() if columns["pipelined"] is not None else ""
         if match[1] == "o":
-            holder = next((other for _, mark, other in reversed(around) if mark == "+"), None)
+            holder = next((other for _, mark, other in reversed(around) if mark != "o"), None)
             trips = range_cell(source, row, columns["trip"], "trip count")
             lasting = range_cell(source, row, columns["iteration"], "iteration latency")
             loops.append(

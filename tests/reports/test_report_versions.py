@@ -105,6 +105,15 @@ def test_a_missing_column_is_open_and_named(own, which, field, label):
     assert changed == ({"note"} if label else set()) | ({field} if field else set())
 
 
+@pytest.mark.parametrize(("old", "new"), [("+ small ", "+ small*"), ("+ small ", "* small ")])
+def test_a_dataflow_region_is_a_module(own, old, new):
+    text = (own / SUMMARY).read_text()
+    whole, report = read_bytes(text.encode(), "a"), read_bytes(text.replace(old, new, 1).encode(), "a")
+    assert report == whole
+    inner = text.replace("+ small_Pipeline_ROWS", "* small_Pipeline_ROWS", 1)
+    assert read_bytes(inner.encode(), "a") == whole
+
+
 def test_loops_of_the_text(own, tmp_path):
     text = (own / HLS_2019 / "syn/report/add_ap_fixed_config7_s_csynth.rpt").read_text()
     loops = """\

@@ -73,11 +73,12 @@ _KIND_WORDS = re.compile(
     r"export|cosim|hierarchical|hier|full|slr|kernel|optimized|opt|placed|routed|performance|result|transaction|"
     r"lat|estimate|layer|network|resources|cycles|stat|vivado|vitis|hls|design|size|[0-9])(?=$|[_.-])"
 )
-# What the logs of one run's steps say together.
-_OF_THE_LOGS: dict[str, Callable[[list[Any]], Any]] = {
+# What is said together, by the logs of one run's steps, and by reports with columns of their own.
+_TOGETHER: dict[str, Callable[[list[Any]], Any]] = {
     "finished": all,
     "error_count": sum,
-    "steps": lambda steps: tuple(dict.fromkeys(step for of_one in steps for step in of_one)),
+    "steps": lambda several: tuple(dict.fromkeys(text for texts in several for text in texts)),
+    "other_columns": lambda several: tuple(dict.fromkeys(text for texts in several for text in texts)),
 }
 _APP_TOP = re.compile(r'<(?:\w+:)?project\b[^>]{0,2000}?\btop="([^"]{1,200})"')
 
@@ -336,8 +337,8 @@ def _row(name: str, stage: Stage, top: str | None, group: Sequence[Report], modu
             continue
         source, value = given[0]
         figures[column] = value
-        if column in _OF_THE_LOGS:
-            figures[column] = _OF_THE_LOGS[column]([value for _, value in given])
+        if column in _TOGETHER:
+            figures[column] = _TOGETHER[column]([value for _, value in given])
             continue
         others = (r for r, v in given[1:] if _differ(column, value, v) and r.kind is not Kind.HLS_LOG)
         # After synthesis and after place and route an export has other figures; nothing disagrees.

@@ -1,17 +1,27 @@
-"""Read reports of Vivado HLS, Vitis HLS, Vivado, FINN and Yosys, whichever lie below the given paths.
+"""Read reports of Vivado HLS, Vitis HLS, Vivado, FINN, Yosys, nextpnr and Quartus, whichever lie below the given paths.
 
 One row per design and tool stage; what a report does not say stays empty (JSON: null). Exit status 1: some
-report below a folder is broken, the others are shown; 2: a path is no report.
+report below a folder is broken, the others are shown; 2: a path is no report, or holds none.
 """
 
 import argparse
 import sys
+from collections import defaultdict
+from typing import TYPE_CHECKING
 
 from nonresnet_hls.errors import ReportError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nonresnet_hls.reports import Report, Scan
+    from nonresnet_hls.reports.render import Table
+
 NAME = "report"
-HELP = "tabulate the tools' reports: latency, interval, resources, timing, FIFOs"
+HELP = "tabulate the tools' reports: latency, interval, resources, timing, loops, FIFOs"
 FORMATS = ("table", "csv", "json", "markdown", "latex")
+_MOST_NAMED = 3
+_WIDE = 250
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +34,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--per-module", action="store_true", help="one row per module")
+    what.add_argument("--loops", action="store_true", help="one row per loop: trip count, achieved and wanted II")
     what.add_argument("--fifos", action="store_true", help="one row per FIFO")
     what.add_argument("--compare", action="store_true", help="designs side by side, relative to the first")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="in tables: rows without figures and of out-of-context IPs, and columns that do not fit, too",
+    )
     parser.add_argument(
         "--merge", action="store_true", help="JSON: one record per design and stage instead of one per file"
     )
@@ -37,19 +53,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what was asked for; broken reports are listed at the end."""
     from nonresnet_hls import reports
-    from nonresnet_hls.reports.render import (
-        Format,
-        comparison_table,
-        fifo_table,
-        module_table,
-        render,
-        report_table,
-    )
-    from nonresnet_hls.reports.rows import comparison_rows, fifo_rows, module_rows, report_rows
+    from nonresnet_hls.reports.render import Format, render
 
-    found: list[reports.Report] = []
+    found: list[Report] = []
     broken: list[ReportError] = []
     refused: list[ReportError] = []
+    remarks: list[str] = []
     for path in args.paths:
         try:
             scan = reports.scan(path)
@@ -58,30 +67,97 @@ def run(args: argparse.Namespace) -> int:
             continue
         found += scan.reports
         broken += scan.errors
+        others = _others(scan)
+        if not scan.reports and not scan.errors:
+            looked = f"{path}: no report among {scan.files} {'file' if scan.files == 1 else 'files'}"
+            refused.append(ReportError("; ".join([looked, *others])))
+        else:
+            remarks += [f"{path}: {text}" for text in others]
     form = Format(args.format)
     merged = reports.merge(found)
-    if refused and not found:
-        pass
-    elif args.compare:
+    if found or not refused:
         try:
-            comparisons = reports.compare(merged)
+            table, rows = _asked_for(args, form, found, merged)
         except ReportError as error:
             refused.append(error)
         else:
-            _print(render(comparison_table(comparisons), comparison_rows(comparisons), form))
-    elif args.per_module:
-        rows = module_rows(merged)
-        _print(render(module_table(rows), rows, form))
-    elif args.fifos:
-        rows = fifo_rows(merged)
-        _print(render(fifo_table(rows), rows, form))
-    else:
-        per_file = form is Format.JSON and not args.merge
-        _print(render(report_table(merged), report_rows(found if per_file else merged), form))
+            _print(render(_with(table, remarks), rows, form) if table.rows or form in {Format.JSON, Format.CSV} else "")
+            if not table.rows and form not in {Format.JSON, Format.CSV}:
+                _print("".join(f"{text}\n" for text in [*_nothing(args, found), *remarks]))
+    elif form is Format.JSON:
+        _print("[]\n")
     for message in [*broken, *refused]:
         sys.stdout.flush()
         print(f"nonresnet-hls: {message}", file=sys.stderr)
     return 2 if refused else 1 if broken else 0
+
+
+def _asked_for(
+    args: argparse.Namespace, form: object, found: "Sequence[Report]", merged: "Sequence[Report]"
+) -> "tuple[Table, list[dict[str, object]]]":
+    """The table for people and the rows for programs.
+
+    Raises:
+        ReportError: fewer than two designs to compare.
+    """
+    from nonresnet_hls import reports
+    from nonresnet_hls.reports import rows, views
+    from nonresnet_hls.reports.render import Format
+
+    if args.compare:
+        comparisons = reports.compare(merged)
+        return views.comparison_table(comparisons), rows.comparison_rows(comparisons)
+    if args.per_module:
+        listed = rows.module_rows(merged)
+        return views.module_table(listed), listed
+    if args.loops:
+        listed = rows.loop_rows(merged)
+        return views.loop_table(listed), listed
+    if args.fifos:
+        listed = rows.fifo_rows(merged)
+        return views.fifo_table(listed), listed
+    per_file = form is Format.JSON and not args.merge
+    width = _width() if form is Format.TABLE else None
+    return views.report_table(merged, args.all, width), rows.report_rows(found if per_file else merged)
+
+
+def _width() -> int:
+    """The longest line: the terminal's; `COLUMNS`, or a wide one, where there is no terminal."""
+    import shutil
+
+    return shutil.get_terminal_size((_WIDE, 24)).columns
+
+
+def _others(scan: "Scan") -> list[str]:
+    """What lies there beside reports that are read."""
+    paths: dict[str, list[str]] = defaultdict(list)
+    for other in scan.others:
+        if scan.reports and not other.of_another_vendor:
+            continue
+        paths[other.what].append(other.path)
+    texts = []
+    for what, named in paths.items():
+        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+        texts.append(f"not read: {what} ({', '.join(named[:_MOST_NAMED])}{more})")
+    texts += [
+        f"{folder}: an hls4ml project in which no tool has left a log or a report; was it built?"
+        for folder in scan.projects
+    ]
+    return texts
+
+
+def _nothing(args: argparse.Namespace, found: "Sequence[Report]") -> list[str]:
+    """Why a table has no rows, although reports were read."""
+    what = "modules" if args.per_module else "loops" if args.loops else "FIFOs" if args.fifos else "hardware figures"
+    kinds = ", ".join(f"{report.path} ({report.kind.value})" for report in found[:_MOST_NAMED])
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return [f"no {what} in {kinds}{more}"] if found else []
+
+
+def _with(table: "Table", remarks: "Sequence[str]") -> "Table":
+    from dataclasses import replace
+
+    return replace(table, footnotes=(*table.footnotes, *remarks))
 
 
 def _print(text: str) -> None:

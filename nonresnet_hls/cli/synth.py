@@ -82,8 +82,9 @@ def _run_vendor(recipes: "list[Recipe]", place: "Workspace", args: argparse.Name
     from nonresnet_hls import reports
     from nonresnet_hls.hls import vendor
     from nonresnet_hls.pipeline import vendor as stage
-    from nonresnet_hls.reports.render import Format, render, report_table
+    from nonresnet_hls.reports.render import Format, render
     from nonresnet_hls.reports.rows import report_rows
+    from nonresnet_hls.reports.views import report_table
 
     rows = []
     for recipe in recipes:

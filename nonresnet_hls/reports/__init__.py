@@ -4,8 +4,8 @@
     reports.frame(rows)[["design", "stage", "lut", "bram_18k"]]
 
 `read` and `scan` find and read the reports, `merge` makes one row per design and stage, `fifos` lists FIFOs,
-`compare` puts designs side by side; `frame`, `module_frame`, `fifo_frame` and `comparison_frame` make tables.
-pandas is imported by these four alone, so that reading a report stays quick.
+`compare` puts designs side by side; `frame`, `module_frame`, `loop_frame`, `fifo_frame` and `comparison_frame` make
+tables. pandas is imported by these alone, so that reading a report stays quick.
 """
 
 import os
@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING
 from nonresnet_hls.reports.compare import Comparison, compare
 from nonresnet_hls.reports.discover import Scan, read, scan
 from nonresnet_hls.reports.merge import merge
-from nonresnet_hls.reports.values import COLUMNS, RESOURCES, Fifo, Kind, Module, Report, Stage
+from nonresnet_hls.reports.values import COLUMNS, DERIVED, RESOURCES, Fifo, Kind, Loop, Module, Report, Stage
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "COLUMNS",
+    "DERIVED",
     "RESOURCES",
     "Comparison",
     "Fifo",
     "Kind",
+    "Loop",
     "Module",
     "Report",
     "Scan",
@@ -35,6 +37,7 @@ __all__ = [
     "fifo_frame",
     "fifos",
     "frame",
+    "loop_frame",
     "merge",
     "module_frame",
     "read",
@@ -52,7 +55,7 @@ def fifos(path: str | os.PathLike[str]) -> list[Fifo]:
 
 
 def frame(reports: Iterable[Report]) -> "pd.DataFrame":
-    """One row per record, the typed columns of `COLUMNS`."""
+    """One row per record, the typed columns of `COLUMNS` and `DERIVED`."""
     from nonresnet_hls.reports import frames
 
     return frames.frame(reports)
@@ -63,6 +66,13 @@ def module_frame(reports: Iterable[Report]) -> "pd.DataFrame":
     from nonresnet_hls.reports import frames
 
     return frames.module_frame(reports)
+
+
+def loop_frame(reports: Iterable[Report]) -> "pd.DataFrame":
+    """One row per loop: design, stage, path and the fields of `Loop`."""
+    from nonresnet_hls.reports import frames
+
+    return frames.loop_frame(reports)
 
 
 def fifo_frame(reports: Iterable[Report]) -> "pd.DataFrame":

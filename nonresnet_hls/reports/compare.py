@@ -5,17 +5,22 @@ from dataclasses import dataclass
 
 from nonresnet_hls.errors import ReportError
 from nonresnet_hls.reports.merge import merge
-from nonresnet_hls.reports.values import RESOURCES, Kind, Report, Stage, percent, throughput_khz
+from nonresnet_hls.reports.values import PERCENT_OF, RESOURCES, Kind, Report, Stage, percent, throughput_khz
 
 # Fields of a merged row that are compared, in this order, and those derived from them (see `_derived`).
-_FIELDS = (
+METRICS = (
     "latency_max_cycles",
+    "latency_avg_cycles",
+    "latency_us",
     "interval_max_cycles",
+    "interval_avg_cycles",
     "clock_target_ns",
     "clock_estimate_ns",
+    "fmax_mhz",
     "wns_ns",
     "throughput_khz",
     *(name for resource in RESOURCES for name in (resource, f"{resource}_percent")),
+    *("lutram", "srl", "alm", "alm_percent", "ram_blocks", "ram_blocks_percent"),
     "power_total_w",
     "total_cycles",
 )
@@ -29,6 +34,11 @@ class Comparison:
     metric: str
     designs: tuple[str, ...]
     values: tuple[float | None, ...]
+    notes: tuple[str | None, ...] = ()  # of each design at this stage: what its reader must know
+
+    def __post_init__(self) -> None:
+        if not self.notes:
+            object.__setattr__(self, "notes", (None,) * len(self.designs))
 
     @property
     def changes_percent(self) -> tuple[float | None, ...]:
@@ -60,11 +70,15 @@ def compare(reports: Iterable[Report]) -> list[Comparison]:
         there = {row.design or "": row for row in rows if row.stage is stage}
         if len(there) < 2:
             continue
+        notes = tuple(
+            "; ".join([*([row.note] if row.note else []), *row.choices]) or None if row is not None else None
+            for row in map(there.get, designs)
+        )
         columns = [_derived(there[design]) if design in there else {} for design in designs]
-        for metric in _FIELDS:
+        for metric in METRICS:
             values = tuple(column.get(metric) for column in columns)
             if any(value is not None for value in values):
-                found.append(Comparison(stage, metric, designs, values))
+                found.append(Comparison(stage, metric, designs, values, notes))
     if not found:
         reached = "; ".join(f"{row.design}: {row.stage}" for row in rows)
         raise ReportError(f"no stage that two designs have reached ({reached})")
@@ -73,8 +87,8 @@ def compare(reports: Iterable[Report]) -> list[Comparison]:
 
 def _derived(row: Report) -> dict[str, float | None]:
     """The row's figures, with shares of the device and the throughput."""
-    found: dict[str, float | None] = {name: getattr(row, name, None) for name in _FIELDS}
-    for resource in RESOURCES:
+    found: dict[str, float | None] = {name: getattr(row, name, None) for name in METRICS}
+    for resource in PERCENT_OF:
         found[f"{resource}_percent"] = percent(getattr(row, resource), getattr(row, f"available_{resource}"))
     found["throughput_khz"] = throughput_khz(row.interval_max_cycles, row.clock_ns)
     return found

@@ -12,6 +12,7 @@ From a single transaction no interval can be measured: the table says NA, the ot
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,8 @@ class Cosimulation:
     interval_min_cycles: int | None
     interval_max_cycles: int | None
     total_cycles: int | None
+    latency_avg_cycles: float | None = None
+    interval_avg_cycles: float | None = None
 
     def describe(self) -> str:
         """One line for a note."""
@@ -57,8 +60,10 @@ def read_cosim(source: Source) -> Report:
         kind=Kind.COSIM,
         stage=Stage.COSIM,
         latency_min_cycles=outcome.latency_min_cycles,
+        latency_avg_cycles=outcome.latency_avg_cycles,
         latency_max_cycles=outcome.latency_max_cycles,
         interval_min_cycles=outcome.interval_min_cycles,
+        interval_avg_cycles=outcome.interval_avg_cycles,
         interval_max_cycles=outcome.interval_max_cycles,
         cosim_status=outcome.status,
         total_cycles=outcome.total_cycles,
@@ -105,7 +110,7 @@ def read_cosim_table(source: Source, start: int) -> Cosimulation:
 
 
 def _nothing() -> dict[str, Any]:
-    names = ("latency_min", "latency_max", "interval_min", "interval_max", "total")
+    names = (*(f"{what}_{end}" for what in ("latency", "interval") for end in ("min", "avg", "max")), "total")
     return {f"{name}_cycles": None for name in names}
 
 
@@ -113,13 +118,20 @@ def _cycles(source: Source, grid: Grid, row: Row) -> dict[str, Any]:
     found = _nothing()
     for column, label in enumerate(grid.labels):
         words = label.replace("(clock cycles)", "").split()
-        if words[:1] in (["latency"], ["interval"]) and words[-1] in {"min", "max"}:
+        if words[:1] in (["latency"], ["interval"]) and words[-1] in {"min", "avg", "max"}:
             field = f"{words[0]}_{words[-1]}_cycles"
         elif words[:3] == ["total", "execution", "time"]:
             field = "total_cycles"
         else:
             continue
-        found[field] = source.figure(row.line, label, q.count, row.cells[column])
+        # An average may have a fraction.
+        read: Callable[[str], Any] = q.decimal if field.endswith("avg_cycles") else q.count
+        found[field] = source.figure(row.line, label, read, row.cells[column])
+    for what in ("latency", "interval"):
+        low, mean, high = (found[f"{what}_{end}_cycles"] for end in ("min", "avg", "max"))
+        # The tool cuts or rounds the average off.
+        if mean is not None and not ((low is None or low - 1 < mean) and (high is None or mean < high + 1)):
+            raise source.error(row.line, f"{what}: an average of {mean:g} is not between {low} and {high}; mixed up")
     if not any("latency" in label for label in grid.labels):
         raise source.error(grid.line + 1, "wanted the columns of the latency")
     source.check_order(row.line, found)
@@ -174,8 +186,10 @@ def read_transactions(source: Source) -> Report:
         kind=Kind.COSIM_TRANSACTIONS,
         stage=Stage.COSIM,
         latency_min_cycles=min(latencies),
+        latency_avg_cycles=sum(latencies) / len(latencies),
         latency_max_cycles=max(latencies),
         interval_min_cycles=min(measured, default=None),
+        interval_avg_cycles=sum(measured) / len(measured) if measured else None,
         interval_max_cycles=max(measured, default=None),
         transactions=len(latencies),
     )
@@ -203,6 +217,8 @@ def read_latencies(source: Source) -> Report:
             raise source.truncated(f"${name}")
     cycles: dict[str, Any] = {
         "latency_min_cycles": found["MIN_LATENCY"],
+        "latency_avg_cycles": _average(found.get("AVER_LATENCY")),
+        "interval_avg_cycles": _average(found.get("AVER_THROUGHPUT") or None),
         "latency_max_cycles": found["MAX_LATENCY"],
         # 0 stands for: a single transaction, nothing measured.
         "interval_min_cycles": found["MIN_THROUGHPUT"] or None,
@@ -216,3 +232,7 @@ def read_latencies(source: Source) -> Report:
         total_cycles=found.get("TOTAL_EXECUTE_TIME"),
         **cycles,
     )
+
+
+def _average(count: int | None) -> float | None:
+    return None if count is None else float(count)

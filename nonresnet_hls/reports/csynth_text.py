@@ -18,8 +18,9 @@ from typing import Any
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.cosim import read_cosim_table
 from nonresnet_hls.reports.grid import Grid, Row, end_of_table, read_grid
+from nonresnet_hls.reports.loops import read_loops
 from nonresnet_hls.reports.source import Source
-from nonresnet_hls.reports.values import RESOURCES, Fifo, Kind, Module, Report, Stage
+from nonresnet_hls.reports.values import RESOURCES, Fifo, Kind, Loop, Module, Report, Stage
 
 TITLE = re.compile(r"==\s((?:Vivado|Vitis)(?: Unified)? HLS) Report for '([^']*)'\s*$")
 
@@ -82,6 +83,7 @@ def read_csynth_text(source: Source) -> Report:
         product_family=family,
         top=outline.top or None,
         modules=_modules(source, tables),
+        loops=_loops(source, tables, outline.top),
         fifos=_fifos(source, tables),
         **figures,
     )
@@ -341,6 +343,11 @@ def _modules(source: Source, tables: dict[TableKey, int]) -> tuple[Module, ...]:
                 raise source.error(row.line, f"{q.quote(name)} has no utilization; truncated or mixed up")
             found[name] |= _latency(source, grid, row)
     return tuple(Module(**entry) for entry in found.values())
+
+
+def _loops(source: Source, tables: dict[TableKey, int], module: str) -> tuple[Loop, ...]:
+    start = tables.get(("performance estimates", "latency", True, "loop"))
+    return read_loops(source, read_grid(source, start), module or None) if start is not None else ()
 
 
 def _instance_columns(source: Source, grid: Grid) -> tuple[int, int]:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 from nonresnet_hls.errors import ReportError
 from nonresnet_hls.reports.hls4ml_project import annotate
+from nonresnet_hls.reports.layout import is_hls4ml
+from nonresnet_hls.reports.other_tools import OtherReport, what_is
 from nonresnet_hls.reports.reader import read_file
+from nonresnet_hls.reports.source import head_of
 from nonresnet_hls.reports.values import Report
 
+TOOLS = ("Vivado HLS", "Vitis HLS", "Vivado", "FINN", "Yosys", "nextpnr", "Quartus")
 # `.autopilot` is the working memory of the HLS tools: thousands of files, the reports among them are copies.
 _NO_REPORTS_IN = frozenset({".autopilot", ".git", ".hg", ".svn", "__pycache__", "node_modules"})
 
@@ -20,6 +24,9 @@ class Scan:
 
     reports: tuple[Report, ...]
     errors: tuple[ReportError, ...]
+    files: int = 1  # that were looked at
+    others: tuple[OtherReport, ...] = ()  # reports of tools that are not read
+    projects: tuple[str, ...] = ()  # folders of hls4ml projects in which no tool has left anything
 
 
 def scan(path: str | os.PathLike[str]) -> Scan:
@@ -37,11 +44,16 @@ def scan(path: str | os.PathLike[str]) -> Scan:
     if not base.is_dir():
         report = read_file(base, argument)
         if report is None:
-            raise ReportError(f"{argument}: not a report of Vivado HLS, Vitis HLS, Vivado, FINN or Yosys that is known")
+            other = what_is(head_of(base), base.name)
+            said = f"{other}, which is not read" if other else f"not a report of {', '.join(TOOLS)} that is known"
+            raise ReportError(f"{argument}: {said}")
         return Scan((annotate(report.at(base.name, argument), base),), ())
     reports: list[Report] = []
     errors: list[ReportError] = []
+    others: list[OtherReport] = []
+    count = 0
     for file in _files(base):
+        count += 1
         # A name that is no UTF-8 is shown with its bytes escaped.
         relative = os.fsencode(file.relative_to(base).as_posix()).decode("utf-8", "backslashreplace")
         try:
@@ -51,7 +63,28 @@ def scan(path: str | os.PathLike[str]) -> Scan:
             continue
         if report is not None:
             reports.append(annotate(report.at(relative, argument), file))
-    return Scan(tuple(sorted(reports, key=lambda report: report.path)), tuple(errors))
+        elif (other := what_is(head_of(file), relative)) is not None:
+            others.append(OtherReport(relative, other))
+    return Scan(
+        tuple(sorted(reports, key=lambda report: report.path)),
+        tuple(errors),
+        count,
+        tuple(others),
+        _without_reports(base, reports),
+    )
+
+
+def _without_reports(base: Path, reports: list[Report]) -> tuple[str, ...]:
+    """The hls4ml projects in which no tool has left a report or a log."""
+    told = [base / report.path for report in reports]
+    found = []
+    for folder, folders, names in os.walk(base):
+        folders[:] = sorted(name for name in folders if name not in _NO_REPORTS_IN)
+        if "firmware" in folders and is_hls4ml(Path(folder)) and "build_prj.tcl" in names:
+            folders[:] = []
+            if not any(Path(folder) in path.parents for path in told):
+                found.append(Path(folder).relative_to(base).as_posix())
+    return tuple(found)
 
 
 def read(path: str | os.PathLike[str]) -> list[Report]:
@@ -68,6 +101,8 @@ def read(path: str | os.PathLike[str]) -> list[Report]:
 
 def _files(base: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(base):
-        folders[:] = sorted(name for name in folders if name not in _NO_REPORTS_IN)
+        # `impl/misc/hls_files` is the archive that Vitis packs into an exported kernel: a copy of the component.
+        archive = {"hls_files"} if Path(folder).name == "misc" else set()
+        folders[:] = sorted(name for name in folders if name not in _NO_REPORTS_IN | archive)
         for name in sorted(names):
             yield Path(folder, name)

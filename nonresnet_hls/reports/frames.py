@@ -1,7 +1,8 @@
 """Reports as pandas tables with documented, typed columns.
 
-Columns are the fields of `Report`, `Module` and `Fifo`; their names carry the units. Counts are `Int64`,
-times and powers `Float64`, texts `string`, truths `boolean`; what a report does not say is `pandas.NA`.
+Columns are the fields of `Report`, `Module`, `Loop` and `Fifo`, and what follows from them; their names carry the
+units. Counts are `Int64`, times and powers `Float64`, texts `string`, truths `boolean`; what a report does
+not say is `pandas.NA`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +11,11 @@ from typing import Any, get_type_hints
 import pandas as pd
 
 from nonresnet_hls.reports.compare import Comparison
-from nonresnet_hls.reports.rows import fifo_rows, module_rows
-from nonresnet_hls.reports.values import COLUMNS, Fifo, Module, Report
+from nonresnet_hls.reports.rows import fifo_rows, loop_rows, module_rows, report_rows
+from nonresnet_hls.reports.values import COLUMNS, DERIVED, Fifo, Loop, Module, Report
 
 _OF_WHICH = {"design": "string", "stage": "string", "path": "string"}
+_REMARKS = {"note": "string", "choices": "string"}
 
 
 def _dtypes(kind: type) -> dict[str, str]:
@@ -26,9 +28,13 @@ def _dtypes(kind: type) -> dict[str, str]:
     return types
 
 
-REPORT_DTYPES: Mapping[str, str] = {name: dtype for name, dtype in _dtypes(Report).items() if name in COLUMNS}
-MODULE_DTYPES: Mapping[str, str] = {**_OF_WHICH, **_dtypes(Module)}
-FIFO_DTYPES: Mapping[str, str] = {**_OF_WHICH, **_dtypes(Fifo)}
+REPORT_DTYPES: Mapping[str, str] = {
+    **{name: dtype for name, dtype in _dtypes(Report).items() if name in COLUMNS},
+    **{name: "Int64" if name == "ii_violations" else "Float64" for name in DERIVED},
+}
+MODULE_DTYPES: Mapping[str, str] = {**_OF_WHICH, **_dtypes(Module), **_REMARKS}
+LOOP_DTYPES: Mapping[str, str] = {**_OF_WHICH, **_dtypes(Loop), "ii_violated": "boolean", **_REMARKS}
+FIFO_DTYPES: Mapping[str, str] = {**_OF_WHICH, **_dtypes(Fifo), **_REMARKS}
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], dtypes: Mapping[str, str]) -> pd.DataFrame:
@@ -44,13 +50,18 @@ def _cell(value: object) -> object:
 
 
 def frame(reports: Iterable[Report]) -> pd.DataFrame:
-    """One row per record, columns `COLUMNS` (`sources` and `choices` joined by semicolons)."""
-    return _frame([report.figures() for report in reports], REPORT_DTYPES)
+    """One row per record, columns `COLUMNS` and `DERIVED` (`sources` and `choices` joined by semicolons)."""
+    return _frame(report_rows(reports), REPORT_DTYPES)
 
 
 def module_frame(reports: Iterable[Report]) -> pd.DataFrame:
     """`module_rows` as a table."""
     return _frame(module_rows(reports), MODULE_DTYPES)
+
+
+def loop_frame(reports: Iterable[Report]) -> pd.DataFrame:
+    """`loop_rows` as a table."""
+    return _frame(loop_rows(reports), LOOP_DTYPES)
 
 
 def fifo_frame(reports: Iterable[Report]) -> pd.DataFrame:

@@ -81,6 +81,20 @@ def count_with_share(text: str) -> int | None:
     return count(match[1])
 
 
+def count_range(text: str) -> tuple[int | None, int | None]:
+    """A count, or the least and the largest of what depends on the data.
+
+    >>> count_range("9 ~ 91"), count_range("12"), count_range("-")
+    ((9, 91), (12, 12), (None, None))
+    """
+    low, mark, high = text.partition("~")
+    least = count(low)
+    largest = count(high) if mark else least
+    if least is not None and largest is not None and least > largest:
+        raise NotAFigureError("a range that rises", text)
+    return least, largest
+
+
 def tiles_as_18k(text: str) -> int | None:
     """Block RAM tiles of 36 Kbit, halves included, in blocks of 18 Kbit.
 

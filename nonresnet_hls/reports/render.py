@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from nonresnet_hls.reports.compare import Comparison
-from nonresnet_hls.reports.values import Report
-
 
 class Format(StrEnum):
     """How figures are written."""
@@ -29,7 +26,7 @@ class Table:
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     figures: tuple[bool, ...]
-    footnotes: tuple[str, ...] = ()  # below the table that people read on a screen
+    footnotes: tuple[str, ...] = ()  # below the table: notes, disagreements, what is not shown
 
 
 def render(table: Table, rows: Sequence[Mapping[str, Any]], form: Format) -> str:
@@ -62,8 +59,11 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _plain(table: Table) -> str:
-    widths = [max(map(len, column)) for column in zip(table.headings, *table.rows, strict=True)]
-    lines = [table.headings, tuple("-" * width for width in widths), *table.rows]
+    # "latency [cycles]" takes two lines where no figure is as wide.
+    upper, lower = zip(*(heading.partition(" [")[::2] for heading in table.headings), strict=True)
+    headings = [upper, tuple(f"[{unit}" if unit else "" for unit in lower)] if any(lower) else [upper]
+    widths = [max(map(len, column)) for column in zip(*headings, *table.rows, strict=True)]
+    lines = [*headings, tuple("-" * width for width in widths), *table.rows]
     return "".join(
         "  ".join(
             text.rjust(width) if figure else text.ljust(width)
@@ -79,7 +79,8 @@ def _markdown(table: Table) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
     rule = line(["---:" if figure else "---" for figure in table.figures])
-    return line(table.headings) + rule + "".join(map(line, table.rows))
+    notes = "".join(f"- {note}\n" for note in table.footnotes)
+    return line(table.headings) + rule + "".join(map(line, table.rows)) + (f"\n{notes}" if notes else "")
 
 
 _LATEX = {
@@ -93,102 +94,18 @@ _LATEX = {
 
 
 def _latex(table: Table) -> str:
+    def escaped(text: str) -> str:
+        return "".join(_LATEX.get(c, c) for c in text)
+
     def line(cells: Sequence[str]) -> str:
-        return "  " + " & ".join("".join(_LATEX.get(c, c) for c in cell) for cell in cells) + " \\\\\n"
+        return "  " + " & ".join(map(escaped, cells)) + " \\\\\n"
 
     columns = "".join("r" if figure else "l" for figure in table.figures)
     body = "".join(map(line, table.rows))
     return (
         f"\\begin{{tabular}}{{{columns}}}\n  \\hline\n{line(table.headings)}  \\hline\n{body}"
         "  \\hline\n\\end{tabular}\n"
-    )
-
-
-def report_table(reports: Sequence[Report]) -> Table:
-    """The figures of merged rows that people look for; the same columns whichever tool wrote the reports."""
-    headings: tuple[str, ...] = (
-        "design",
-        "stage",
-        "tool",
-        "latency [cycles]",
-        "interval [cycles]",
-        "clock [ns]",
-        "WNS [ns]",
-    )
-    headings += ("BRAM18", "DSP", "FF", "LUT", "URAM", "cosim", "run")
-    rows = tuple(
-        (
-            row.design or row.path,
-            row.stage.value if row.stage else "",
-            " ".join(text for text in (row.tool, row.tool_version) if text),
-            span(row.latency_min_cycles, row.latency_max_cycles),
-            span(row.interval_min_cycles, row.interval_max_cycles),
-            figure(row.clock_estimate_ns),
-            figure(row.wns_ns),
-            *(figure(getattr(row, name)) for name in ("bram_18k", "dsp", "ff", "lut", "uram")),
-            row.cosim_status or "",
-            {True: "finished", False: "not finished", None: ""}[row.finished],
-        )
-        for row in reports
-    )
-    footnotes = tuple(
-        f"{row.design or row.path}, {row.stage.value if row.stage else ''}: {text}"
-        for row in reports
-        for text in [*([row.note] if row.note else []), *row.choices]
-    )
-    return Table(headings, rows, (False,) * 3 + (True,) * 9 + (False,) * 2, footnotes)
-
-
-def module_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The modules with their latency, interval, resources and clock."""
-    headings: tuple[str, ...] = (
-        "design",
-        "stage",
-        "module",
-        "latency [cycles]",
-        "interval [cycles]",
-        "clock [ns]",
-    )
-    headings += ("BRAM18", "DSP", "FF", "LUT", "URAM")
-    body = tuple(
-        (
-            row["design"] or row["path"],
-            row["stage"] or "",
-            row["name"],
-            span(row["latency_min_cycles"], row["latency_max_cycles"]),
-            span(row["interval_min_cycles"], row["interval_max_cycles"]),
-            figure(row["clock_estimate_ns"]),
-            *(figure(row[name]) for name in ("bram_18k", "dsp", "ff", "lut", "uram")),
-        )
-        for row in rows
-    )
-    return Table(headings, body, (False,) * 3 + (True,) * 8)
-
-
-def fifo_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The FIFOs with depth, width, cost and what the project says of them."""
-    names = ("name", "depth", "bits", "bram_18k", "ff", "lut", "layer", "on_skip")
-    headings = ("design", "FIFO", "depth", "bits", "BRAM18", "FF", "LUT", "layer", "on skip")
-    body = tuple((row["design"] or row["path"], *(figure(row[name]) for name in names)) for row in rows)
-    return Table(headings, body, (False, False) + (True,) * 5 + (False, False))
-
-
-def comparison_table(comparisons: Sequence[Comparison]) -> Table:
-    """A column per design, and one per difference from the first."""
-    designs = comparisons[0].designs if comparisons else ()
-    headings = ["stage", "metric"]
-    for number, design in enumerate(designs):
-        headings += [design, "change"] if number else [design]
-    rows = []
-    for comparison in comparisons:
-        line = [comparison.stage.value, comparison.metric]
-        for number, value in enumerate(comparison.values):
-            line.append(figure(value))
-            if number:
-                change = comparison.changes_percent[number]
-                line.append("" if change is None else f"{change:+.1f} %")
-        rows.append(tuple(line))
-    return Table(tuple(headings), tuple(rows), (False, False) + (True,) * (len(headings) - 2))
+    ) + "".join(f"\\par\\noindent{{\\footnotesize {escaped(note)}\\par}}\n" for note in table.footnotes)
 
 
 def span(low: int | None, high: int | None) -> str:

@@ -47,6 +47,11 @@ class Source:
             raise self.error(longest, f"a line of more than {LONGEST_LINE} bytes; no report has such lines")
         return [line.rstrip(b"\r").decode("utf-8", "replace") for line in raw]
 
+    @property
+    def unended(self) -> int | None:
+        """The last line where nothing ends it: a figure in it may have lost digits."""
+        return None if self.data.rstrip(b"\0").endswith((b"\n", b"\r")) else len(self.lines) - 1
+
     def count_cells(self, line: int, number: int) -> None:
         """Account for the cells of a table's line.
 

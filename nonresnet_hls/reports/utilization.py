@@ -11,7 +11,7 @@ The numbers of the sections differ between stages and devices; tables are told b
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nonresnet_hls.reports import quantities as q
@@ -27,20 +27,21 @@ _ROWS = {
     "registers": "ff",
     "block ram tile": "bram_18k",
     "block ram tiles": "bram_18k",
-    "ramb36/fifo": "ramb36",
-    "ramb36": "ramb36",
-    "ramb18": "ramb18",
+    **dict.fromkeys(("ramb36/fifo", "ramb36", "ramb36e1", "ramb36e2", "ramb36e5", "ramb36e5/fifo"), "ramb36"),
+    **dict.fromkeys(("ramb18", "ramb18e1", "ramb18e2", "ramb18e5"), "ramb18"),
     "dsps": "dsp",
     "dsp slices": "dsp",
     "dsp blocks": "dsp",
     "uram": "uram",
     "uram288": "uram",
+    "lut as distributed ram": "lutram",
     "lut as shift register": "srl",
 }
 _NEEDED = ("lut", "ff", "bram_18k", "dsp")
 _HIERARCHY = {
     "lut": ("total luts",),
     "ff": ("ffs", "registers"),
+    "lutram": ("lutrams",),
     "srl": ("srls",),
     "ramb36": ("ramb36",),
     "ramb18": ("ramb18",),
@@ -62,7 +63,7 @@ def read_utilization(source: Source) -> Report:
         return _hierarchical(source, header, grids)
     flat = [grid for grid in grids if grid.column("site type") == 0 and grid.column("used") is not None]
     if flat:
-        return _flat(source, header, flat)
+        return _flat(source, header, flat, _black_boxes(source, found, grids))
     by_slr = [grid for grid in grids if grid.column("site type") == 0 and grid.column("slr0") is not None]
     if by_slr:
         return _per_slr(source, header, by_slr)
@@ -78,7 +79,7 @@ def _grids(source: Source, start: int) -> list[Grid]:
             end = end_of_table(source, number)
             heading = source.lines[number + 1].lower()
             # The others (clocking, primitives, connectivity) are only checked for being whole.
-            if "site type" in heading or "instance" in heading:
+            if "site type" in heading or "instance" in heading or "ref name" in heading:
                 grids.append(read_grid(source, number))
             number = end
             continue
@@ -99,7 +100,25 @@ def _reader(field: str) -> Callable[[str], int | None]:
     return q.tiles_as_18k if field == "bram_18k" else q.count
 
 
-def _flat(source: Source, header: Header, grids: list[Grid]) -> Report:
+def _black_boxes(source: Source, found: Mapping[str, int], grids: list[Grid]) -> str | None:
+    """What was not synthesized with the design, so that its figures are without it: a board's IPs."""
+    start = found.get("black boxes")
+    later = sorted(line for line in found.values() if start is not None and line > start)
+    end = later[0] if later else len(source.lines)
+    names = [
+        row.cells[0].strip()
+        for grid in grids
+        if start is not None and start < grid.line < end and grid.column("ref name") == 0
+        for row in grid.rows
+    ]
+    if not names:
+        return None
+    printable = ("".join(c if c.isprintable() else "?" for c in name[:60]) for name in names[:3])
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"without its black boxes: {', '.join(printable)}{more}"
+
+
+def _flat(source: Source, header: Header, grids: list[Grid], note: str | None) -> Report:
     used: dict[str, Any] = {}
     available: dict[str, Any] = {}
     for grid in grids:
@@ -119,6 +138,7 @@ def _flat(source: Source, header: Header, grids: list[Grid]) -> Report:
     check_device(source, grids[0].line, available)
     return Report(
         kind=Kind.UTILIZATION,
+        note=note,
         **origin(source, header),
         **used,
         **_available(available),
@@ -181,7 +201,7 @@ def _hierarchical(source: Source, header: Header, grids: list[Grid]) -> Report:
         column = grid.column(*labels)
         if column is not None:
             columns[field] = column
-        elif field not in {"uram", "srl"}:
+        elif field not in {"uram", "srl", "lutram"}:
             raise source.error(grid.line + 1, f"no column {labels[0]!r}")
     modules: list[Module] = []
     whole: dict[str, Any] = {}
@@ -206,6 +226,8 @@ def _hierarchical(source: Source, header: Header, grids: list[Grid]) -> Report:
                 ff=figures["ff"],
                 lut=figures["lut"],
                 uram=figures.get("uram"),
+                lutram=figures.get("lutram"),
+                srl=figures.get("srl"),
             )
         )
     return Report(

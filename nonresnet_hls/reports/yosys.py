@@ -1,7 +1,8 @@
 """Yosys' `stat`, text and `-json`, of `synth_xilinx` and `synth_ecp5`; cells become resources as `yosys_cells` says.
 
-Where there is a cell that it does not know (generic `$_AND_` gates before mapping, another vendor's cells, a black
-box), the figures stay open and the note names it: an incomplete sum would look whole.
+Clock managers, I/O cells and transceivers take none of the resources. Where there is a cell that may take some and is
+not known (generic `$_AND_` gates before mapping, another vendor's cells, a black box), the figures stay open and the
+note names it: an incomplete sum would look whole.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 from nonresnet_hls.reports import quantities as q
 from nonresnet_hls.reports.source import Source
 from nonresnet_hls.reports.values import Kind, Module, Report, Stage
-from nonresnet_hls.yosys_cells import COSTS, FREE, SRL
+from nonresnet_hls.yosys_cells import COSTS, FREE, HARD_BLOCK, OTHER_MEMORIES, SRL
 
 _LARGEST_JSON = 8 * 2**20  # as objects it takes a dozen times as much
 _VERSION = re.compile(r"Yosys ([0-9]+\.[0-9]+(?:\+[0-9]+)?)")
@@ -208,20 +209,34 @@ def _flattened(
 
 
 def _resources(by_type: Mapping[str, int], modules: Mapping[str, _Counts]) -> tuple[dict[str, Any], str | None]:
+    """What the cells take, and a note on those that are not counted.
+
+    A clock manager, an I/O cell or a transceiver takes none of the resources, known by name or not. Memories of
+    another size leave the block RAM open, and a cell of which nothing is known leaves all open.
+    """
     found: dict[str, int | None] = dict.fromkeys([*COSTS, "srl"], 0)
-    unknown = []
+    unknown, memories = [], []
     for cell, number in by_type.items():
         costs = {name: cost[cell] for name, cost in COSTS.items() if cell in cost}
         if cell in SRL:
             costs["srl"] = 1
         for name, cost in costs.items():
             found[name] = (found[name] or 0) + cost * number
-        if not costs and cell not in FREE and cell not in modules and number:
+        if costs or cell in FREE or cell in modules or not number or HARD_BLOCK.fullmatch(cell):
+            continue
+        if cell in OTHER_MEMORIES:
+            memories.append(f"{number} {cell} of {OTHER_MEMORIES[cell]}")
+        else:
             unknown.append(cell)
-    if not unknown:
-        return found, None
-    named = ", ".join(sorted(unknown)[:5]) + (", ..." if len(unknown) > 5 else "")
-    return dict.fromkeys(found), f"cells that are not counted: {named}"
+    notes = []
+    if memories:
+        found["bram_18k"] = found["uram"] = None
+        notes.append(f"no blocks of 18 Kbit: {', '.join(sorted(memories))}")
+    if unknown:
+        found = dict.fromkeys(found)
+        named = ", ".join(sorted(unknown)[:5]) + (", ..." if len(unknown) > 5 else "")
+        notes.append(f"cells that are not counted: {named}")
+    return found, "; ".join(notes) or None
 
 
 def load_json(source: Source) -> object:

@@ -55,6 +55,10 @@ def clock(target: float, estimate: float, uncertainty: float) -> dict[str, float
     return {"clock_target_ns": target, "clock_estimate_ns": estimate, "clock_uncertainty_ns": uncertainty}
 
 
+def averages(latency: float, interval: float | None = None) -> dict[str, float | None]:
+    return {"latency_avg_cycles": latency, "interval_avg_cycles": interval}
+
+
 def cycles(low: int, high: int, interval_low: int | None = None, interval_high: int | None = None):
     return {
         "latency_min_cycles": low,
@@ -106,17 +110,20 @@ EXPECTED: dict[str, dict[str, object]] = {
         "kind": Kind.COSIM,
         "stage": Stage.COSIM,
         **cycles(633, 633),
+        **averages(633.0),
         "cosim_status": "Verilog Pass",
     },
     f"{HLS_2019}/sim/report/verilog/lat.rpt": {
         "kind": Kind.COSIM_LATENCY,
         "stage": Stage.COSIM,
         **cycles(633, 633),
+        **averages(633.0),
     },
     f"{HLS_2019}/sim/verilog/tiny.performance.result.transaction.xml": {
         "kind": Kind.COSIM_TRANSACTIONS,
         "stage": Stage.COSIM,
         **cycles(633, 633),
+        **averages(633.0),
         "transactions": 1,
     },
     f"{HLS_2019}/impl/report/verilog/tiny_export.rpt": {
@@ -143,7 +150,7 @@ EXPECTED: dict[str, dict[str, object]] = {
         "kind": Kind.UTILIZATION,
         **vivado("2019.2", "xcu250figd2104-2L", "tiny", Stage.SYNTHESIZED),
         **{"bram_18k": 5, "dsp": 12, "ff": 2050, "lut": 3100, "uram": 0},
-        **{"ramb36": 1, "ramb18": 3, "srl": 64},
+        **{"ramb36": 1, "ramb18": 3, "lutram": 0, "srl": 64},
         **AVAILABLE_VU,
     },
     "vivado_hls_2019/vivado_hls.log": {
@@ -154,6 +161,7 @@ EXPECTED: dict[str, dict[str, object]] = {
         "clock_target_ns": 5.0,
         "finished": True,
         "error_count": 0,
+        "steps": ("C synthesis: done", "validation: done"),
     },
     # Latency that depends on the data; more than the device has.
     f"{VITIS}/syn/report/tiny_csynth.rpt": {
@@ -189,6 +197,7 @@ EXPECTED: dict[str, dict[str, object]] = {
         "kind": Kind.COSIM,
         "stage": Stage.COSIM,
         **cycles(1900, 2700, 470, 1435),
+        **averages(2300.0, 950.0),
         "cosim_status": "Verilog Pass",
         "total_cycles": 9410,
     },
@@ -196,12 +205,14 @@ EXPECTED: dict[str, dict[str, object]] = {
         "kind": Kind.COSIM_TRANSACTIONS,
         "stage": Stage.COSIM,
         **cycles(1900, 2700, 470, 1435),
+        **averages(2300.0, 952.5),
         "transactions": 3,
     },
     f"{VITIS}/sim/verilog/tiny.result.lat.rb": {
         "kind": Kind.COSIM_LATENCY,
         "stage": Stage.COSIM,
         **cycles(1900, 2700, 470, 1435),
+        **averages(2300.0, 952.0),
         "total_cycles": 9410,
     },
     f"{VITIS}/impl/report/verilog/export_syn.rpt": {
@@ -249,6 +260,8 @@ EXPECTED: dict[str, dict[str, object]] = {
         "finished": False,
         "error_count": 1,
         "first_error": "ERROR: [HLS 200-1715] Encountered problem during source synthesis",
+        "steps": ("C synthesis: not done",),
+        "note": "C synthesis failed: ERROR: [HLS 200-1715] Encountered problem during source synthesis",
     },
     f"{UNIFIED}/reports/hls_compile.rpt": {
         "kind": Kind.CSYNTH_SUMMARY,
@@ -263,6 +276,112 @@ EXPECTED: dict[str, dict[str, object]] = {
         "kind": Kind.COSIM,
         "stage": Stage.COSIM,
         "cosim_status": "Verilog Fail",
+    },
+    # Another heading, other columns in another order; figures of a design with one function.
+    "vitis_hls_2025/csynth.rpt": {
+        "kind": Kind.CSYNTH_SUMMARY,
+        **{**vivado_hls("2025.2", "xczu7ev-ffvc1156-2-e", "zynquplus", "small"), "tool": "Vitis HLS"},
+        "latency_max_cycles": 906,
+        "interval_max_cycles": 907,
+        "pipeline_type": "no",
+        **{"bram_18k": 6, "dsp": 2, "ff": 800, "lut": 1300},
+    },
+    "vitis_hls_2025/csynth_design_size.rpt": {
+        "kind": Kind.DESIGN_SIZE,
+        "stage": Stage.CSYNTH,
+        "tool": "Vitis HLS",
+        "top": "small",
+    },
+    "vitis_data/small/hls/hls_data.json": {
+        "kind": Kind.HLS_DATA,
+        "stage": Stage.CSYNTH,
+        "tool": "Vitis HLS",
+        "tool_version": "2024.2",
+        "part": "xczu7ev-ffvc1156-2-e",
+        "product_family": "zynquplus",
+        "top": "small",
+        **cycles(906, 906, 907, 907),
+        "pipeline_type": "no",
+        **clock(5.0, 3.45, 1.35),
+        **{"bram_18k": 6, "dsp": 2, "ff": 800, "lut": 13000, "uram": 0},
+        **AVAILABLE_ZU7,
+    },
+    # Tiles of 36 Kbit, halves included; the device is what the platform takes and what it leaves.
+    "vitis_platform/kernel_util_routed.rpt": {
+        "kind": Kind.UTILIZATION_KERNELS,
+        **vivado("2022.2", "xcu250", "small", Stage.ROUTED),
+        **{"bram_18k": 25, "dsp": 614, "ff": 32640, "lut": 24000, "uram": 2},
+        **{**AVAILABLE_VU, "available_ff": 3456000, "available_lut": 1728000},
+        "note": "what the kernels take, without the platform",
+        "other_columns": (
+            "user budget lut: 1600000",
+            "user budget ff: 3264000",
+            "user budget bram_18k: 5000",
+            "user budget uram: 1280",
+            "user budget dsp: 12280",
+            "lutasmem: 1200 [  0.16%]",
+        ),
+    },
+    "vivado_versal/core_utilization_placed.rpt": {
+        "kind": Kind.UTILIZATION,
+        **vivado("2024.1", "xcvc1902-vsva2197-2MP-e-S", "core", Stage.PLACED),
+        **{"bram_18k": 19, "dsp": 10, "ff": 8998, "lut": 4499, "uram": 1, "lutram": 200, "srl": 299},
+        **{"ramb36": 7, "ramb18": 5},
+        **{"available_bram_18k": 1934, "available_dsp": 1968, "available_ff": 1799680},
+        **{"available_lut": 899840, "available_uram": 463},
+    },
+    # ALMs are no LUTs, blocks of 10 Kbit none of 18.
+    "quartus/small.fit.summary": {
+        "kind": Kind.QUARTUS_SUMMARY,
+        "stage": Stage.ROUTED,
+        "tool": "Quartus Prime",
+        "tool_version": "21.1.0",
+        "part": "5CSEBA6U23I7",
+        "product_family": "Cyclone V",
+        "top": "small_top",
+        **{"alm": 2549, "available_alm": 41910, "ff": 3931, "dsp": 1, "available_dsp": 112},
+        **{"ram_blocks": 61, "available_ram_blocks": 553, "finished": True},
+        "other_columns": (
+            "Total pins: 31 / 314 ( 10 % )",
+            "Total virtual pins: 0",
+            "Total block memory bits: 374,291 / 5,662,720 ( 7 % )",
+            "Total PLLs: 1 / 6 ( 17 % )",
+        ),
+    },
+    # The worst of all corners; pulse widths are no slack of a path.
+    "quartus/small.sta.summary": {
+        "kind": Kind.QUARTUS_TIMING,
+        "stage": Stage.ROUTED,
+        "tool": "Quartus",
+        **{"wns_ns": -0.481, "tns_ns": -3.25, "whs_ns": 0.213, "ths_ns": 0.0},
+        "note": "the worst of all corners",
+    },
+    "oneapi/acl_quartus_report.txt": {
+        "kind": Kind.ONEAPI_SUMMARY,
+        "stage": Stage.ROUTED,
+        "tool": "oneAPI",
+        "clock_estimate_ns": 4.0,
+        **{"alm": 90304, "available_alm": 427200, "ff": 199683, "dsp": 299, "available_dsp": 1518},
+        **{"ram_blocks": 1065, "available_ram_blocks": 2713},
+        "other_columns": (
+            "ALUTs: 88149",
+            "I/O pins: 310 / 826 ( 38 % )",
+            "Memory bits: 12,490,792 / 55,562,240 ( 22 % )",
+            "Actual clock freq: 240",
+            "1x clock fmax: 250.00",
+            "2x clock fmax: 10000",
+            "Highest non-global fanout: 19237",
+        ),
+    },
+    # Of the clocks after placing and after routing, the last.
+    "nextpnr/ecp5.log": {
+        "kind": Kind.NEXTPNR_LOG,
+        "stage": Stage.ROUTED,
+        "tool": "nextpnr",
+        **{"lut": 2210, "ff": 980, "bram_18k": 4, "dsp": 2},
+        **{"available_lut": 24288, "available_ff": 24288, "available_bram_18k": 56, "available_dsp": 28},
+        **{"clock_target_ns": 40.0, "clock_estimate_ns": 16.0, "wns_ns": 24.0, "finished": True, "error_count": 0},
+        "other_columns": ("TRELLIS_IO: 21 of 197", "DCCA: 1 of 56"),
     },
     # What `hls4ml report` prints: cut short, with the co-simulation after it.
     "hls4ml_print/csynth.txt": {
@@ -283,7 +402,7 @@ EXPECTED: dict[str, dict[str, object]] = {
     "vivado/board.runs/impl_1/board_utilization_placed.rpt": {
         "kind": Kind.UTILIZATION,
         **vivado("2025.1", "xc7z020clg400-1", "board", Stage.PLACED),
-        **{"bram_18k": 33, "dsp": 110, "ff": 5126, "lut": 3455, "ramb36": 0, "ramb18": 33, "srl": 2},
+        **{"bram_18k": 33, "dsp": 110, "ff": 5126, "lut": 3455, "ramb36": 0, "ramb18": 33, "lutram": 0, "srl": 2},
         **{"available_bram_18k": 280, "available_dsp": 220, "available_ff": 106400, "available_lut": 53200},
     },
     "vivado/board.runs/impl_1/board_timing_summary_routed.rpt": {
@@ -316,7 +435,17 @@ EXPECTED: dict[str, dict[str, object]] = {
     "vivado_hierarchical/util.rpt": {
         "kind": Kind.UTILIZATION_HIERARCHICAL,
         **vivado("2022.2", "xczu7ev-ffvc1156-2-e", "board", Stage.ROUTED),
-        **{"bram_18k": 7, "dsp": 12, "ff": 2050, "lut": 3100, "uram": 0, "ramb36": 2, "ramb18": 3, "srl": 64},
+        **{
+            "bram_18k": 7,
+            "dsp": 12,
+            "ff": 2050,
+            "lut": 3100,
+            "uram": 0,
+            "ramb36": 2,
+            "ramb18": 3,
+            "lutram": 0,
+            "srl": 64,
+        },
     },
     "vivado_slr/slr_util.rpt": {
         "kind": Kind.UTILIZATION_SLR,
@@ -333,6 +462,7 @@ EXPECTED: dict[str, dict[str, object]] = {
         "clock_target_ns": 3.33,
         "finished": True,
         "error_count": 0,
+        "note": "by the log, no step ran",
     },
     # Cut off at both ends: killed while it ran.
     "logs/no_banner.log": {
@@ -342,6 +472,8 @@ EXPECTED: dict[str, dict[str, object]] = {
         "part": "xczu5ev-sfvc784-2LV-e",
         "finished": False,
         "error_count": 0,
+        "steps": ("C synthesis: not done",),
+        "note": "the log ends within C synthesis: killed, or still running",
     },
     "finn/estimate_layer_resources.json": {
         "kind": Kind.FINN_RESOURCES,
@@ -357,6 +489,44 @@ EXPECTED: dict[str, dict[str, object]] = {
         **cycles(40000, 40000, 36864, 36864),
         "clock_target_ns": 10.0,
         "throughput_fps": 2712.673611111111,
+    },
+    "finn_build/report/estimate_layer_resources.json": {
+        "kind": Kind.FINN_RESOURCES,
+        "stage": Stage.ESTIMATE,
+        "tool": "FINN",
+        **{"bram_18k": 26, "dsp": 4, "lut": 1891, "uram": 0},
+    },
+    # What might have been has no figure of the design.
+    "finn_build/report/estimate_layer_config_alternatives.json": {
+        "kind": Kind.FINN_ALTERNATIVES,
+        "stage": Stage.ESTIMATE,
+        "tool": "FINN",
+    },
+    # Figures as text.
+    "finn_build/report/estimate_layer_resources_hls.json": {
+        "kind": Kind.FINN_HLS,
+        "stage": Stage.CSYNTH,
+        "tool": "FINN",
+        **{"bram_18k": 22, "dsp": 4, "ff": 2610, "lut": 2380, "uram": 0},
+        "note": "the sum of the 2 layers that HLS makes; layers in RTL are not among them",
+    },
+    # Blocks of both sizes: 2 * 12 + 3.
+    "finn_build/report/post_synth_resources.json": {
+        "kind": Kind.FINN_POST_SYNTH,
+        "stage": Stage.SYNTHESIZED,
+        "tool": "FINN",
+        **{"bram_18k": 27, "dsp": 4, "ff": 5200, "lut": 4100, "srl": 220, "ramb36": 12, "ramb18": 3},
+    },
+    "finn_build/report/rtlsim_performance.json": {
+        "kind": Kind.FINN_RTLSIM,
+        "stage": Stage.COSIM,
+        "tool": "FINN",
+        **cycles(20000, 20000, 10000, 10000),
+        "clock_target_ns": 5.0,
+        "transactions": 4,
+        "total_cycles": 50000,
+        "throughput_fps": 16000.0,
+        "other_columns": ("N_IN_TXNS: 4096", "N_OUT_TXNS: 4", "stable_throughput[images/s]: 20000.0"),
     },
     # The same netlist in four forms; RAM32M takes 4 LUTs, INV and SRL16E one each, RAMB36E1 two blocks.
     "yosys/stat_old.txt": {"kind": Kind.YOSYS_TEXT, "tool": "Yosys", "top": "top", **YOSYS},
@@ -375,6 +545,20 @@ EXPECTED: dict[str, dict[str, object]] = {
         "tool": "Yosys",
         "top": "top",
         **{"lut": 46, "ff": 12, "bram_18k": 2, "dsp": 1, "uram": 0, "srl": 0},
+    },
+    # A clock manager and I/O cells take none of these; memories of another size leave the block RAM open.
+    "yosys/ecp5_pll.txt": {
+        "kind": Kind.YOSYS_TEXT,
+        "tool": "Yosys",
+        "top": "top",
+        **{"lut": 58, "ff": 16, "bram_18k": 0, "dsp": 0, "uram": 0, "srl": 0},
+    },
+    "yosys/ice40.txt": {
+        "kind": Kind.YOSYS_TEXT,
+        "tool": "Yosys",
+        "top": "top",
+        **{"lut": 20, "ff": 5, "dsp": 2, "srl": 0},
+        "note": "no blocks of 18 Kbit: 3 SB_RAM40_4K of 4 Kbit",
     },
     # An incomplete sum would look whole.
     "yosys/unmapped.txt": {

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from nonresnet_hls.cli import main
-from nonresnet_hls.reports import COLUMNS
+from nonresnet_hls.reports import COLUMNS, DERIVED
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
@@ -25,7 +25,7 @@ def test_json_is_one_record_per_file_with_numbers_and_nulls(own, capsys):
     status, out, err = run(capsys, own / "vivado_hls_2019", "--format", "json")
     records = json.loads(out)
     assert (status, err) == (0, "")
-    assert all(list(record) == list(COLUMNS) for record in records)
+    assert all(list(record) == [*COLUMNS, *DERIVED] for record in records)
     paths = [record["path"] for record in records]
     assert len(set(paths)) == len(paths)
     assert paths == sorted(paths)
@@ -52,27 +52,65 @@ def test_a_single_file_is_called_by_its_name(own, capsys):
     assert (record["path"], record["lut"]) == ("tiny_csynth.rpt", 1044)
 
 
+HEADING = (
+    *("design", "stage", "tool", "latency [cycles]", "latency [us]", "interval [cycles]", "images [1/s]"),
+    *("target [ns]", "clock [ns]", "Fmax [MHz]", "BRAM18", "DSP", "FF", "LUT", "URAM", "LUTRAM", "SRL", "outcome"),
+)
+
+
 def test_the_same_columns_in_every_format(own, capsys):
     path = own / "vivado_hls_2019"
     _, table, _ = run(capsys, path)
-    heading = ["design", "stage", "tool", "latency [cycles]", "interval [cycles]", "clock [ns]", "WNS [ns]"]
-    heading += ["BRAM18", "DSP", "FF", "LUT", "URAM", "cosim", "run"]
-    assert re.split(r"\s{2,}", table.splitlines()[0].strip()) == heading
+    upper, lower = table.splitlines()[:2]
+    # The units have a line of their own, at the right of their columns.
+    ends = [match.end() for match in re.finditer(r"\S+", upper)]
+    units = {match.end(): match[0] for match in re.finditer(r"\S+", lower)}
+    assert [
+        f"{word} {units[end]}" if end in units else word for word, end in zip(upper.split(), ends, strict=True)
+    ] == [*HEADING]
     _, markdown, _ = run(capsys, path, "--format", "markdown")
-    assert [cell.strip() for cell in markdown.splitlines()[0].strip("|").split("|")] == heading
+    assert [cell.strip() for cell in markdown.splitlines()[0].strip("|").split("|")] == [*HEADING]
     _, latex, _ = run(capsys, path, "--format", "latex")
-    assert latex.startswith("\\begin{tabular}{lllrrrrrrrrrll}")
-    assert "vivado\\_hls\\_2019 & csynth & Vivado HLS 2019.2 & 612-640 & 613-641 & 100.983" in latex
-    assert latex.endswith("\\end{tabular}\n")
+    assert latex.startswith("\\begin{tabular}{lllrrrrrrrrrrrrrrl}")
+    assert (
+        "vivado\\_hls\\_2019 & csynth & Vivado HLS 2019.2 & 612-640 & 64.63 & 613-641 & 15449 & 5 & 100.983 !" in latex
+    )
     _, text, _ = run(capsys, path, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == list(COLUMNS)
-    assert (rows[0]["lut"], rows[0]["wns_ns"]) == ("4100", "")
+    assert list(rows[0]) == [*COLUMNS, *DERIVED]
+    assert (rows[0]["lut"], rows[0]["wns_ns"], rows[0]["latency_us"]) == ("4100", "", "64.62912")
 
 
-def test_the_table_names_choices_below(own, capsys):
-    _, out, _ = run(capsys, own / "vivado_hls_2019")
-    assert "vivado_hls_2019, csynth: interval_max_cycles: 641 of tiny_prj/solution1/syn/report/csynth.xml" in out
+DISAGREE = (
+    "vivado_hls_2019, csynth: interval_min_cycles, interval_max_cycles, clock_estimate_ns: 613, 641, 100.983 of "
+    "tiny_prj/solution1/syn/report/csynth.xml, not 612, 640, 101.0 of tiny_csynth.rpt"
+)
+
+
+def test_every_format_names_notes_and_choices(own, capsys):
+    path = own / "vivado_hls_2019"
+    for what in ([], ["--per-module"], ["--fifos"]):
+        _, out, _ = run(capsys, path, *what)
+        assert DISAGREE in out.splitlines()
+        _, out, _ = run(capsys, path, *what, "--format", "markdown")
+        assert f"- {DISAGREE}" in out.splitlines()
+        _, out, _ = run(capsys, path, *what, "--format", "latex")
+        escaped = DISAGREE.replace("_", "\\_")
+        assert f"\\par\\noindent{{\\footnotesize {escaped}\\par}}" in out.splitlines()
+        _, out, _ = run(capsys, path, *what, "--format", "csv")
+        (row, *_) = csv.DictReader(io.StringIO(out))
+        assert row["choices"].startswith(
+            "interval_min_cycles: 613 of tiny_prj/solution1/syn/report/csynth.xml, not 612"
+        )
+    log = own / "vitis_hls_2024"
+    why = "C synthesis failed: ERROR: [HLS 200-1715] Encountered problem during source synthesis"
+    for form in ("table", "markdown", "csv", "json"):
+        _, out, _ = run(capsys, log, "--format", form, "--merge")
+        assert why in out, form
+    _, out, _ = run(capsys, own / "vivado_hls_2016", log, "--compare", "--format", "csv")
+    assert why in {row["note"] for row in csv.DictReader(io.StringIO(out))}
+    _, out, _ = run(capsys, own / "vivado_hls_2016", log, "--compare")
+    assert f"vitis_hls_2024, csynth: {why}" in out.splitlines()
 
 
 def test_modules_and_fifos(own, capsys):
@@ -129,9 +167,34 @@ def test_what_is_no_report_is_refused_by_name(own, tmp_path, capsys):
     assert [line.split(":")[1].strip() for line in err.splitlines()] == [str(other), str(tmp_path / "absent")]
 
 
-def test_a_folder_without_reports_is_empty_and_fine(tmp_path, capsys):
+def test_where_nothing_is_found_it_is_said_what_was_looked_at(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("nothing\n")
-    assert run(capsys, tmp_path, "--json") == (0, "[]\n", "")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below/rtl.rpt").write_text("-- Catapult Ultra Synthesis: Report\n-- Design Totals\n")
+    status, out, err = run(capsys, tmp_path)
+    assert (status, out) == (2, "")
+    assert err == (f"nonresnet-hls: {tmp_path}: no report among 2 files; not read: Catapult HLS (below/rtl.rpt)\n")
+    status, out, err = run(capsys, tmp_path, "--json")
+    assert (status, out, err.count("\n")) == (2, "[]\n", 1)
+
+
+def test_a_project_that_was_never_built_is_named(own, tmp_path, capsys):
+    shutil.copytree(own / "vivado_hls_2019/firmware", tmp_path / "new/firmware")
+    (tmp_path / "new/build_prj.tcl").write_text("open_project\n")
+    _, _, err = run(capsys, tmp_path)
+    assert "new: an hls4ml project in which no tool has left a log or a report; was it built?" in err
+    shutil.copytree(own / "vivado_hls_2019", tmp_path / "old")
+    status, out, err = run(capsys, tmp_path)
+    assert (status, err) == (0, "")
+    assert "new: an hls4ml project in which no tool has left a log or a report" in out
+    assert "old: an hls4ml project" not in out
+
+
+def test_reports_without_hardware_figures_are_no_blank_table(own, capsys):
+    status, out, err = run(capsys, own / "vitis_hls_2025/csynth_design_size.rpt")
+    assert (status, out, err) == (0, "no hardware figures in csynth_design_size.rpt (design_size)\n", "")
+    _, out, _ = run(capsys, own / "vivado_paths", "--loops")
+    assert out == "no loops in core_timing.rpt (timing_paths)\n"
 
 
 def test_odd_names_are_printed_under_any_locale(own, tmp_path):

@@ -46,6 +46,12 @@ def test_where_text_and_xml_disagree_the_row_names_the_choice(own):
     assert (row.slr_available_lut, row.tool, row.finished) == (432000, "Vivado HLS", True)
 
 
+def test_an_export_that_was_placed_and_routed_is_believed_and_nothing_disagrees(own):
+    row = rows_of(own / "vitis_hls_2024")["vitis_hls_2024", Stage.EXPORT]
+    assert (row.lut, row.clock_estimate_ns, row.wns_ns) == (4900, 8.25, 1.75)
+    assert (row.note, row.choices) == ("after place and route", ())
+
+
 def test_a_run_that_failed_is_a_row_with_its_error(own, tmp_path):
     shutil.copy(own / "vitis_hls_2024/vitis_hls.log", tmp_path)
     ((key, row),) = rows_of(tmp_path).items()
@@ -171,17 +177,20 @@ def test_comparing_one_design_is_refused(own):
 def test_the_columns_of_the_tables_are_typed(own):
     rows = reports.merge(reports.read(own))
     frame = reports.frame(rows)
-    assert list(frame.columns) == list(reports.COLUMNS)
+    assert list(frame.columns) == [*reports.COLUMNS, *reports.DERIVED]
     assert {str(frame[name].dtype) for name in ("lut", "bram_18k", "latency_max_cycles")} == {"Int64"}
     assert {str(frame[name].dtype) for name in ("clock_estimate_ns", "wns_ns", "power_total_w")} == {"Float64"}
     assert str(frame["finished"].dtype) == "boolean"
     assert str(frame["design"].dtype) == "string"
+    assert {str(frame[name].dtype) for name in reports.DERIVED} == {"Float64", "Int64"}
     for column in reports.COLUMNS:
         open_cells = [getattr(row, column) is None for row in rows]
         assert list(frame[column].isna()) == open_cells
     assert list(reports.module_frame(rows)["lut"].dropna()) == [
         m.lut for row in rows for m in row.modules if m.lut is not None
     ]
+    loops = reports.loop_frame(rows)
+    assert list(loops["ii_violated"]) == [loop.ii_violated for row in rows for loop in row.loops]
     fifos = reports.fifo_frame(rows)
     assert str(fifos["on_skip"].dtype) == "boolean"
     assert len(fifos) == sum(len(row.fifos) for row in rows)

@@ -105,6 +105,20 @@ def test_every_figure_of_every_row(records, index, capsys):
     assert figures > 3000
 
 
+def test_generated_sources_beside_the_reports_change_nothing(records, tmp_path):
+    """The real reports again, in each of their folders what the tools generate."""
+    from tests.reports.generated_sources import write_beside
+
+    for path in records:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).symlink_to(SHARED / path)
+    written = sum(write_beside(folder) for folder in {(tmp_path / path).parent for path in records})
+    scan = reports.scan(tmp_path)
+    assert written > 3000
+    assert scan.errors == ()
+    assert {r.path: r.figures() for r in scan.reports} == {path: r.figures() for path, r in records.items()}
+
+
 def test_open_cells_are_open(records, index):
     """What a report leaves open is None: none of the index's figures is invented where its cell is empty."""
     # The index read no figures from the tables of all modules, from logs and from lat.rpt; we do.

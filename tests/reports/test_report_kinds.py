@@ -12,6 +12,7 @@ NO_REPORTS = (
     "vivado_hls_2019/hls4ml_config.yml",
     "vivado/board.runs/impl_1/board_clock_utilization_routed.rpt",
     "finn/other.json",
+    "others/rtl.rpt",
     # The HLS tools' own notes, which begin like a report.
     "vitis_hls_2024/copied/tiny.verbose.rpt",
     "vitis_hls_2024/copied/tiny.verbose.sched.rpt",

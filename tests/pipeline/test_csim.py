@@ -1,6 +1,7 @@
 """The comparison with Keras: equal where it is, and a difference is found, counted and located."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nonresnet_hls import cli
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import csim
+from nonresnet_hls.networks import saved
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.recipe import Csim
 from tests.hls import projects
@@ -124,6 +126,40 @@ def test_an_equal_project_says_so(tiny: Path, capsys: pytest.CaptureFixture[str]
     assert found["values"] == 2 * 3 * 22
     assert cli.main(["csim", "tiny"]) == 0
     assert "tiny: equal, 132 values" in capsys.readouterr().out
+
+
+def test_it_says_what_the_design_is_worth(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["csim", "tiny", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    data = np.load(tiny / "models" / "tiny-data.npz")
+    x, y = data["x"][4::5][:4], data["y"][4::5][:4]
+    model = saved.load(tiny / "models" / "tiny-net.keras")
+    quantized = saved.load(tiny / "models" / "tiny" / "quantize" / "model.keras")
+    shares = [float((one(x).numpy().argmax(1) == y).mean()) for one in (model, quantized, quantized)]
+    names = ("float_network", "quantized", "hardware")
+    assert found["worth"] == {"metric": "top-1", "samples": 4, **dict(zip(names, shares, strict=True))}
+    assert cli.main(["csim", "tiny"]) == 0
+    told = ", ".join(f"{share:.2%} {name}" for share, name in zip(shares, ("float", *names[1:]), strict=True))
+    assert f"  top-1 on 4 samples: {told}\n" in capsys.readouterr().out
+
+
+def test_a_quantization_that_costs_too_much_is_told_with_layer_and_cure(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Labels that the float network gives itself, and 1-bit activations, with which it cannot."""
+    data = dict(np.load(tiny / "models" / "tiny-data.npz"))
+    model = saved.load(tiny / "models" / "tiny-net.keras")
+    data["y"] = model(data["x"]).numpy().argmax(1)
+    np.savez(tiny / "models" / "tiny-data.npz", **data)
+    recipe = (tiny / "models" / "tiny.toml").read_text()
+    recipe = recipe.replace("weight_bits = 4", "weight_bits = 3").replace("activation_bits = 4", "activation_bits = 1")
+    (tiny / "models" / "tiny.toml").write_text(recipe.replace("samples = 4", "samples = 8"))
+    assert cli.main(["csim", "tiny"]) == 0
+    out = capsys.readouterr().out
+    assert "top-1 on 8 samples: 100.00% float" in out
+    assert re.search(
+        r"warning: quantization costs \d+\.\d points of top-1; layer \w+ changed most .*; fine-tune it", out
+    )
 
 
 def test_a_tampered_weight_is_found_counted_and_located(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

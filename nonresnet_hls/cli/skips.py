@@ -1,6 +1,7 @@
 """List the skips of any Keras functional model; with --remove or --shorten write a new model without them."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         if args.output.suffix != ".keras":
             raise ModelError(f"{args.output}: a name ending in .keras wanted")
-        if args.output.exists():
+        if os.path.lexists(args.output):
             raise ModelError(f"{args.output}: exists already; it is not overwritten")
     model = saved.load(args.model, args.allow)
     found = skips.find(model)

@@ -2,27 +2,24 @@
 
 import json
 import math
-import os
 import zipfile
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import one_keras
+from nonresnet_hls import files, one_keras
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import containers, inspection
 
 
 def save(model: Any, path: Path) -> None:
     """Write a model as `.keras`, without the state of its optimizer; equal models make equal files."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
     plain = model
     if model.optimizer is not None:
         plain = type(model)(model.inputs, model.outputs, name=model.name)
-    plain.save(beside)
-    _normalize(beside)
-    beside.replace(path)
+    with files.replacing_by_name(path) as beside:
+        plain.save(beside)
+        _normalize(beside)
 
 
 def load(path: Path, allow: Collection[str] = ()) -> Any:

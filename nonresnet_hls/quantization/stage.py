@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import progress, stages
+from nonresnet_hls import bounds, progress, stages
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
 from nonresnet_hls.networks import saved
@@ -233,8 +233,9 @@ def load(artefact: stages.Artefact) -> Quantized:
     model = saved.load(artefact.directory / MODEL)
     path = artefact.directory / SAMPLES
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            mantissas, text = arrays["x"], str(arrays["input_type"])
+        with path.open("rb") as stream:
+            arrays = bounds.load_npz(stream)
+        mantissas, text = arrays["x"], str(arrays["input_type"])
         input_type = FixedPointType.parse(text)
     except (OSError, ValueError, KeyError, FixedPointError) as error:
         raise ArtefactError(f"{path}: {error}") from None

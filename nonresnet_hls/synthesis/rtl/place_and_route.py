@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+import math
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nonresnet_hls.errors import ToolError
-from nonresnet_hls.synthesis.rtl.cache import cached_text
+from nonresnet_hls.synthesis.rtl.cache import cached
 from nonresnet_hls.synthesis.rtl.design import RtlDesign, library
 from nonresnet_hls.synthesis.rtl.unit_text import identifier, port_range
 from nonresnet_hls.synthesis.rtl.yosys import Resources, Target, run_yosys, synthesis_script
@@ -58,13 +59,25 @@ def place_and_route(design: RtlDesign, seed: int = 1) -> PlaceAndRoute:
         with tempfile.TemporaryDirectory(prefix="nonresnet-nextpnr-") as folder:
             return _run(Path(folder), text, sources, any(unit.dsp for unit in design.units), seed)
 
-    report = json.loads(cached_text(f"nextpnr-{key}.json", make))
-    used = {name: int(cell["used"]) for name, cell in report["utilization"].items() if cell["used"]}
-    clock = min(float(entry["achieved"]) for entry in report["fmax"].values())
+    used, clock = cached(f"nextpnr-{key}.json", make, _figures)
     total = Resources(
         used.get("TRELLIS_COMB", 0), used.get("TRELLIS_FF", 0), used.get("DP16KD", 0), used.get("MULT18X18D", 0)
     )
     return PlaceAndRoute("rtl", tools, "place and route", "LFE5U-85F-6BG756", clock, total, used)
+
+
+def _figures(text: str) -> tuple[dict[str, int], float]:
+    """The cells in use by type, and the highest clock in MHz, in what nextpnr reports.
+
+    Raises:
+        ValueError: it is no report of a design with a clock.
+    """
+    report = json.loads(text)
+    used = {str(name): int(cell["used"]) for name, cell in report["utilization"].items() if cell["used"]}
+    clock = min(float(entry["achieved"]) for entry in report["fmax"].values())
+    if not 0 < clock < math.inf or min(used.values(), default=0) < 0:
+        raise ValueError("no clock, or fewer cells than none")
+    return used, clock
 
 
 def _run(directory: Path, text: str, sources: dict[str, str], dsp: bool, seed: int) -> str:

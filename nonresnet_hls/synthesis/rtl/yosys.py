@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ToolError
-from nonresnet_hls.synthesis.rtl.cache import cached_text
+from nonresnet_hls.synthesis.rtl.cache import cached
 from nonresnet_hls.synthesis.rtl.design import RtlDesign, library
 from nonresnet_hls.yosys_cells import COSTS, FREE
 
@@ -197,8 +197,20 @@ def _cells(job: _Job, sources: Mapping[str, str]) -> dict[str, int]:
             )
             return (directory / "stat.json").read_text(encoding="utf-8")
 
-    stat = json.loads(cached_text(f"yosys-{key}.json", make))
-    return {name: int(count) for name, count in stat["design"]["num_cells_by_type"].items()}
+    return cached(f"yosys-{key}.json", make, _counts)
+
+
+def _counts(text: str) -> dict[str, int]:
+    """The cells in what Yosys' `stat -json` wrote.
+
+    Raises:
+        ValueError: it does not add up.
+    """
+    design = json.loads(text)["design"]
+    counts = {str(name): int(count) for name, count in design["num_cells_by_type"].items()}
+    if min(counts.values(), default=0) < 0 or sum(counts.values()) != design["num_cells"]:
+        raise ValueError("cells that do not add up")
+    return counts
 
 
 def run_yosys(commands: Sequence[str], directory: Path) -> None:

@@ -20,6 +20,14 @@ def require(program: str, package: str) -> str:
     return found
 
 
+def c_string(path: Path) -> str:
+    """A path as a string literal of C and C++, whatever characters its folders have."""
+    escaped = "".join(
+        chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in str(path).encode()
+    )
+    return f'"{escaped}"'
+
+
 def run(command: Sequence[str], directory: Path) -> str:
     """Run a command in a directory and return what it printed.
 

@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from nonresnet_hls import __version__
+from nonresnet_hls import __version__, progress
 from nonresnet_hls.errors import NonResNetError
 
 # In the order in which the data flows.
@@ -55,11 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")
     try:
-        status: int = args.run(args)
-        sys.stdout.flush()
+        with progress.printable_stdout():
+            status: int = args.run(args)
+            sys.stdout.flush()
     except NonResNetError as error:
-        print(f"nonresnet-hls: {error}", file=sys.stderr)
-        return error.exit_status
+        return _told(str(error), error.exit_status)
     except KeyboardInterrupt:
         print("nonresnet-hls: interrupted", file=sys.stderr)
         return 130
@@ -70,6 +70,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         # A full disk, a folder that must not be written to, a file where a folder should be.
         where = "" if error.filename is None else f"{error.filename}: "
-        print(f"nonresnet-hls: {where}{error.strerror or error}", file=sys.stderr)
-        return NonResNetError.exit_status
+        return _told(f"{where}{error.strerror or error}", NonResNetError.exit_status)
+    except MemoryError as error:
+        return _told(f"more memory wanted than there is: {error or 'no more to be had'}", NonResNetError.exit_status)
+    return status
+
+
+_LONGEST = 2000
+"""Characters of an error; more is no line that anybody reads."""
+
+
+def _told(text: str, status: int) -> int:
+    line = progress.printable(text)
+    line = line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
+    print(f"nonresnet-hls: {line}", file=sys.stderr)
     return status

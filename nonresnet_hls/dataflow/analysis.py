@@ -1,5 +1,6 @@
 """From a hls4ml `ModelGraph` or a generated project to a `Dataflow`."""
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
@@ -11,10 +12,11 @@ import networkx as nx
 import numpy as np
 import yaml
 
+from nonresnet_hls import bounds
 from nonresnet_hls.dataflow.cpp_source import CppSource, LayerCall, StreamDeclaration, read_firmware
 from nonresnet_hls.dataflow.graph import Dataflow, Process, Program, Stream, Toolchain
 from nonresnet_hls.dataflow.kernels import build_program, resolve
-from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.errors import ConversionError, shown
 
 # What the tools give a stream without a pragma.
 _DEFAULT_DEPTH = 2
@@ -54,14 +56,34 @@ def analyse_project(project: Path) -> Dataflow:
     """
     path = project / _CONFIG_FILE
     settings = read_settings(project)
-    top = str(settings["ProjectName"])
-    clock = settings.get("ClockPeriod")
-    return build(
-        read_firmware(project / "firmware", top),
-        _toolchain(str(settings.get("Backend", "Vivado")), str(path)),
-        part=str(settings.get("Part") or settings.get("XilinxPart") or ""),
-        clock_ns=float(clock) if isinstance(clock, int | float) else None,
-    )
+    top = settings["ProjectName"]
+    part = settings.get("Part") or settings.get("XilinxPart") or ""
+    source = read_firmware(project / "firmware", top)
+    toolchain = _toolchain(str(settings.get("Backend", "Vivado")), str(path))
+    clock_ns = _clock(settings.get("ClockPeriod"), path)
+    try:
+        return build(source, toolchain, part if isinstance(part, str) else "", clock_ns)
+    # Text that is no C++ of hls4ml can be wrong in more ways than one can name.
+    except (LookupError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ConversionError(f"{project / 'firmware'}: C++ as hls4ml writes it wanted ({reason})") from None
+
+
+def _clock(value: Any, path: Path) -> float | None:
+    """The clock period in ns that a project's settings name.
+
+    Raises:
+        ConversionError: it is none.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _MOST_CLOCK_NS:
+        wanted = f"nanoseconds above 0 and up to {_MOST_CLOCK_NS}"
+        raise ConversionError(f"{path}: ClockPeriod: {wanted} wanted, not {shown(value)}")
+    return float(value)
+
+
+_MOST_CLOCK_NS = 1_000_000
 
 
 def whole_tensors(flow: Dataflow) -> Dataflow:
@@ -77,19 +99,33 @@ def read_settings(project: Path) -> dict[str, Any]:
     """
     path = project / _CONFIG_FILE
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
-    except (OSError, UnicodeDecodeError) as error:
+        text = bounds.read_text(path)
+    except (OSError, ValueError) as error:
         raise ConversionError(f"{path}: a project of hls4ml wanted, cannot be read ({error})") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
-        reason = " ".join(str(error).split())
+    try:
+        data = yaml.load(text, Loader=_PlainLoader)
+    except RecursionError:
+        raise ConversionError(f"{path}: YAML wanted, nested too deeply") from None
+    # What looks like a date or a number and is none raises more than errors of YAML.
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())[:300]
         raise ConversionError(f"{path}: YAML wanted, cannot be parsed ({reason})") from None
     if not isinstance(data, dict) or not isinstance(data.get("ProjectName"), str):
         raise ConversionError(f"{path}: key 'ProjectName' wanted, none found")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", data["ProjectName"]):
+        # It names files, which are written, too.
+        raise ConversionError(f"{path}: ProjectName: a C++ identifier wanted, not {shown(data['ProjectName'])}")
     return data
 
 
 class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # no type information
     """Reads hls4ml's YAML without running anything: every object of its own (`!keras_model`) becomes None."""
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Merges (`<<`) can make gigabytes of a few lines; hls4ml writes none."""
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "no merge key (<<) wanted", node.start_mark)
+        super().flatten_mapping(node)
 
 
 _PlainLoader.add_multi_constructor("", lambda _loader, _suffix, _node: None)

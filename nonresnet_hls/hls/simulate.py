@@ -42,7 +42,8 @@ class Simulation:
                 raise ArtefactError(f"{source}: missing; convert the model again")
         self._folder = tempfile.TemporaryDirectory(prefix="nonresnet-csim-")
         self._scratch = Path(self._folder.name)
-        command = [compiler, *_FLAGS, f"-I{firmware / 'ap_types'}", f'-DWEIGHTS_DIR="{firmware / "weights"}"']
+        weights = tools.c_string(firmware / "weights")
+        command = [compiler, *_FLAGS, f"-I{firmware / 'ap_types'}", f"-DWEIGHTS_DIR={weights}"]
         try:
             # Each takes seconds and one core.
             with ThreadPoolExecutor() as pool:

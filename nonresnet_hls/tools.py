@@ -1,10 +1,12 @@
 """External programs: found on PATH or refused with the package that brings them."""
 
+import functools
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from nonresnet_hls import guardian, progress
 from nonresnet_hls.errors import ToolError
 
 
@@ -34,12 +36,32 @@ def run(command: Sequence[str], directory: Path) -> str:
     Raises:
         ToolError: it could not be run or ended with another status than 0; quotes its first error line.
     """
+    status, output, errors = finished(command, directory)
+    if status != 0:
+        lines = (errors + output).splitlines() or ["(it printed nothing)"]
+        line = next((line for line in lines if "error" in line.lower()), lines[-1])
+        raise ToolError(f"{Path(command[0]).name} in {directory}: exit status {status}: {line.strip()}")
+    return output
+
+
+def finished(command: Sequence[str], directory: Path) -> tuple[int, str, str]:
+    """Run a command in a directory to its end: its status, and what it printed as results and as errors.
+
+    It ends with this process, however that ends.
+
+    Raises:
+        ToolError: it could not be run.
+    """
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
     try:
-        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, errors="replace", check=False)
+        with guardian.started(command, cwd=directory, text=True, errors="replace", **pipes) as process:
+            output, errors = process.communicate()
     except OSError as error:
         raise ToolError(f"{command[0]}: cannot be run: {error}") from None
-    if done.returncode != 0:
-        lines = (done.stderr + done.stdout).splitlines() or ["(it printed nothing)"]
-        line = next((line for line in lines if "error" in line.lower()), lines[-1])
-        raise ToolError(f"{Path(command[0]).name} in {directory}: exit status {done.returncode}: {line.strip()}")
-    return done.stdout
+    return process.returncode, output, errors
+
+
+@functools.cache
+def say_that_projects_run() -> None:
+    """Say, once, whose code is about to run."""
+    progress.say("the project's own C++ is compiled and run, with all your rights")

@@ -5,6 +5,7 @@ Each module of this package is one subcommand: `NAME`, `HELP`, `configure(parser
 """
 
 import argparse
+import contextlib
 import importlib
 import logging
 import os
@@ -12,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from nonresnet_hls import __version__, progress
+from nonresnet_hls import __version__, guardian, progress
 from nonresnet_hls.errors import NonResNetError
 
 # In the order in which the data flows.
@@ -55,7 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")
     try:
-        with progress.printable_stdout():
+        with contextlib.ExitStack() as scope:
+            scope.enter_context(progress.printable_stdout())
+            if argv is None:  # a process of its own
+                scope.enter_context(guardian.temporary_files())
             status: int = args.run(args)
             sys.stdout.flush()
     except NonResNetError as error:

@@ -84,6 +84,7 @@ class Executable:
         firmware = (project / "firmware").resolve()
         source = read_firmware(firmware, flow.name)
         compiler = tools.require("g++", "the package g++")
+        tools.say_that_projects_run()
         common = ["-I", str(firmware), "-I", str(firmware / "ap_types")]
         common.append(f"-DWEIGHTS_DIR={tools.c_string(firmware / 'weights')}")
         with as_file(files("nonresnet_hls.dataflow") / "cpp") as headers:

@@ -143,20 +143,10 @@ def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
     write_rows(data / "tb_output_predictions.dat", outputs)
     _print_all_digits(directory / f"{PROJECT}_test.cpp")
     config = directory / "hls4ml_config.yml"
-    _set_output_dir(config, final)
-
-
-def _set_output_dir(config: Path, final: Path) -> None:
-    """Name another folder in `hls4ml_config.yml`, however its name is to be written in YAML."""
-    import yaml
-
-    text = config.read_text(encoding="utf-8")
-    line = yaml.safe_dump({"OutputDir": str(final)}, width=1 << 20, allow_unicode=True)
-    # A value that YAML broke goes on in lines that are indented.
-    text, count = re.subn(r"^OutputDir:.*\n(?:[ \t]+.*\n|\n)*", lambda _: line, text, flags=re.MULTILINE)
-    if count != 1:
-        raise ConversionError(f"{config}: one OutputDir wanted, {count} found")
-    config.write_text(text, encoding="utf-8")
+    # Folders above are the same, and written as YAML wants them to be, whatever characters they have.
+    same = directory.parent == final.parent
+    old, new = (directory.name, final.name) if same else (str(directory), str(final))
+    config.write_text(config.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
 def write_rows(path: Path, values: Any) -> None:

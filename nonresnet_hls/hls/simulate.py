@@ -31,6 +31,7 @@ class Simulation:
         """
         self._project = project.resolve()
         compiler = tools.require("g++", "the package g++")
+        tools.say_that_projects_run()
         firmware = self._project / "firmware"
         sources = [
             firmware / f"{PROJECT}.cpp",

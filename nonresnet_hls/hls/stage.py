@@ -66,7 +66,7 @@ def run_convert(
         graph = convert.to_model_graph(quantized.model, quantized.arithmetic, factors, recipe.hls, folder.resolve())
         samples = quantized.samples[:_BENCH_SAMPLES]
         expected = reference.evaluate(quantized.model, quantized.arithmetic, samples)
-        convert.write(graph, samples, expected.outputs, directory.resolve())
+        convert.write(graph, samples, expected.outputs, directory.parent.resolve() / directory.name)
         sized: dict[str, Any] = {}
         if depths is FifoDepths.SIZED:
             if size is None:

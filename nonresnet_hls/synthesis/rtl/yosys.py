@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from nonresnet_hls import guardian
 from nonresnet_hls.errors import ToolError
 from nonresnet_hls.synthesis.rtl.cache import cached
 from nonresnet_hls.synthesis.rtl.design import RtlDesign, library
@@ -224,10 +225,10 @@ def run_yosys(commands: Sequence[str], directory: Path) -> None:
     # In a process of its own: Yosys ends the process that it fails in.
     program = "from pyosys import libyosys; libyosys.run_pass('script script.ys', libyosys.Design())"
     with log.open("w", encoding="utf-8") as output:
-        done = subprocess.run(
-            [sys.executable, "-c", program], cwd=directory, stdout=output, stderr=subprocess.STDOUT, check=False
-        )
-    if done.returncode:
+        command = [sys.executable, "-c", program]
+        with guardian.started(command, cwd=directory, stdout=output, stderr=subprocess.STDOUT) as process:
+            status = process.wait()
+    if status:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         reasons = [line for line in lines if "ERROR" in line or "Error" in line] or lines[-1:] or ["no output"]
-        raise ToolError(f"yosys: exit status {done.returncode}: {reasons[0].strip()[:300]}")
+        raise ToolError(f"yosys: exit status {status}: {reasons[0].strip()[:300]}")

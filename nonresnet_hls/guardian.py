@@ -1,14 +1,16 @@
 """What must not outlive this process, however it ends: the programs that it started, and temporary files.
 
-A small process of its own (`watch`) is told of every program that is started. When the pipe to it closes, because this
-process has ended or was killed, it kills those that still run, and what they started in turn. Temporary files lie in
-one folder, which is locked as long as its process lives; what a killed one left is removed at the next start.
+Every program is started with a token in its environment, which what it starts inherits. When the pipe to a small
+process of its own (`watch`) closes, because this process has ended or was killed, that one kills whatever has the
+token. Temporary files lie in one folder, which is locked as long as its process lives; what a killed one left is
+removed at the next start.
 """
 
 import atexit
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import stat
@@ -26,6 +28,8 @@ _LOCK = "lock"
 # A folder that is not locked yet may be a moment old.
 _YOUNG_SECONDS = 60
 
+_VARIABLE = "NONRESNET_STARTED_BY"
+_token = f"{os.getpid()}-{secrets.token_hex(8)}"
 _starting = threading.Lock()
 _watcher: "subprocess.Popen[bytes] | None" = None
 
@@ -41,62 +45,69 @@ def started(command: Sequence[str], **options: Any) -> "Iterator[subprocess.Pope
     Raises:
         OSError: it cannot be run.
     """
-    _tell(b"")  # that there is somebody to be told
-    with subprocess.Popen(command, **options) as process:
-        line = f"{process.pid} {_started(process.pid)}\n".encode()
-        _tell(b"+" + line)
+    _have_watched()
+    environment = dict(options.pop("env", os.environ)) | {_VARIABLE: _token}
+    with subprocess.Popen(command, env=environment, **options) as process:
         try:
             yield process
         except BaseException:
             kill_tree(process.pid)
             raise
-        finally:
-            process.wait()
-            _tell(b"-" + line)
 
 
-def _tell(line: bytes) -> None:
+def _have_watched() -> None:
+    """Start the other process, if it does not run."""
     global _watcher
     with _starting:
-        if _watcher is None or _watcher.poll() is not None:
-            if _watcher is None:
-                atexit.register(_dismiss)
-            # In a session of its own, so that what ends this process in a terminal leaves it.
-            _watcher = subprocess.Popen(
-                [sys.executable, "-I", "-S", __file__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-                cwd="/",
-            )
-        if _watcher.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # then programs may outlive us, as they would without it
-                _watcher.stdin.write(line)
-                _watcher.stdin.flush()
+        if _watcher is not None and _watcher.poll() is None:
+            return
+        if _watcher is None:
+            atexit.register(_dismiss)
+        # In a session of its own, so that what ends this process in a terminal leaves it.
+        _watcher = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__, _token],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+            env={name: value for name, value in os.environ.items() if name != _VARIABLE},
+        )
 
 
 def _dismiss() -> None:
-    """Close the pipe: nothing runs any more that would have to be killed."""
     if _watcher is not None and _watcher.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):
-            _watcher.stdin.close()
+        _watcher.stdin.close()
         _watcher.wait()
 
 
-def watch(lines: Any) -> None:
-    """The other process: remembers what runs, and kills it when there is nobody left to say that it has ended."""
+def watch(pipe: Any, token: str) -> None:
+    """The other process: waits until nobody holds the pipe any more, and kills what was started with the token."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
-    running: dict[str, None] = {}
-    for line in lines:
-        if line[:1] == "+":
-            running[line[1:]] = None
-        else:
-            running.pop(line[1:], None)
-    for entry in running:
-        process, started = entry.split()
-        if _started(int(process)) == started:  # and not another of the same number
-            kill_tree(int(process))
+    pipe.read()
+    mark = f"{_VARIABLE}={token}".encode()
+    for _ in range(_ROUNDS):  # what was just being started is found in the next
+        found = [process for process in _processes() if mark in _environment(process)]
+        if not found:
+            return
+        for process in found:
+            kill_tree(process)
+        time.sleep(_ROUND_SECONDS)
+
+
+_ROUNDS = 100
+_ROUND_SECONDS = 0.1
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _environment(process: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+    except OSError:  # of another user, or ended
+        return []
 
 
 def kill_tree(process: int) -> None:
@@ -119,14 +130,6 @@ def _children(process: int) -> list[int]:
         for thread in Path(f"/proc/{process}/task").iterdir():
             numbers += [int(number) for number in (thread / "children").read_text().split()]
     return numbers
-
-
-def _started(process: int) -> str:
-    """When a process was started, in ticks since the machine was; "" where there is none."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return "0"
 
 
 @contextlib.contextmanager
@@ -176,4 +179,4 @@ def _remove_if_left(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    watch(sys.stdin)
+    watch(sys.stdin, sys.argv[1])

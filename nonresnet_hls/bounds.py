@@ -9,8 +9,8 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-MAX_RATIO = 400
-"""Bytes that one byte of a file may unpack to. Deflate reaches 1000, on nothing but zeros; real data a tenth of it."""
+MAX_RATIO = 200
+"""Bytes that one byte of a file may unpack to. Deflate reaches 1000 on zeros, a fraction on data."""
 FREE_BYTES = 128 << 20
 """Within these any ratio is accepted."""
 MAX_TEXT_BYTES = 64 << 20

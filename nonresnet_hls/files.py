@@ -17,10 +17,14 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, durable: bool = False) -> Iterator[IO[bytes]]:
     """A new file, open for writing, that takes the place of `path` when all went well.
 
     A link of that name is replaced, not followed. The new file has the permissions of the old one.
+
+    Args:
+        path: of the file.
+        durable: whether it is on the disk, too, before it takes the place: for what took hours.
 
     Raises:
         OSError: it cannot be written (a full disk, say); it names `path`, and nothing is left.
@@ -36,7 +40,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
                         os.fchmod(stream.fileno(), stat.S_IMODE(old.st_mode))
                 yield stream
                 stream.flush()
-                os.fsync(stream.fileno())
+                if durable:
+                    os.fsync(stream.fileno())
             beside.replace(path)
         finally:
             remove(beside)

@@ -58,10 +58,11 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
     project, sized = _project(args, scratch / "project")
     converted = time.monotonic()
     flow = dataflow.analyse_project(project)
-    if sized:
-        flow = dataflow.whole_tensors(flow)
-    depths = dataflow.size_fifos(flow)
-    report = dataflow.fifo_report(flow, depths)
+    with dataflow.as_hls4ml_writes(project):
+        if sized:
+            flow = dataflow.whole_tensors(flow)
+        depths = dataflow.size_fifos(flow)
+        report = dataflow.fifo_report(flow, depths)
     seconds = {"conversion": converted - started, "sizing": time.monotonic() - converted}
     proof = None
     if args.prove:

@@ -1,9 +1,10 @@
 """From a hls4ml `ModelGraph` or a generated project to a `Dataflow`."""
 
+import contextlib
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from nonresnet_hls import bounds
 from nonresnet_hls.dataflow.cpp_source import CppSource, LayerCall, StreamDeclaration, read_firmware
 from nonresnet_hls.dataflow.graph import Dataflow, Process, Program, Stream, Toolchain
 from nonresnet_hls.dataflow.kernels import build_program, resolve
-from nonresnet_hls.errors import ConversionError, shown
+from nonresnet_hls.errors import ConversionError, NonResNetError, shown
 
 # What the tools give a stream without a pragma.
 _DEFAULT_DEPTH = 2
@@ -61,11 +62,23 @@ def analyse_project(project: Path) -> Dataflow:
     source = read_firmware(project / "firmware", top)
     toolchain = _toolchain(str(settings.get("Backend", "Vivado")), str(path))
     clock_ns = _clock(settings.get("ClockPeriod"), path)
-    try:
+    with as_hls4ml_writes(project):
         return build(source, toolchain, part if isinstance(part, str) else "", clock_ns)
-    # Text that is no C++ of hls4ml can be wrong in more ways than one can name.
+
+
+@contextlib.contextmanager
+def as_hls4ml_writes(project: Path) -> Iterator[None]:
+    """Errors of an analysis tell of the project: its text can be wrong in more ways than one can name.
+
+    Raises:
+        ConversionError: for whatever an analysis stumbles over.
+    """
+    try:
+        yield
     except (LookupError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError) as error:
-        reason = f"{type(error).__name__}: {error}"
+        if isinstance(error, NonResNetError):
+            raise
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ConversionError(f"{project / 'firmware'}: C++ as hls4ml writes it wanted ({reason})") from None
 
 
@@ -159,6 +172,8 @@ def build(source: CppSource, toolchain: Toolchain, part: str = "", clock_ns: flo
             written[stream] = name
             ends[stream] = (name, ends[stream][1])
         processes.append(_process(name, call, reads, writes, source, toolchain))
+    if not processes:
+        raise ConversionError(f"{source.top}.cpp: layers that read and write streams wanted, none found")
     processes = _fill_unknown(processes, declared)
     flow = Dataflow(
         name=source.top,

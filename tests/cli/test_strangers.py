@@ -251,7 +251,7 @@ def array_file(shape: tuple[int, ...], content: int, odd: bool = False) -> Itera
 
 
 ODD_ARRAYS = {
-    "bomb": (array_file((256 << 20,), 256), "at most 400 bytes for a byte of the file wanted"),
+    "bomb": (array_file((256 << 20,), 256), "at most 200 bytes for a byte of the file wanted"),
     "lie": (array_file((1 << 50,), 1), "bytes as its header says wanted"),
     "no header": (array_file((1,), 1, odd=True), "no array of NumPy's"),
 }

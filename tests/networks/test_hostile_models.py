@@ -282,7 +282,7 @@ def test_arrays_that_unpack_to_gigabytes_are_not_unpacked(good, tmp_path):
     huge = weights_of(bomb=((1 << 14, 1 << 14), {"compression": "gzip", "chunks": (1 << 10, 1 << 10)}))
     assert len(huge) < 1 << 20
     bad = changed(good / "good.keras", tmp_path / "bad.keras", lambda config: None, huge)
-    with pytest.raises(ModelError, match="at most 400 bytes for a byte of the file wanted, not 1073741824 of"):
+    with pytest.raises(ModelError, match="at most 200 bytes for a byte of the file wanted, not 1073741824 of"):
         saved.load(bad)
 
 

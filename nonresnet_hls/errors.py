@@ -37,3 +37,18 @@ class ToolError(NonResNetError):
 
 class ReportError(NonResNetError):
     """A report is truncated, mixed up or corrupted; names file and line."""
+
+
+def shown(value: object, most: int = 200) -> str:
+    """A value as an error shows it: as Python writes it, but no longer than one reads.
+
+    >>> shown("name"), shown(16 ** 5000), shown(list(range(100)), 10)
+    ("'name'", 'an integer of 20001 bits', '[0, 1, 2, ...')
+    """
+    if isinstance(value, int) and value.bit_length() > 10_000:
+        return f"an integer of {value.bit_length()} bits"  # which Python refuses to write
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__}"
+    return text if len(text) <= most else f"{text[:most]}..."

@@ -1,5 +1,6 @@
 """External programs: found on PATH or refused with the package that brings them."""
 
+import functools
 import re
 import shutil
 import signal
@@ -7,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from nonresnet_hls import guardian, progress
 from nonresnet_hls.errors import ToolError
 
 # The first of these that any line matches says why a program failed: what a C library says of an assertion, compilers,
@@ -54,18 +56,46 @@ def require(program: str, package: str) -> str:
     return found
 
 
+def c_string(path: Path) -> str:
+    """A path as a string literal of C and C++, whatever characters its folders have."""
+    escaped = "".join(
+        chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in str(path).encode()
+    )
+    return f'"{escaped}"'
+
+
 def run(command: Sequence[str], directory: Path) -> str:
     """Run a command in a directory and return what it printed.
 
     Raises:
         ToolError: it could not be run or ended with another status than 0; quotes the line that says why.
     """
+    status, output, errors = finished(command, directory)
+    if status != 0:
+        # What it says on stderr comes last, so that this counts where no line tells.
+        line = telling_line(f"{output}\n{errors}") or "(it printed nothing)"
+        raise ToolError(f"{Path(command[0]).name} in {directory}: {_ended(status)}: {line}")
+    return output
+
+
+def finished(command: Sequence[str], directory: Path) -> tuple[int, str, str]:
+    """Run a command in a directory to its end: its status, and what it printed as results and as errors.
+
+    It ends with this process, however that ends.
+
+    Raises:
+        ToolError: it could not be run.
+    """
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
     try:
-        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, errors="replace", check=False)
+        with guardian.started(command, cwd=directory, text=True, errors="replace", **pipes) as process:
+            output, errors = process.communicate()
     except OSError as error:
         raise ToolError(f"{command[0]}: cannot be run: {error}") from None
-    if done.returncode != 0:
-        # What it says on stderr comes last, so that this counts where no line tells.
-        line = telling_line(f"{done.stdout}\n{done.stderr}") or "(it printed nothing)"
-        raise ToolError(f"{Path(command[0]).name} in {directory}: {_ended(done.returncode)}: {line}")
-    return done.stdout
+    return process.returncode, output, errors
+
+
+@functools.cache
+def say_that_projects_run() -> None:
+    """Say, once, whose code is about to run."""
+    progress.say("the project's own C++ is compiled and run, with all your rights")

@@ -5,6 +5,7 @@ Each module of this package is one subcommand: `NAME`, `HELP`, `configure(parser
 """
 
 import argparse
+import contextlib
 import importlib
 import logging
 import os
@@ -12,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from nonresnet_hls import __version__
+from nonresnet_hls import __version__, guardian, progress
 from nonresnet_hls.errors import NonResNetError
 
 # In the order in which the data flows.
@@ -55,11 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")
     try:
-        status: int = args.run(args)
-        sys.stdout.flush()
+        with contextlib.ExitStack() as scope:
+            scope.enter_context(progress.printable_stdout())
+            if argv is None:  # a process of its own
+                scope.enter_context(guardian.temporary_files())
+            status: int = args.run(args)
+            sys.stdout.flush()
     except NonResNetError as error:
-        print(f"nonresnet-hls: {error}", file=sys.stderr)
-        return error.exit_status
+        return _told(str(error), error.exit_status)
     except KeyboardInterrupt:
         print("nonresnet-hls: interrupted", file=sys.stderr)
         return 130
@@ -70,6 +74,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         # A full disk, a folder that must not be written to, a file where a folder should be.
         where = "" if error.filename is None else f"{error.filename}: "
-        print(f"nonresnet-hls: {where}{error.strerror or error}", file=sys.stderr)
-        return NonResNetError.exit_status
+        return _told(f"{where}{error.strerror or error}", NonResNetError.exit_status)
+    except MemoryError as error:
+        return _told(f"more memory wanted than there is: {error or 'no more to be had'}", NonResNetError.exit_status)
+    return status
+
+
+_LONGEST = 2000
+"""Characters of an error; more is no line that anybody reads."""
+
+
+def _told(text: str, status: int) -> int:
+    line = progress.printable(text)
+    line = line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
+    print(f"nonresnet-hls: {line}", file=sys.stderr)
     return status

@@ -6,12 +6,15 @@ tools' own reports; `--prove` runs the generated C++ itself.
 """
 
 import argparse
+import contextlib
+import sys
 import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nonresnet_hls import progress
 from nonresnet_hls.cli import common
 from nonresnet_hls.errors import ArtefactError, ConversionError
 
@@ -26,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("design", help="a recipe, a .keras or .h5 file, or a project directory that hls4ml wrote")
     parser.add_argument("--prove", action="store_true", help="run the generated C++ on these FIFOs (needs g++)")
+    parser.add_argument("--trust", action="store_true", help="with --prove: run a project directory that is not ours")
     parser.add_argument("--write", action="store_true", help="write the sized depths into the project directory")
     model = parser.add_argument_group("conversion of a model file")
     model.add_argument("--backend", choices=("vivado", "vitis"), default="vivado")
@@ -49,14 +53,17 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
     if args.write and (not design.is_dir() or (design / runner.RECORD).exists()):
         wanted = "--write wants a project directory that hls4ml wrote"
         raise ConversionError(f"{design}: {wanted}; for the project of a recipe use convert --fifos sized")
+    if args.prove and design.is_dir() and not args.trust:
+        _ask(design)
     started = time.monotonic()
     project, sized, notes = _project(args, scratch / "project")
     converted = time.monotonic()
     flow = dataflow.analyse_project(project)
-    if sized:
-        flow = dataflow.whole_tensors(flow)
-    depths = dataflow.size_fifos(flow)
-    report = dataflow.fifo_report(flow, depths)
+    with dataflow.as_hls4ml_writes(project):
+        if sized:
+            flow = dataflow.whole_tensors(flow)
+        depths = dataflow.size_fifos(flow)
+        report = dataflow.fifo_report(flow, depths)
     seconds = {"conversion": converted - started, "sizing": time.monotonic() - converted}
     proof = None
     if args.prove:
@@ -76,6 +83,25 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
         if proof is not None:
             _print_proof(proof)
     return 0 if proof is None or proof.holds else 1
+
+
+def _ask(design: Path) -> None:
+    """Have the user confirm that a project may run its code, unless we wrote it and it was not changed.
+
+    Raises:
+        ConversionError: he does not, or there is nobody to be asked.
+    """
+    from nonresnet_hls.pipeline import runner
+
+    with contextlib.suppress(ArtefactError):
+        if runner.load(design) is not None:
+            return
+    runs = "--prove runs the C++ of this project with all your rights"
+    if not sys.stdin.isatty():
+        raise ConversionError(f"{design}: {runs}; --trust wanted")
+    print(f"{progress.printable(str(design))}: {runs}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise ConversionError(f"{design}: not run")
 
 
 def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool, tuple[str, ...]]:

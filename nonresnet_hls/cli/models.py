@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line per recipe."""
-    from nonresnet_hls import recipe
+    from nonresnet_hls import progress, recipe
 
     place = common.workspace(args)
     found = place.load_recipes(recipe.names(place.models))
@@ -38,5 +38,5 @@ def run(args: argparse.Namespace) -> int:
     width = max(len(one.name) for one in found)
     for one in found:
         bits = f"W{one.quantization.weight_bits}A{one.quantization.activation_bits}"
-        print(f"{one.name:<{width}}  {one.dataset.name:<8}  {bits:<7} {one.description}")
+        print(f"{one.name:<{width}}  {one.dataset.name:<8}  {bits:<7} {progress.printable(one.description)}")
     return 0

@@ -4,6 +4,7 @@ Exit status 1 where none of them can be removed or shortened: then nothing is wr
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         if args.output.suffix != ".keras":
             raise ModelError(f"{args.output}: a name ending in .keras wanted")
-        if args.output.exists():
+        if os.path.lexists(args.output):
             raise ModelError(f"{args.output}: exists already; it is not overwritten")
     model = saved.load(args.model, args.allow)
     found = skips.find(model)

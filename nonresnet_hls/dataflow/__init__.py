@@ -1,6 +1,6 @@
 """Streams of an hls4ml io_stream design: when their tokens move, how deep they must be, what they cost."""
 
-from nonresnet_hls.dataflow.analysis import analyse, analyse_project, whole_tensors
+from nonresnet_hls.dataflow.analysis import analyse, analyse_project, as_hls4ml_writes, whole_tensors
 from nonresnet_hls.dataflow.graph import Dataflow, Process, Stream, Toolchain
 from nonresnet_hls.dataflow.project import size_project
 from nonresnet_hls.dataflow.proof import Proof, prove
@@ -18,6 +18,7 @@ __all__ = [
     "Toolchain",
     "analyse",
     "analyse_project",
+    "as_hls4ml_writes",
     "fifo_report",
     "prove",
     "set_depths",

@@ -1,8 +1,10 @@
 """From a hls4ml `ModelGraph` or a generated project to a `Dataflow`."""
 
+import contextlib
+import re
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,11 @@ import networkx as nx
 import numpy as np
 import yaml
 
+from nonresnet_hls import bounds
 from nonresnet_hls.dataflow.cpp_source import CppSource, LayerCall, StreamDeclaration, read_firmware
 from nonresnet_hls.dataflow.graph import Dataflow, Process, Program, Stream, Toolchain
 from nonresnet_hls.dataflow.kernels import build_program, resolve
-from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.errors import ConversionError, NonResNetError, shown
 
 # What the tools give a stream without a pragma.
 _DEFAULT_DEPTH = 2
@@ -54,18 +57,49 @@ def analyse_project(project: Path) -> Dataflow:
     """
     path = project / _CONFIG_FILE
     settings = read_settings(project)
-    top = str(settings["ProjectName"])
-    clock = settings.get("ClockPeriod")
+    top = settings["ProjectName"]
+    part = settings.get("Part") or settings.get("XilinxPart") or ""
     # Other back ends write other C++, of which the first thing that is missing would tell nothing.
     toolchain = _toolchain(str(settings.get("Backend", "Vivado")), str(path))
     if (io_type := settings.get("IOType", "io_stream")) != "io_stream":
-        raise ConversionError(f"{path}: IOType io_stream wanted, not {io_type!r}")
-    return build(
-        read_firmware(project / "firmware", top),
-        toolchain,
-        part=str(settings.get("Part") or settings.get("XilinxPart") or ""),
-        clock_ns=float(clock) if isinstance(clock, int | float) else None,
-    )
+        raise ConversionError(f"{path}: IOType io_stream wanted, not {shown(io_type)}")
+    source = read_firmware(project / "firmware", top)
+    clock_ns = _clock(settings.get("ClockPeriod"), path)
+    with as_hls4ml_writes(project):
+        return build(source, toolchain, part if isinstance(part, str) else "", clock_ns)
+
+
+@contextlib.contextmanager
+def as_hls4ml_writes(project: Path) -> Iterator[None]:
+    """Errors of an analysis tell of the project: its text can be wrong in more ways than one can name.
+
+    Raises:
+        ConversionError: for whatever an analysis stumbles over.
+    """
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError) as error:
+        if isinstance(error, NonResNetError):
+            raise
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise ConversionError(f"{project / 'firmware'}: C++ as hls4ml writes it wanted ({reason})") from None
+
+
+def _clock(value: Any, path: Path) -> float | None:
+    """The clock period in ns that a project's settings name.
+
+    Raises:
+        ConversionError: it is none.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _MOST_CLOCK_NS:
+        wanted = f"nanoseconds above 0 and up to {_MOST_CLOCK_NS}"
+        raise ConversionError(f"{path}: ClockPeriod: {wanted} wanted, not {shown(value)}")
+    return float(value)
+
+
+_MOST_CLOCK_NS = 1_000_000
 
 
 def whole_tensors(flow: Dataflow) -> Dataflow:
@@ -81,19 +115,33 @@ def read_settings(project: Path) -> dict[str, Any]:
     """
     path = project / _CONFIG_FILE
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
-    except (OSError, UnicodeDecodeError) as error:
+        text = bounds.read_text(path)
+    except (OSError, ValueError) as error:
         raise ConversionError(f"{path}: a project of hls4ml wanted, cannot be read ({error})") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
-        reason = " ".join(str(error).split())
+    try:
+        data = yaml.load(text, Loader=_PlainLoader)
+    except RecursionError:
+        raise ConversionError(f"{path}: YAML wanted, nested too deeply") from None
+    # What looks like a date or a number and is none raises more than errors of YAML.
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())[:300]
         raise ConversionError(f"{path}: YAML wanted, cannot be parsed ({reason})") from None
     if not isinstance(data, dict) or not isinstance(data.get("ProjectName"), str):
         raise ConversionError(f"{path}: key 'ProjectName' wanted, none found")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", data["ProjectName"]):
+        # It names files, which are written, too.
+        raise ConversionError(f"{path}: ProjectName: a C++ identifier wanted, not {shown(data['ProjectName'])}")
     return data
 
 
 class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # no type information
     """Reads hls4ml's YAML without running anything: every object of its own (`!keras_model`) becomes None."""
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Merges (`<<`) can make gigabytes of a few lines; hls4ml writes none."""
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "no merge key (<<) wanted", node.start_mark)
+        super().flatten_mapping(node)
 
 
 _PlainLoader.add_multi_constructor("", lambda _loader, _suffix, _node: None)
@@ -127,6 +175,8 @@ def build(source: CppSource, toolchain: Toolchain, part: str = "", clock_ns: flo
             written[stream] = name
             ends[stream] = (name, ends[stream][1])
         processes.append(_process(name, call, reads, writes, source, toolchain))
+    if not processes:
+        raise ConversionError(f"{source.top}.cpp: layers that read and write streams wanted, none found")
     processes = _fill_unknown(processes, declared)
     flow = Dataflow(
         name=source.top,

@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nonresnet_hls.errors import ConversionError
+from nonresnet_hls import bounds
+from nonresnet_hls.errors import ConversionError, shown
+from nonresnet_hls.fixed.types import MAX_WIDTH
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 # hls::stream<layer4_t> layer4_out("layer4_out");
@@ -53,6 +55,8 @@ _OPERATORS: Mapping[type, Callable[[int, int], int]] = {
     ast.Div: operator.floordiv,
     ast.Mod: operator.mod,
 }
+MOST = 1 << 40
+"""No constant, depth or width of a design is larger."""
 _MACROS: Mapping[str, Callable[..., int]] = {"DIV_ROUNDUP": lambda n, d: -(-n // d), "MIN": min, "MAX": max}
 
 
@@ -121,11 +125,14 @@ class Config:
             return default
         text = self.constants[key]
         try:
-            return self._evaluate(ast.parse(" ".join(text.split()), mode="eval").body)
-        except (SyntaxError, KeyError, TypeError, ZeroDivisionError, ValueError, RecursionError):
-            raise ConversionError(
-                f"struct {self.name} in parameters.h: {key} should be an integer expression, not {text!r}"
-            ) from None
+            value = self._evaluate(ast.parse(" ".join(text.split()), mode="eval").body)
+        except (SyntaxError, LookupError, TypeError, ArithmeticError, ValueError, RecursionError, MemoryError):
+            where = f"struct {self.name} in parameters.h"
+            raise ConversionError(f"{where}: {key} should be an integer expression, not {shown(text)}") from None
+        if abs(value) > MOST:
+            where = f"struct {self.name} in parameters.h"
+            raise ConversionError(f"{where}: {key}: at most {MOST} wanted, not {shown(value)}")
+        return value
 
     def symbol(self, key: str, default: str = "") -> str:
         """The last name of an enumerator, as `latency` of `nnet::latency`."""
@@ -200,9 +207,10 @@ def read_firmware(firmware: Path, top: str) -> CppSource:
     for name in (f"{top}.cpp", "defines.h", "parameters.h"):
         path = firmware / name
         try:
-            texts.append(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
+            texts.append(bounds.read_text(path))
+        except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            reason = str(error) if isinstance(error, bounds.TooLargeError) else reason
             raise ConversionError(f"{path}: generated C++ of hls4ml wanted, cannot be read ({reason})") from None
     return parse_source(top, *texts)
 
@@ -216,7 +224,7 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
     if not ports:
         raise ConversionError(f"{top}.cpp: hls::stream arguments wanted (io_stream), none found")
     namespace = re.search(r"\bnamespace\s+(\w+)\s*{", code)
-    depths = {m["name"]: int(m["depth"]) for m in _DEPTH.finditer(code)}
+    depths = {m["name"]: _integer(m["depth"], f"depth of stream {m['name']}") for m in _DEPTH.finditer(code)}
     streams = tuple(StreamDeclaration(m["name"], m["type"], depths.get(m["name"])) for m in _STREAM.finditer(code))
     defines = _COMMENT.sub("", defines)
     type_texts = {m["name"]: " ".join(m["type"].split()) for m in _TYPEDEF.finditer(defines)}
@@ -266,8 +274,21 @@ def scalar_bits(text: str) -> int:
         return _NATIVE_BITS[text]
     found = _ELEMENT.match(text)
     if found is None:
-        raise ConversionError(f"defines.h: ap_fixed, ap_int or a native type wanted, not {text!r}")
-    return int(found["width"])
+        raise ConversionError(f"defines.h: ap_fixed, ap_int or a native type wanted, not {shown(text)}")
+    return _integer(found["width"], f"width of {shown(text)}", MAX_WIDTH)
+
+
+def _integer(text: str, what: str, most: int = MOST) -> int:
+    """A number of the C++ text.
+
+    Raises:
+        ConversionError: it is none from 1 to `most`.
+    """
+    digits = text.strip()
+    value = int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= len(str(MOST)) else 0
+    if not 1 <= value <= most:
+        raise ConversionError(f"{what}: an integer from 1 to {most} wanted, not {shown(digits)}")
+    return value
 
 
 def _token_type(name: str, type_texts: Mapping[str, str]) -> TokenType:
@@ -277,7 +298,7 @@ def _token_type(name: str, type_texts: Mapping[str, str]) -> TokenType:
         return TokenType(1, scalar_bits(text))
     size = 1
     for factor in array["size"].split("*"):
-        size *= int(factor)
+        size = _integer(str(size * _integer(factor, f"elements of {name}")), f"elements of {name}")
     return TokenType(size, scalar_bits(array["element"].strip()))
 
 

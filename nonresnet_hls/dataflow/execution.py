@@ -8,6 +8,7 @@ run (Kahn 1974, Parks 1995), so one run decides, without any model of time.
 
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -83,11 +84,13 @@ class Executable:
         firmware = (project / "firmware").resolve()
         source = read_firmware(firmware, flow.name)
         compiler = tools.require("g++", "the package g++")
+        tools.say_that_projects_run()
         common = ["-I", str(firmware), "-I", str(firmware / "ap_types")]
-        common.append(f'-DWEIGHTS_DIR="{firmware / "weights"}"')
+        common.append(f"-DWEIGHTS_DIR={tools.c_string(firmware / 'weights')}")
         with as_file(files("nonresnet_hls.dataflow") / "cpp") as headers:
             # Only the bounded program finds the hls_stream.h that lies beside testbench.h.
-            testbench = _testbench(source, flow).replace("testbench.h", str(headers / "testbench.h"))
+            testbench = _testbench(source, flow)
+            shutil.copyfile(headers / "testbench.h", self.work / "testbench.h")
             (self.work / "testbench.cpp").write_text(testbench, encoding="utf-8")
             (self.work / "bounded_top.cpp").write_text(bounded_top(source, flow), encoding="utf-8")
             builds = [

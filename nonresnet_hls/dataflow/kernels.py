@@ -77,14 +77,38 @@ def build_program(
         return None
     config = resolve(call.types[-1] if call.types else "", configs)
     mult = resolve(config.types.get("mult_config", ""), configs)
+    _check_size(call, config)
     kernel = Kernel(call, config, mult, toolchain, reads, writes, overheads_of(toolchain))
     try:
         phases = builder(kernel)
         return None if phases is None else _program(phases)
-    except (IndexError, ValueError, ZeroDivisionError) as error:
+    except (LookupError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
         # Fewer streams than the kernel has, or sizes below one: nothing that hls4ml writes.
         wanted = f"nnet::{call.function} with the streams and sizes of hls4ml wanted"
         raise ConversionError(f"layer {call.layer}: {wanted} ({error})") from None
+
+
+MOST_TOKENS = 1 << 24
+"""Of one image, in one stream: 4096 x 4096 pixels. A table of all of them must fit into memory."""
+
+
+def _check_size(call: LayerCall, config: Config) -> None:
+    """Refuse sizes of images that nobody has memory for, before tables of that size are made.
+
+    Raises:
+        ConversionError: there is one.
+    """
+    rows = cols = 1
+    for name in config.constants:
+        value = 0
+        if name.startswith(("in_", "out_", "n_in", "n_elem", "pad_", "height", "width", "filt_", "new_", "n_out")):
+            value = abs(config.integer(name))
+        if value > MOST_TOKENS:
+            raise ConversionError(f"layer {call.layer}: {name}: at most {MOST_TOKENS} wanted, not {value}")
+        rows += value if name.endswith(("height", "top", "bottom")) else 0
+        cols += value if name.endswith(("width", "left", "right")) else 0
+    if rows * cols > 4 * MOST_TOKENS:  # the input's size and the output's are both among them
+        raise ConversionError(f"layer {call.layer}: at most {MOST_TOKENS} pixels wanted, not {rows} x {cols} and so on")
 
 
 def resolve(name: str, configs: dict[str, Config]) -> Config:

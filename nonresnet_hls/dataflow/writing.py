@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nonresnet_hls import files
 from nonresnet_hls.dataflow.cpp_source import read_firmware
 from nonresnet_hls.dataflow.graph import Dataflow
 from nonresnet_hls.dataflow.memory import wants_shift_register
@@ -41,9 +42,9 @@ def write_depths(project: Path, flow: Dataflow, depths: Mapping[str, int]) -> Pa
             lines.append(_BIND.format(name=name))
         written = "\n".join(found["indent"] + line for line in lines)
         text = text[: found.start()] + written + text[found.end() :]
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    if path.parent.is_symlink():
+        raise ConversionError(f"{path.parent}: a folder of the project itself wanted, not a link to elsewhere")
+    files.write_text(path, text)
     return path
 
 

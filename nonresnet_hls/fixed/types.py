@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from nonresnet_hls.errors import NonResNetError
+from nonresnet_hls.errors import NonResNetError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +34,10 @@ class Overflow(StrEnum):
     WRAP = "WRAP"
     SAT = "SAT"
     """Clamp to the nearest bound, -2**(I-1) included (QKeras does the same)."""
+
+
+MAX_WIDTH = 1 << 16
+"""Bits of a type that is read from text: more than any tool takes."""
 
 
 class FixedPointError(NonResNetError, ValueError):
@@ -114,15 +118,20 @@ class FixedPointType:
         try:
             if match is None or not 2 <= len(parts) <= 4:
                 raise ValueError
+            width, integer_bits = int(parts[0]), int(parts[1])
+            if max(abs(width), abs(integer_bits)) > MAX_WIDTH:
+                raise ValueError
             return cls(
-                int(parts[0]),
-                int(parts[1]),
+                width,
+                integer_bits,
                 signed=not match[1],
                 rounding=Rounding(parts[2]) if len(parts) > 2 else Rounding.TRN,
                 overflow=Overflow(parts[3]) if len(parts) > 3 else Overflow.WRAP,
             )
         except ValueError:
-            raise FixedPointError(f"fixed-point type: 'fixed<W,I>' or 'ufixed<W,I,Q,O>' wanted, not {text!r}") from None
+            raise FixedPointError(
+                f"fixed-point type: 'fixed<W,I>' or 'ufixed<W,I,Q,O>' wanted, not {shown(text)}"
+            ) from None
 
     @classmethod
     def covering(cls, low: Fraction | int, high: Fraction | int, lsb: Fraction) -> "FixedPointType":

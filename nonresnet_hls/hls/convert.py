@@ -163,7 +163,10 @@ def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
     write_rows(data / "tb_output_predictions.dat", outputs)
     _print_all_digits(directory / f"{PROJECT}_test.cpp")
     config = directory / "hls4ml_config.yml"
-    config.write_text(config.read_text(encoding="utf-8").replace(str(directory), str(final)), encoding="utf-8")
+    # Folders above are the same, and written as YAML wants them to be, whatever characters they have.
+    same = directory.parent == final.parent
+    old, new = (directory.name, final.name) if same else (str(directory), str(final))
+    config.write_text(config.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
 def write_rows(path: Path, values: Any) -> None:

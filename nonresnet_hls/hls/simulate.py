@@ -31,6 +31,7 @@ class Simulation:
         """
         self._project = project.resolve()
         compiler = tools.require("g++", "the package g++")
+        tools.say_that_projects_run()
         firmware = self._project / "firmware"
         sources = [
             firmware / f"{PROJECT}.cpp",
@@ -42,7 +43,8 @@ class Simulation:
                 raise ArtefactError(f"{source}: missing; convert the model again")
         self._folder = tempfile.TemporaryDirectory(prefix="nonresnet-csim-")
         self._scratch = Path(self._folder.name)
-        command = [compiler, *_FLAGS, f"-I{firmware / 'ap_types'}", f'-DWEIGHTS_DIR="{firmware / "weights"}"']
+        weights = tools.c_string(firmware / "weights")
+        command = [compiler, *_FLAGS, f"-I{firmware / 'ap_types'}", f"-DWEIGHTS_DIR={weights}"]
         try:
             # Each takes seconds and one core.
             with ThreadPoolExecutor() as pool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from nonresnet_hls import tools
+from nonresnet_hls import files, guardian, tools
 from nonresnet_hls.errors import ArtefactError, ToolError
 from nonresnet_hls.hls.convert import PROJECT
 from nonresnet_hls.recipe import Backend
@@ -113,14 +113,15 @@ def _with_options(script: Path, options: dict[str, bool]) -> str:
     if count != 1:
         raise ArtefactError(f"{script}: one line that sources build_opt.tcl wanted, {count} found")
     own = script.with_name("build_synth.tcl")
-    own.write_text(text, encoding="utf-8")
+    files.write_text(own, text)
     return own.name
 
 
 def _watched(command: list[str], directory: Path, log: Path) -> int:
+    files.remove(log)  # which may be a link
     with (
-        log.open("w", encoding="utf-8") as copy,
-        subprocess.Popen(
+        log.open("x", encoding="utf-8") as copy,
+        guardian.started(
             command,
             cwd=directory,
             stdout=subprocess.PIPE,
@@ -130,14 +131,9 @@ def _watched(command: list[str], directory: Path, log: Path) -> int:
             errors="replace",
         ) as process,
     ):
-        try:
-            for line in process.stdout or ():
-                copy.write(line)
-                copy.flush()
-                sys.stderr.write(line)
-                sys.stderr.flush()
-            return process.wait()
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
+        for line in process.stdout or ():
+            copy.write(line)
+            copy.flush()
+            sys.stderr.write(line)
+            sys.stderr.flush()
+        return process.wait()

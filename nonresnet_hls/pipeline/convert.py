@@ -53,7 +53,7 @@ def run_convert(recipe: Recipe, workspace: Workspace, fifo_depths: FifoDepths | 
         graph = convert.to_model_graph(quantized.model, quantized.arithmetic, factors, recipe.hls, folder.resolve())
         samples = quantized.samples[:_BENCH_SAMPLES]
         expected = reference.evaluate(quantized.model, quantized.arithmetic, samples)
-        convert.write(graph, samples, expected.outputs, directory.resolve())
+        convert.write(graph, samples, expected.outputs, directory.parent.resolve() / directory.name)
         sized: dict[str, Any] = {}
         if depths is FifoDepths.SIZED:
             sized = {"fifos": dataflow.size_project(folder)}

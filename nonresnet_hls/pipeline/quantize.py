@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import progress
+from nonresnet_hls import bounds, progress
 from nonresnet_hls import recipe as recipes
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
@@ -251,9 +251,10 @@ def load(artefact: runner.Artefact) -> Quantized:
     model = saved.load(artefact.directory / MODEL)
     path = artefact.directory / SAMPLES
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            mantissas, text = arrays["x"], str(arrays["input_type"])
-            outputs, labels = arrays["float_outputs"], arrays.get("y")
+        with path.open("rb") as stream:
+            arrays = bounds.load_npz(stream)
+        mantissas, text = arrays["x"], str(arrays["input_type"])
+        outputs, labels = arrays["float_outputs"], arrays.get("y")
         input_type = FixedPointType.parse(text)
     except (OSError, ValueError, KeyError, FixedPointError) as error:
         raise ArtefactError(f"{path}: {error}") from None

@@ -15,25 +15,32 @@ directory without it is nothing that a rerun trusts.
     versions    package -> version
     seconds     how long the stage ran
     figures     what the stage found out (accuracy, counts, ...), by name
+    seal        digest of all the rest (records that were written before there was one have none)
+
+Of a record nothing is believed that does not hold: the digest is that of its stage, config and inputs, the seal that of
+the record, the files are those that are there.
 """
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import functools
 import hashlib
 import json
+import math
 import os
-import shutil
+import re
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nonresnet_hls import progress
+from nonresnet_hls import bounds, files, progress
 from nonresnet_hls.errors import ArtefactError
 
 FORMAT = 1
@@ -96,18 +103,27 @@ def run(
     """
     plain = _plain(config)
     digest = digest_of(stage, config, inputs)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(directory):
-        for leftover in directory.parent.glob(f".{directory.name}.partial-*"):
-            shutil.rmtree(leftover)  # of a killed run: we hold the lock, so nobody writes there
+    with contextlib.ExitStack() as lock:
+        try:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            lock.enter_context(_locked(directory))
+        except OSError as error:
+            # Where nothing can be written nobody else writes either, and what is up to date serves.
+            found = load(directory) if error.errno in _READ_ONLY else None
+            if found is not None and found.digest == digest:
+                return found
+            raise
+        for leftover in files.leftovers(directory):
+            files.remove(leftover)  # of a killed run: we hold the lock, so nobody writes there
         found = load(directory)
         if found is not None and found.digest == digest:
             return found
-        partial = directory.parent / f".{directory.name}.partial-{os.getpid()}"
+        partial = files.partial(directory)
         partial.mkdir()
         try:
             started = time.monotonic()
-            figures = dict(produce(partial))
+            with files.naming(partial):
+                figures = dict(produce(partial))
             record = {
                 "format": FORMAT,
                 "stage": stage,
@@ -119,10 +135,11 @@ def run(
                 "seconds": round(time.monotonic() - started, 3),
                 "figures": figures,
             }
-            write_json(partial / RECORD, record)
+            record = json.loads(json.dumps(record))  # as it will be read
+            write_json(partial / RECORD, record | {"seal": _digest(record)})
             _replace(directory, partial, found is not None and valuable(found))
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            files.remove(partial)
         result = load(directory)
         if result is None:
             raise ArtefactError(f"{directory}: vanished while stage {stage} wrote it")
@@ -145,24 +162,23 @@ def load(directory: Path) -> Artefact | None:
         return None
     redo = f"delete {directory} to have it made anew"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        version = record["format"]
-        outputs: dict[str, str] = dict(record["outputs"])
-        artefact = Artefact(
-            directory=directory,
-            stage=str(record["stage"]),
-            digest=str(record["digest"]),
-            content=_digest(outputs),
-            inputs=dict(record["inputs"]),
-            outputs=outputs,
-            figures=_Figures(record["figures"], path, redo),
-            seconds=float(record["seconds"]),
-            fresh=False,
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        record = _read(path)
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtefactError(f"{path}: corrupt ({type(error).__name__}: {error}); {redo}") from None
-    if version != FORMAT:
-        raise ArtefactError(f"{path}: format {FORMAT} wanted, not {version!r}; {redo}")
+    if record["format"] != FORMAT:
+        raise ArtefactError(f"{path}: format {FORMAT} wanted, not {record['format']!r:.80}; {redo}")
+    outputs: dict[str, str] = record["outputs"]
+    artefact = Artefact(
+        directory=directory,
+        stage=record["stage"],
+        digest=record["digest"],
+        content=_digest(outputs),
+        inputs=record["inputs"],
+        outputs=outputs,
+        figures=_Figures(record["figures"], path, redo),
+        seconds=float(record["seconds"]),
+        fresh=False,
+    )
     for name, wanted in outputs.items():
         file = directory / name
         if not file.is_file():
@@ -172,17 +188,54 @@ def load(directory: Path) -> Artefact | None:
     return artefact
 
 
+def _read(path: Path) -> dict[str, Any]:
+    """A record, of which everything that can be checked without its files holds.
+
+    Raises:
+        ValueError: something does not.
+        OSError: it cannot be read.
+    """
+    record = json.loads(bounds.read_text(path))
+    if not isinstance(record, dict):
+        raise ValueError(f"a record wanted, not {type(record).__name__}")
+    for key in ("format", "stage", "digest", "config", "inputs", "outputs", "seconds", "figures"):
+        if key not in record:
+            raise ValueError(f"no {key!r}")
+    if record["format"] != FORMAT:
+        return record
+    for key in ("inputs", "outputs"):
+        entries = record[key]
+        if not isinstance(entries, dict) or not all(isinstance(value, str) for value in entries.values()):
+            raise ValueError(f"{key}: digests by name wanted")
+    if not isinstance(record["figures"], dict):
+        raise ValueError("figures: values by name wanted")
+    for name, digest in record["outputs"].items():
+        parts = PurePosixPath(name).parts
+        if not parts or ".." in parts or parts[0] == "/" or not _DIGEST.fullmatch(digest):
+            raise ValueError(f"outputs: files within the artefact wanted, with SHA-256, not {name!r:.80}")
+    seconds = record["seconds"]
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+        raise ValueError(f"seconds: a duration wanted, not {seconds!r:.80}")
+    told = {key: record[key] for key in ("stage", "config", "inputs")}
+    if not isinstance(record["stage"], str) or record["digest"] != _digest(told):
+        raise ValueError("digest: not that of its stage, config and inputs")
+    if "seal" in record and record["seal"] != _digest({key: record[key] for key in record if key != "seal"}):
+        raise ValueError("changed since it was written")
+    return record
+
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    files.write_text(path, text)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON whole or not at all."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
+    files.write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def file_digest(path: Path) -> str:
@@ -226,8 +279,15 @@ def _sha256(path: Path) -> str:
 
 
 def _hashes(directory: Path) -> dict[str, str]:
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
-    return {path.relative_to(directory).as_posix(): _sha256(path) for path in files}
+    """Digest of every file by its path; of what is none (a link, a device) what it is, in words."""
+    found = {}
+    for path, status in files.entries(directory):
+        if stat.S_ISREG(status.st_mode):
+            what = _sha256(path)
+        else:
+            what = f"link to {path.readlink()}" if stat.S_ISLNK(status.st_mode) else stat.filemode(status.st_mode)
+        found[path.relative_to(directory).as_posix()] = what
+    return dict(sorted(found.items()))
 
 
 def _versions() -> dict[str, str]:
@@ -241,7 +301,7 @@ def _versions() -> dict[str, str]:
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """One writer at a time; the lock goes with its process, however that ends."""
-    with (directory.parent / f".{directory.name}.lock").open("w") as stream:
+    with files.open_lock(directory.parent / f".{directory.name}.lock") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -252,7 +312,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 def _replace(directory: Path, partial: Path, valuable: bool) -> None:
     """Put `partial` where `directory` is; what is valuable, or a user added or changed, is kept under another name."""
-    if not directory.exists():
+    if not os.path.lexists(directory):
         partial.rename(directory)
         return
     if not valuable and _pristine(directory):
@@ -260,33 +320,45 @@ def _replace(directory: Path, partial: Path, valuable: bool) -> None:
         aside = partial.with_name(f"{partial.name}-old")
         directory.rename(aside)
         partial.rename(directory)
-        shutil.rmtree(aside)
+        files.remove(aside)
         return
     number = 1
-    while (aside := directory.parent / f"{directory.name}.kept-{number}").exists():
+    while os.path.lexists(aside := directory.parent / f"{directory.name}.kept-{number}"):
         number += 1
+    was_link = directory.is_symlink()
     directory.rename(aside)
     partial.rename(directory)
+    if was_link:
+        progress.say(f"{directory} was a link to {aside.readlink()}: kept as {aside}")
+        return
     why = "took long to make" if valuable else "held files that no stage wrote or that were changed"
     progress.say(f"{directory} {why}: kept as {aside}")
 
 
 def _pristine(directory: Path) -> bool:
     """Whether all in a directory was left by stages: its own files, locks, and artefacts within it."""
-    try:
-        outputs = json.loads((directory / RECORD).read_text(encoding="utf-8"))["outputs"]
-    except (OSError, ValueError, KeyError, TypeError):
+    if not stat.S_ISDIR(directory.lstat().st_mode):
         return False
-    inner = [record.parent for record in directory.rglob(RECORD) if record.parent != directory]
+    try:
+        outputs = _read(directory / RECORD)["outputs"]
+    except (OSError, ValueError, RecursionError):
+        return False
+    present = _hashes(directory)
+    inner = {directory / name for name in present if name.endswith(f"/{RECORD}")}
+    folders = [record.parent for record in inner]
     present = {
         name: digest
-        for name, digest in _hashes(directory).items()
-        if not any((directory / name).is_relative_to(other) for other in inner) and not _is_lock(name)
+        for name, digest in present.items()
+        if not any((directory / name).is_relative_to(folder) for folder in folders) and not _is_lock(name, digest)
     }
-    present.pop(RECORD, None)
-    return bool(present == outputs) and all(_pristine(other) for other in inner)
+    if not _DIGEST.fullmatch(present.pop(RECORD, "")):
+        return False
+    return bool(present == outputs) and all(_pristine(folder) for folder in folders)
 
 
-def _is_lock(name: str) -> bool:
+def _is_lock(name: str, digest: str) -> bool:
     file = name.rpartition("/")[2]
-    return file.startswith(".") and file.endswith(".lock")
+    return file.startswith(".") and file.endswith(".lock") and digest == _EMPTY
+
+
+_EMPTY = hashlib.sha256().hexdigest()

@@ -11,7 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls.errors import RecipeError
+from nonresnet_hls import bounds
+from nonresnet_hls.errors import RecipeError, shown
 from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
 from nonresnet_hls.recipe.values import Family, Recipe, Training
 
@@ -34,7 +35,7 @@ def find(name_or_path: str, models: Path) -> Path:
     """
     if name_or_path.endswith(".toml"):
         path = Path(name_or_path)
-        if not path.is_file():
+        if "\0" in name_or_path or not path.is_file():
             raise RecipeError(f"{path}: no such recipe file")
         return path
     for folder in (models, BUILT_IN):
@@ -43,7 +44,7 @@ def find(name_or_path: str, models: Path) -> Path:
             return path
     close = difflib.get_close_matches(name_or_path, names(models), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else "see 'nonresnet-hls models'"
-    raise RecipeError(f"recipe {name_or_path!r}: no {models / '<name>.toml'} and none built in; {hint}")
+    raise RecipeError(f"recipe {shown(name_or_path)}: no {models / '<name>.toml'} and none built in; {hint}")
 
 
 def names(models: Path) -> list[str]:
@@ -131,12 +132,20 @@ def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
     """The recipe's table and those that it extends, itself first."""
     chain: list[tuple[Path, dict[str, Any]]] = []
     while True:
+        # However the path is written: by `..` a circle can be told in ever longer ones.
         if any(_same_file(path, seen) for seen, _ in chain):
-            raise RecipeError(f"{path}: extends itself, over {' -> '.join(p.stem for p, _ in chain)}")
+            over = [p.stem for p, _ in chain]
+            told = over if len(over) <= 5 else [*over[:4], f"{len(over) - 4} more"]
+            raise RecipeError(f"{chain[0][0]}: extends itself, over {' -> '.join(told)}")
+        if len(chain) >= _LONGEST_CHAIN:
+            raise RecipeError(f"{chain[0][0]}: extends: at most {_LONGEST_CHAIN} recipes in a row wanted")
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            table = tomllib.loads(bounds.read_text(path))
+        except (OSError, ValueError) as error:  # integers of more digits than Python takes, too
             raise RecipeError(f"{path}: cannot be read as TOML: {error}") from None
+        except RecursionError:
+            raise RecipeError(f"{path}: cannot be read as TOML: nested too deeply") from None
+        _check(table, path)
         base = table.pop("extends", None)
         # A relative file name means: beside the recipe that says it.
         for part in ("architecture", "dataset"):
@@ -151,13 +160,38 @@ def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
         if base is None:
             return chain
         if not isinstance(base, str):
-            raise RecipeError(f"{path}: extends: the name of a recipe wanted, not {base!r}")
+            raise RecipeError(f"{path}: extends: the name of a recipe wanted, not {shown(base)}")
         # Of the built-in recipes, too, those beside: a user's of this name has keys of its own.
         beside = path.parent / (base if base.endswith(".toml") else f"{base}.toml")
         try:
             path = beside if beside.is_file() or base.endswith(".toml") else find(base, models)
+        except OSError as error:
+            raise RecipeError(f"{path}: extends: {shown(base)}: {error.strerror}") from None
         except RecipeError as error:
             raise RecipeError(f"{path}: extends: {error}") from None
+
+
+_LONGEST_CHAIN = 50
+_DEEPEST = 20
+
+
+def _check(value: Any, path: Path, depth: int = 0) -> None:
+    """Refuse what no recipe has reason for: depth, and characters that end file names and C strings.
+
+    Raises:
+        RecipeError: the table has such.
+    """
+    if depth > _DEEPEST:
+        raise RecipeError(f"{path}: at most {_DEEPEST} tables and lists within one another wanted")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check(key, path, depth)
+            _check(item, path, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, path, depth + 1)
+    elif isinstance(value, str) and "\0" in value:
+        raise RecipeError(f"{path}: text without NUL characters wanted, not {shown(value)}")
 
 
 def _merged(chain: list[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
@@ -179,7 +213,7 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
     table = {"name": path.stem, **table}
     if not (isinstance(table["name"], str) and _NAME.fullmatch(table["name"])):
         wanted = "lower-case letters and digits, parts joined by '-' or '_'"
-        raise RecipeError(f"{path}: name: {wanted} wanted, not {table['name']!r}")
+        raise RecipeError(f"{path}: name: {wanted} wanted, not {shown(table['name'])}")
     recipe: Recipe = _from_table(Recipe, table, str(path), "")
     if recipe.architecture.family is Family.KERAS:
         # A model of the user's own keeps its weights unless the recipe says how to train it ...
@@ -200,7 +234,7 @@ def _from_table(cls: type, table: dict[str, Any], file: str, prefix: str) -> Any
         if key not in fields:
             close = difflib.get_close_matches(key, fields, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(fields)} wanted"
-            raise RecipeError(f"{file}: unknown key {prefix + key!r}; {hint}")
+            raise RecipeError(f"{file}: unknown key {shown(prefix + key)}; {hint}")
     for name, f in fields.items():
         required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
         if required and name not in table:
@@ -218,7 +252,7 @@ def _value(hint: Any, value: Any, file: str, key: str) -> Any:
         hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
 
     def refuse(wanted: str) -> RecipeError:
-        return RecipeError(f"{file}: {key}: {wanted} wanted, not {value!r}")
+        return RecipeError(f"{file}: {shown(key)[1:-1]}: {wanted} wanted, not {shown(value)}")
 
     origin = typing.get_origin(hint)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type) and hint is not FixedPointType:
@@ -235,7 +269,7 @@ def _value(hint: Any, value: Any, file: str, key: str) -> Any:
         return {k: _value(typing.get_args(hint)[1], item, file, f"{key}.{k}") for k, item in value.items()}
     if hint is FixedPointType:
         try:
-            return FixedPointType.parse(value if isinstance(value, str) else repr(value))
+            return FixedPointType.parse(value if isinstance(value, str) else shown(value))
         except FixedPointError as error:
             raise RecipeError(f"{file}: {key}: {error}") from None
     if isinstance(hint, type) and issubclass(hint, StrEnum):

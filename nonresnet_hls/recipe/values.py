@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls.errors import RecipeError
+from nonresnet_hls.errors import RecipeError, shown
 from nonresnet_hls.fixed.types import FixedPointType
 
 # Ends up in Tcl and C++.
@@ -161,7 +161,7 @@ class WeightMemory(StrEnum):
 
 def _want(condition: bool, key: str, wanted: str, got: object) -> None:
     if not condition:
-        raise RecipeError(f"{key}: {wanted} wanted, not {got!r}")
+        raise RecipeError(f"{shown(key)[1:-1]}: {wanted} wanted, not {shown(got)}")
 
 
 def _want_count(count: int, key: str, least: int = 1) -> None:

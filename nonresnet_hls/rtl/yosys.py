@@ -14,8 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from nonresnet_hls import guardian
 from nonresnet_hls.errors import ToolError
-from nonresnet_hls.rtl.cache import cached_text
+from nonresnet_hls.rtl.cache import cached
 from nonresnet_hls.rtl.design import RtlDesign, library
 from nonresnet_hls.yosys_cells import COSTS, FREE
 
@@ -197,8 +198,20 @@ def _cells(job: _Job, sources: Mapping[str, str]) -> dict[str, int]:
             )
             return (directory / "stat.json").read_text(encoding="utf-8")
 
-    stat = json.loads(cached_text(f"yosys-{key}.json", make))
-    return {name: int(count) for name, count in stat["design"]["num_cells_by_type"].items()}
+    return cached(f"yosys-{key}.json", make, _counts)
+
+
+def _counts(text: str) -> dict[str, int]:
+    """The cells in what Yosys' `stat -json` wrote.
+
+    Raises:
+        ValueError: it does not add up.
+    """
+    design = json.loads(text)["design"]
+    counts = {str(name): int(count) for name, count in design["num_cells_by_type"].items()}
+    if min(counts.values(), default=0) < 0 or sum(counts.values()) != design["num_cells"]:
+        raise ValueError("cells that do not add up")
+    return counts
 
 
 def run_yosys(commands: Sequence[str], directory: Path) -> None:
@@ -212,10 +225,10 @@ def run_yosys(commands: Sequence[str], directory: Path) -> None:
     # In a process of its own: Yosys ends the process that it fails in.
     program = "from pyosys import libyosys; libyosys.run_pass('script script.ys', libyosys.Design())"
     with log.open("w", encoding="utf-8") as output:
-        done = subprocess.run(
-            [sys.executable, "-c", program], cwd=directory, stdout=output, stderr=subprocess.STDOUT, check=False
-        )
-    if done.returncode:
+        command = [sys.executable, "-c", program]
+        with guardian.started(command, cwd=directory, stdout=output, stderr=subprocess.STDOUT) as process:
+            status = process.wait()
+    if status:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         reasons = [line for line in lines if "ERROR" in line or "Error" in line] or lines[-1:] or ["no output"]
-        raise ToolError(f"yosys: exit status {done.returncode}: {reasons[0].strip()[:300]}")
+        raise ToolError(f"yosys: exit status {status}: {reasons[0].strip()[:300]}")

@@ -5,13 +5,12 @@ One `.npz` file, format 1: `meta` (JSON text: format, digest of what is trained,
 """
 
 import json
-import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nonresnet_hls import bounds, files
 from nonresnet_hls.errors import ArtefactError
 
 if TYPE_CHECKING:
@@ -52,13 +51,8 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     arrays: dict[str, Any] = {"meta": np.array(json.dumps(meta))}
     for part in _PARTS:
         arrays |= {f"{part}/{i}": value for i, value in enumerate(getattr(checkpoint, part))}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    with beside.open("wb") as stream:
+    with files.replacing(path, durable=True) as stream:
         np.savez(stream, **arrays)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
 
 
 def load(path: Path) -> Checkpoint | None:
@@ -67,21 +61,19 @@ def load(path: Path) -> Checkpoint | None:
     Raises:
         ArtefactError: the file is damaged or of another format.
     """
-    import numpy as np
-
     if not path.is_file():
         return None
     redo = f"delete {path} to begin this training anew"
     try:
-        with path.open("rb") as stream:  # NumPy would leave a damaged file open that it opened itself
-            file = np.load(stream, allow_pickle=False)
-            meta = json.loads(str(file["meta"]))
-            if meta["format"] != FORMAT:
-                raise ArtefactError(f"{path}: format {FORMAT} wanted, not {meta['format']!r}; {redo}")
-            parts = {
-                part: [file[f"{part}/{i}"] for i in range(sum(name.startswith(f"{part}/") for name in file.files))]
-                for part in _PARTS
-            }
+        with path.open("rb") as stream:
+            arrays = bounds.load_npz(stream)
+        meta = json.loads(str(arrays["meta"]))
+        if meta["format"] != FORMAT:
+            raise ArtefactError(f"{path}: format {FORMAT} wanted, not {meta['format']!r}; {redo}")
+        parts = {
+            part: [arrays[f"{part}/{i}"] for i in range(sum(name.startswith(f"{part}/") for name in arrays))]
+            for part in _PARTS
+        }
         return Checkpoint(
             digest=str(meta["digest"]),
             epochs_done=int(meta["epochs_done"]),
@@ -89,7 +81,7 @@ def load(path: Path) -> Checkpoint | None:
             curve=tuple(meta["curve"]),
             **parts,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ArtefactError(f"{path}: corrupt ({type(error).__name__}: {error}); {redo}") from None
 
 

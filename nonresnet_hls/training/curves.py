@@ -1,9 +1,11 @@
 """Training curves as files: every epoch as a row, and a picture."""
 
 import csv
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from nonresnet_hls import progress
 from nonresnet_hls.training.algorithm1 import Phase
 
 _COLUMNS = ("phase", "epoch", "learning_rate", "loss", "top1", "test_top1", "seconds")
@@ -20,14 +22,28 @@ def write_csv(path: Path, phases: Sequence[Phase]) -> None:
 
 
 def plot(path: Path, title: str, phases: Sequence[Phase]) -> None:
-    """Top-1 of training and test samples over all epochs, phase after phase; SVG, the same bytes in every run."""
+    """Top-1 of training and test samples over all epochs, phase after phase; SVG, the same bytes in every run.
+
+    A picture that cannot be drawn is said to be missing: hours of training must not end with it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # characters that the font does not have
+            _plot(path, title, phases)
+    except Exception as error:  # whatever matplotlib stumbles over, an installation without fonts too
+        path.unlink(missing_ok=True)
+        progress.say(f"{path.name} was not drawn: {type(error).__name__}: {error}")
+
+
+def _plot(path: Path, title: str, phases: Sequence[Phase]) -> None:
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     FigureCanvasSVG(figure)
-    axes = figure.add_subplot(title=title, xlabel="epoch", ylabel="top-1 [%]")
+    axes = figure.add_subplot(xlabel="epoch", ylabel="top-1 [%]")
+    axes.set_title(progress.printable(title), parse_math=False)  # `$` is a character like others
     rows = [row for phase in phases for row in phase.curve]
     for key, label in (("top1", "training samples (augmented)"), ("test_top1", "test samples")):
         points = [(i, 100 * row[key]) for i, row in enumerate(rows, start=1) if key in row]

@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nonresnet_hls import progress, recipe
+from nonresnet_hls import bounds, progress, recipe
 from nonresnet_hls.errors import DatasetError
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.recipe import DatasetName
@@ -208,16 +208,10 @@ def _npz(path: Path, input_type: FixedPointType) -> Data:
     if input_type.width > 24:
         raise DatasetError(f"{path}: input_type: at most 24 bits (those of float32) wanted, not {input_type}")
     try:
-        # NumPy would leave a damaged file open that it opened itself.
         with path.open("rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("no .npz file")
-            arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
+            arrays = bounds.load_npz(stream)
+    except (OSError, ValueError, MemoryError) as error:
         raise DatasetError(f"{path}: cannot be read as .npz of plain arrays: {error}") from None
-    except Exception as error:  # zipfile, zlib and tokenize errors of a damaged file
-        raise DatasetError(f"{path}: damaged: {type(error).__name__}: {error}") from None
     split = ("x_train", "y_train", "x_test", "y_test")
     if all(key in arrays for key in split):
         x_train, y_train, x_test, y_test = (arrays[key] for key in split)

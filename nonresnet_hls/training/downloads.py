@@ -115,7 +115,7 @@ def find(name: DatasetName) -> Path:
             else:
                 for file in files:
                     file.rename(filled / file.name)
-            if target.exists():  # incomplete, or it had been found: kept, under another name
+            if os.path.lexists(target):  # incomplete, or it had been found: kept, under another name
                 target.rename(_free_name(target))
             filled.rename(target)
     except (OSError, tarfile.TarError, urllib.error.URLError) as error:
@@ -129,7 +129,7 @@ def find(name: DatasetName) -> Path:
 
 def _free_name(path: Path) -> Path:
     number = 1
-    while (aside := path.with_name(f"{path.name}.kept-{number}")).exists():
+    while os.path.lexists(aside := path.with_name(f"{path.name}.kept-{number}")):
         number += 1
     return aside
 

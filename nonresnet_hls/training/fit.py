@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -296,7 +297,7 @@ def _own_randomness(model: Any, seed: int) -> Iterator[list[Any]]:
 def _keep(checkpoint: Path) -> None:
     """Put a checkpoint of another training aside: hours may be in it."""
     number = 1
-    while (aside := checkpoint.with_name(f"{checkpoint.stem}.kept-{number}{checkpoint.suffix}")).exists():
+    while os.path.lexists(aside := checkpoint.with_name(f"{checkpoint.stem}.kept-{number}{checkpoint.suffix}")):
         number += 1
     checkpoint.rename(aside)
     progress.say(f"{checkpoint} is of another training (recipe, data or start weights changed): kept as {aside}")

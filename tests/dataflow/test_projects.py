@@ -90,7 +90,7 @@ def test_a_stream_without_a_pragma_cannot_be_written(project: Path) -> None:
 
 
 def test_the_command_proves_writes_and_prints(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fifos", str(project), "--prove", "--write", "--json"]) == 0
+    assert main(["fifos", str(project), "--prove", "--trust", "--write", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     proof = printed["proof"]
     assert proof["holds"] is True

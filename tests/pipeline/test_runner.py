@@ -106,7 +106,7 @@ def test_the_record_has_the_written_format(tmp_path: Path) -> None:
     runner.run(tmp_path / "a", "make", Config(), {"in": "d1"}, Producer())
     record = json.loads((tmp_path / "a" / "stage.json").read_text())
     assert list(record) == [
-        "format", "stage", "digest", "config", "inputs", "outputs", "versions", "seconds", "figures"
+        "format", "stage", "digest", "config", "inputs", "outputs", "versions", "seconds", "figures", "seal"
     ]  # fmt: skip
     assert record["format"] == runner.FORMAT
     assert record["config"] == {"colour": "red", "sizes": [1, 2], "file": None}
@@ -209,6 +209,129 @@ def test_a_folder_that_no_stage_wrote_is_kept_aside(tmp_path: Path) -> None:
     (tmp_path / "a" / "mine.txt").write_text("mine")
     runner.run(tmp_path / "a", "make", Config(), {}, Producer())
     assert (tmp_path / "a.kept-1" / "mine.txt").read_text() == "mine"
+
+
+_EXTRAS: dict[str, Callable[[Path], object]] = {
+    "link": lambda path: path.symlink_to("/nowhere"),
+    "folder": lambda path: path.symlink_to("."),
+    "pipe": os.mkfifo,
+    "lock": lambda path: path.with_name(".mine.lock").write_text("not empty"),
+}
+
+
+@pytest.mark.parametrize("kind", _EXTRAS)
+def test_links_and_devices_of_the_user_are_kept_aside(tmp_path: Path, kind: str) -> None:
+    runner.run(tmp_path / "a", "make", Config(), {}, Producer("old"))
+    _EXTRAS[kind](tmp_path / "a" / "extra")
+    before = _names(tmp_path / "a")
+    runner.run(tmp_path / "a", "make", Config(Colour.BLUE), {}, Producer("new"))
+    assert _names(tmp_path / "a.kept-1") == before
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_that_became_a_link_is_kept_aside(tmp_path: Path) -> None:
+    runner.run(tmp_path / "a", "make", Config(), {}, Producer())
+    for name in ("more.txt", "stage.json"):
+        (tmp_path / "a" / name).rename(tmp_path / name)
+        (tmp_path / "a" / name).symlink_to(tmp_path / name)
+    assert not runner.run(tmp_path / "a", "make", Config(), {}, Producer()).fresh
+    runner.run(tmp_path / "a", "make", Config(Colour.BLUE), {}, Producer("new"))
+    assert (tmp_path / "a.kept-1" / "more.txt").is_symlink()
+    assert (tmp_path / "more.txt").read_text() == "more"
+
+
+def test_an_artefact_that_is_a_link_is_replaced_and_kept(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere" / "a"
+    (tmp_path / "w").mkdir()
+    runner.run(elsewhere, "make", Config(), {}, Producer("old"))
+    (tmp_path / "w" / "a").symlink_to(elsewhere)
+    assert not runner.run(tmp_path / "w" / "a", "make", Config(), {}, Producer()).fresh
+    for colour in (Colour.BLUE, Colour.RED):
+        assert runner.run(tmp_path / "w" / "a", "make", Config(colour), {"in": "d"}, Producer("new")).fresh
+    assert _left(tmp_path / "w") == ["a", "a.kept-1"]
+    assert (tmp_path / "w" / "a.kept-1").readlink() == elsewhere
+    assert (elsewhere / "sub" / "data.txt").read_text() == "old"
+    (tmp_path / "w" / "b").symlink_to(tmp_path / "nowhere")
+    assert runner.run(tmp_path / "w" / "b", "make", Config(), {}, Producer()).fresh
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_lock_that_is_a_link_harms_nothing(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "w").mkdir()
+    for name in (".a.lock", f".a.partial-{os.getpid()}", ".a.partial-1"):
+        (tmp_path / "w" / name).symlink_to(tmp_path / "precious")
+    runner.run(tmp_path / "w" / "a", "make", Config(), {}, Producer())
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert _left(tmp_path / "w") == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("figures", {"length": 224}),
+        ("seconds", 1e999),
+        ("seconds", -1),
+        ("seconds", "x"),
+        ("outputs", {}),
+        ("outputs", {"../../secret": "0" * 64}),
+        ("outputs", {"/etc/hostname": "0" * 64}),
+        ("outputs", {"more.txt": "link to /etc"}),
+        ("outputs", {"more.txt": None}),
+        ("inputs", {"in": 3}),
+        ("inputs", []),
+        ("config", {"colour": "blue"}),
+        ("digest", "0" * 64),
+        ("stage", ["make"]),
+        ("figures", None),
+    ],
+)
+def test_of_a_record_nothing_is_believed_that_does_not_hold(tmp_path: Path, key: str, value: Any) -> None:
+    runner.run(tmp_path / "a", "make", Config(), {"in": "d1"}, Producer())
+    path = tmp_path / "a" / "stage.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(ArtefactError, match=r"stage\.json: corrupt .*delete .* to have it made anew") as error:
+        runner.load(tmp_path / "a")
+    assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "1" * 5000, '{"format": ' + "[" * 5000 + "]" * 5000 + "}"])
+def test_a_record_that_python_cannot_read_is_refused(tmp_path: Path, text: str) -> None:
+    runner.run(tmp_path / "a", "make", Config(), {}, Producer())
+    (tmp_path / "a" / "stage.json").write_text(text)
+    with pytest.raises(ArtefactError, match=r"stage\.json: corrupt"):
+        runner.load(tmp_path / "a")
+
+
+def test_where_nothing_can_be_written_what_is_up_to_date_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner.run(tmp_path / "a", "make", Config(), {}, Producer())
+    (tmp_path / ".a.lock").unlink()
+    opened = os.open
+
+    def read_only(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR):
+            raise OSError(30, "Read-only file system", str(path))
+        return opened(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", read_only)
+    assert not runner.run(tmp_path / "a", "make", Config(), {}, Producer()).fresh
+    with pytest.raises(OSError, match="Read-only"):
+        runner.run(tmp_path / "a", "make", Config(Colour.BLUE), {}, Producer())
+
+
+def test_an_error_that_names_no_file_names_where_it_was_written(tmp_path: Path) -> None:
+    def full(folder: Path) -> dict[str, Any]:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        runner.run(tmp_path / "a", "make", Config(), {}, full)
+    assert str(caught.value.filename).startswith(str(tmp_path / ".a.partial-"))
+    assert _left(tmp_path) == []
 
 
 def _left(folder: Path) -> list[str]:

@@ -256,13 +256,18 @@ def test_a_simulator_of_other_sources_is_built_anew(
     design: RtlDesign, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert design.directory is not None
-    stamp = design.directory.parent / "simulation" / "digest"
-    before = stamp.stat().st_mtime_ns
-    compile_simulator(design, stamp.parent)
-    assert stamp.stat().st_mtime_ns == before
+    folder = design.directory.parent / "simulation"
+    before = (folder / "harness").stat().st_mtime_ns
+    compile_simulator(design, folder)
+    assert (folder / "harness").stat().st_mtime_ns == before
+    # A program that somebody put there is not run.
+    (folder / "harness").write_text("#!/bin/sh\n")
+    compile_simulator(design, folder)
+    assert (folder / "harness").stat().st_size > 1000
+    before = (folder / "harness").stat().st_mtime_ns
     monkeypatch.setattr(simulation, "library", lambda: {"newer.sv": "// another version's"})
-    compile_simulator(design, stamp.parent)
-    assert stamp.stat().st_mtime_ns > before
+    compile_simulator(design, folder)
+    assert (folder / "harness").stat().st_mtime_ns > before
 
 
 def given(bench: Bench) -> dict[str, np.ndarray]:

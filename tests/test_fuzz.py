@@ -1,0 +1,216 @@
+"""Mutants of all kinds of files that come from others: one line and status 2, or the truth; nothing else is touched."""
+
+import json
+import random
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nonresnet_hls.cli import main
+from nonresnet_hls.errors import NonResNetError
+from nonresnet_hls.networks import saved
+from nonresnet_hls.pipeline import runner
+from tests import mutants
+from tests.watch import Hang, watched
+
+# Of each kind, in `make test` and at night.
+COUNTS = {"recipe": (60, 5000), "keras": (60, 4000), "h5": (40, 3000), "project": (60, 4000)}
+COUNTS |= {"record": (50, 2000), "cache": (30, 2000)}
+
+
+def counts(kind: str) -> Any:
+    few, many = COUNTS[kind]
+    return pytest.mark.parametrize("count", [few, pytest.param(many, marks=pytest.mark.nightly)])
+
+
+def survive(tmp_path: Path, count: int, make: Callable[[random.Random, Path], Callable[[], object]]) -> None:
+    """Make mutants and do with each what `make` returns."""
+    inside = tmp_path / "watched"
+    inside.mkdir()
+    for seed in range(count):
+        rng = random.Random(seed)
+        task = make(rng, inside)
+        length = 0
+        try:
+            with watched(inside):
+                task()
+        except Hang:
+            pytest.fail(f"mutant {seed} hangs")
+        except NonResNetError as error:
+            length = len(str(error))
+        except Exception as error:
+            raise AssertionError(f"mutant {seed}: {type(error).__name__}: {error!s:.300}") from error
+        assert length < 6000, f"mutant {seed}"
+
+
+def command(*arguments: str) -> Callable[[], None]:
+    def run() -> None:
+        status = main(list(arguments))
+        assert status in (0, 1, 2)
+
+    return run
+
+
+@counts("recipe")
+def test_recipes(built: Path, tmp_path: Path, count: int) -> None:
+    text = (built / "models" / "tiny.toml").read_text() + '[rtl]\nmultipliers = "lut"\n[training]\nepochs = 0\n'
+    built_in = [path.read_text() for path in sorted((Path(__file__).parents[1] / "models").glob("*.toml"))]
+
+    def make(rng: random.Random, inside: Path) -> Callable[[], object]:
+        place = inside / "place"
+        if not place.exists():
+            shutil.copytree(built, place, symlinks=True)
+        path = place / "models" / "mutant.toml"
+        original = text if rng.random() < 0.5 else rng.choice(built_in)
+        path.write_text(mutants.of_text(original, rng), encoding="utf-8", errors="surrogatepass")
+        # What is refused is refused before anything is trained; what is not must not be trained here.
+        todo = rng.choice(["table2", "table1", "models"]) if rng.random() < 0.5 else "convert"
+        if todo == "models":
+            return command("models", "--workspace", str(place))
+        if todo == "convert" and not _is_cheap(path):
+            todo = "table2"
+        return command(todo, str(path), "--workspace", str(place))
+
+    survive(tmp_path, count, make)
+
+
+def _is_cheap(path: Path) -> bool:
+    """Whether all stages of a recipe refuse it or take moments; False, too, for what cannot be loaded."""
+    from nonresnet_hls import recipe
+
+    try:
+        found = recipe.load(str(path))
+    except NonResNetError:
+        return True
+    small = found.training.epochs == 0 and found.quantization.epochs == 0 and found.csim.samples < 100
+    return found.architecture.family is recipe.Family.KERAS and found.distillation is None and small
+
+
+@counts("keras")
+def test_configurations_of_keras_files(built: Path, tmp_path: Path, count: int) -> None:
+    source = built / "models" / "tiny-net.keras"
+    with zipfile.ZipFile(source) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(entries["config.json"])
+
+    def make(rng: random.Random, inside: Path) -> Callable[[], object]:
+        path = inside / "mutant.keras"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in entries.items():
+                mutant = mutants.dumped(mutants.of_json(config, rng)).encode() if name == "config.json" else content
+                archive.writestr(name, mutant)
+        return lambda: saved.load(path)
+
+    survive(tmp_path, count, make)
+
+
+@counts("h5")
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+def test_attributes_of_hdf5_files(built: Path, tmp_path: Path, count: int) -> None:
+    import h5py
+
+    model = saved.load(built / "models" / "tiny-net.keras")
+    model.save(tmp_path / "good.h5")
+    with h5py.File(tmp_path / "good.h5") as file:
+        config = json.loads(file.attrs["model_config"])
+
+    def make(rng: random.Random, inside: Path) -> Callable[[], object]:
+        path = inside / "mutant.h5"
+        shutil.copy(tmp_path / "good.h5", path)
+        with h5py.File(path, "a") as file:
+            groups = [file, file["model_weights"], *file["model_weights"].values()]
+            if rng.random() < 0.7:
+                text = mutants.dumped(mutants.of_json(config, rng))
+                file.attrs.create("model_config", text[: 1 << 15], dtype=h5py.string_dtype())
+            else:
+                group = rng.choice(groups)
+                name = rng.choice([*group.attrs, "layer_names", "weight_names", "keras_version", "backend"])
+                odd = rng.choice(
+                    [b"x", 3, np.zeros(3), np.array([b"a", b"b"]), "é", np.float64("nan"), h5py.Empty("f")]
+                )
+                group.attrs[name] = odd
+        return lambda: saved.load(path)
+
+    survive(tmp_path, count, make)
+
+
+@counts("project")
+def test_firmware_and_settings_of_projects(built: Path, tmp_path: Path, count: int) -> None:
+    files = [f"firmware/{name}" for name in ("myproject.cpp", "defines.h", "parameters.h")] + ["hls4ml_config.yml"]
+    texts = {name: (built / "hls_projects" / "tiny" / name).read_text() for name in files}
+
+    def make(rng: random.Random, inside: Path) -> Callable[[], object]:
+        project = inside / "project"
+        (project / "firmware").mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (project / name).write_text(text)
+        name = rng.choice(files)
+        (project / name).write_text(mutants.of_text(texts[name], rng), encoding="utf-8", errors="surrogatepass")
+        return command("fifos", str(project), *(["--write"] if rng.random() < 0.3 else []))
+
+    survive(tmp_path, count, make)
+
+
+@counts("record")
+def test_records_of_stages(tmp_path: Path, count: int) -> None:
+    def produce(folder: Path) -> dict[str, Any]:
+        (folder / "x.txt").write_text("x")
+        return {"top1": 0.5}
+
+    good = runner.run(tmp_path / "good", "make", {"size": 3}, {"model": "d"}, produce)
+    record = json.loads((tmp_path / "good" / runner.RECORD).read_text())
+
+    def make(rng: random.Random, inside: Path) -> Callable[[], object]:
+        artefact = inside / "artefact"
+        artefact.mkdir(exist_ok=True)
+        (artefact / "x.txt").write_text("x")
+        text = json.dumps(record, indent=2)
+        mutant = mutants.dumped(mutants.of_json(record, rng)) if rng.random() < 0.6 else mutants.of_text(text, rng)
+        (artefact / runner.RECORD).write_text(mutant, encoding="utf-8", errors="surrogatepass")
+
+        def task() -> None:
+            found = runner.load(artefact)
+            if found is not None and json.loads(mutant).get("seal") == record["seal"]:
+                # What has the seal still is what was sealed.
+                assert (found.digest, dict(found.figures)) == (good.digest, dict(good.figures))
+
+        return task
+
+    survive(tmp_path, count, make)
+
+
+@counts("cache")
+def test_entries_of_the_cache(tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nonresnet_hls.fixed.arithmetic import Wire
+    from nonresnet_hls.rtl import adder_graph, cache
+
+    kernel, wire = np.array([[1, -3], [2, 5], [0, 7]]), Wire(0, 3, 0)
+    monkeypatch.setenv("NONRESNET_CACHE", str(tmp_path / "watched" / "cache"))
+    made: list[Any] = []
+
+    def make(rng: random.Random, inside: Path) -> Callable[[], object]:
+        if not made:
+            made.append(adder_graph.solve(kernel, wire))
+            (path,) = (inside / "cache").iterdir()
+            made.append((path, path.read_text()))
+        path, text = made[1]
+        content = text.rpartition("\n")[0]
+        mutant = mutants.of_text(text, rng)
+        if rng.random() < 0.7:  # sealed by whoever forged it
+            forged = mutants.dumped(mutants.of_json(json.loads(content), rng))
+            mutant = f"{forged}\n{cache._seal(path.name, forged)}"
+        path.write_text(mutant, encoding="utf-8", errors="surrogatepass")
+
+        def task() -> None:
+            graph = adder_graph.solve(kernel, wire)
+            for x in ([0, 0, 0], [3, 1, 2], [1, 3, 3]):
+                assert graph.evaluate(x) == (np.array(x) @ kernel).tolist()
+
+        return task
+
+    survive(tmp_path, count, make)

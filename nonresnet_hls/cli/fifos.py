@@ -118,13 +118,15 @@ def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool, tuple
         return path, project is not None and stage.is_sized(project), ()
     if path.suffix in (".keras", ".h5"):
         from nonresnet_hls.hls import plain
-        from nonresnet_hls.networks import saved
+        from nonresnet_hls.networks import lowering, saved
         from nonresnet_hls.recipe import Backend, Hls, Strategy
 
         if args.reuse_factor < 1:
             raise ConversionError(f"--reuse-factor: a positive integer wanted, not {args.reuse_factor}")
         hls = Hls(backend=Backend(args.backend), strategy=Strategy(args.strategy), reuse_factor=args.reuse_factor)
-        return scratch, False, plain.write_plain(saved.load(path), hls, scratch)
+        model = saved.load(path)
+        lowered = lowering.lower(model) if lowering.is_needed(model) else model
+        return scratch, False, plain.write_plain(lowered, hls, scratch)
     place = common.workspace(args)
     project = stage.run_convert(place.recipe(args.design), place)
     return project.directory, stage.is_sized(project), ()

@@ -53,6 +53,13 @@ def lower(model: Any) -> Any:
     return result
 
 
+def is_needed(model: Any) -> bool:
+    """Whether a model has operators, or names that hls4ml's C++ cannot bear."""
+    own = [layer for layer in model.layers if type(layer).__name__ not in _OPERATORS]
+    called = [(layer.name, type(layer).__name__ == "InputLayer") for layer in own]
+    return len(own) < len(model.layers) or bool(names.replacements(called))
+
+
 def _policy(layer: Any) -> str:
     """In what a layer computes; float32 for what only passes numbers on."""
     policy = str(layer.dtype_policy.name if hasattr(layer, "dtype_policy") else layer.dtype)

@@ -126,6 +126,16 @@ def test_odd_models_that_are_taken(
     assert len(set(declared)) == len(declared)
 
 
+@pytest.mark.parametrize("case", ["x + y", "names that are no identifiers"])
+def test_fifos_of_a_model_file_are_those_of_the_layers_that_do_the_same(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TAKEN[case]().save(tmp_path / "odd.keras")
+    assert cli.main(["fifos", str(tmp_path / "odd.keras"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert any(row["on_skip"] for row in found["rows"])
+
+
 def _two_outputs() -> Any:
     from tensorflow import keras
 

@@ -24,7 +24,6 @@ layers = keras.layers
         (layers.Softmax(), "softmax"), (tf.nn.softmax, "softmax"), (layers.Softmax(axis=1), "softmax over axis 1"),
         (qkeras.quantized_relu(4), "quantized_relu"),
     ],
-    ids=str,
 )  # fmt: skip
 def test_what_a_layer_applies(written: Any, name: str) -> None:
     assert str(activations.of(layers.Conv2D(2, 1, activation=written))) == name

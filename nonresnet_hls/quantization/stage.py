@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import bounds, progress, stages
+from nonresnet_hls import bounds, files, progress, stages
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.fixed_point import FixedPointError, FixedPointType
 from nonresnet_hls.networks import saved
@@ -288,4 +288,5 @@ def _save_samples(path: Path, samples: Any, input_type: FixedPointType) -> None:
     except FixedPointError as error:
         raise ModelError(f"test data: {error}") from None
     smallest = np.min_scalar_type(input_type.min_mantissa if input_type.signed else input_type.max_mantissa)
-    np.savez_compressed(path, x=mantissas.astype(smallest), input_type=str(input_type))
+    arrays = {"x": mantissas.astype(smallest), "input_type": np.array(str(input_type))}
+    files.write_npz(path, arrays, compressed=True)

@@ -6,12 +6,13 @@ removed by the next one that writes the same file.
 
 import contextlib
 import errno
+import io
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -69,6 +70,21 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as stream:
         stream.write(text.encode("utf-8"))
+
+
+def write_npz(path: Path, arrays: Mapping[str, Any], compressed: bool = False, durable: bool = False) -> None:
+    """Write arrays whole or not at all, as NumPy's `.npz`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import numpy as np
+
+    # Made in memory: on a full disk the archive would complain a second time, when it is collected.
+    content = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(content, **arrays)
+    with replacing(path, durable) as stream:
+        stream.write(content.getbuffer())
 
 
 def partial(path: Path) -> Path:

@@ -156,11 +156,24 @@ def check(config: Any, path: Path, allow: Collection[str], registered: Callable[
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise ModelError(f"{path}: a model wanted, not {config!r:.80}")
     inspector = _Inspector(path, allow, registered)
-    inspector.value(config, _Place())
+    try:
+        inspector.value(config, _Place())
+        _check_wiring(config, path)
+    except ModelError as error:
+        text = str(error)
+        if len(text) <= _LONGEST_REFUSAL:
+            raise
+        raise ModelError(f"{text[:_LONGEST_REFUSAL]} ...") from None  # names are as long as a file wants them to be
+    return inspector.runs_code
+
+
+_LONGEST_REFUSAL = 1000
+
+
+def _check_wiring(config: Any, path: Path) -> None:
     for model in _dictionaries(config):
         if str(model.get("class_name")).rpartition(">")[2] in vocabulary.MODELS:
             wiring.check(model, path)
-    return inspector.runs_code
 
 
 def without_compilation(config: Any) -> Any:

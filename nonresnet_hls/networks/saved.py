@@ -1,5 +1,6 @@
 """Keras models in files: written whole or not at all, read without running what the file brings."""
 
+import io
 import json
 import math
 import zipfile
@@ -132,9 +133,11 @@ def _normalize(path: Path) -> None:
         if (address := value.get("shared_object_id")) is not None:
             value["shared_object_id"] = numbers.setdefault(address, len(numbers))
     entries |= {"metadata.json": json.dumps(metadata).encode(), "config.json": json.dumps(config).encode()}
-    with zipfile.ZipFile(path, "w") as archive:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
         for name, content in entries.items():
             archive.writestr(zipfile.ZipInfo(name), content)  # of 1980
+    path.write_bytes(packed.getbuffer())
 
 
 def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import bounds, progress
+from nonresnet_hls import bounds, files, progress
 from nonresnet_hls import recipe as recipes
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
@@ -320,5 +320,7 @@ def _save_samples(path: Path, samples: Any, input_type: FixedPointType, outputs:
     except FixedPointError as error:
         raise ModelError(f"test data: {error}") from None
     smallest = np.min_scalar_type(input_type.min_mantissa if input_type.signed else input_type.max_mantissa)
-    known = {} if labels is None else {"y": labels}
-    np.savez_compressed(path, x=mantissas.astype(smallest), input_type=str(input_type), float_outputs=outputs, **known)
+    arrays = {"x": mantissas.astype(smallest), "input_type": np.array(str(input_type)), "float_outputs": outputs}
+    if labels is not None:
+        arrays["y"] = labels
+    files.write_npz(path, arrays, compressed=True)

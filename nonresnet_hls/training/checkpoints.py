@@ -51,8 +51,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     arrays: dict[str, Any] = {"meta": np.array(json.dumps(meta))}
     for part in _PARTS:
         arrays |= {f"{part}/{i}": value for i, value in enumerate(getattr(checkpoint, part))}
-    with files.replacing(path, durable=True) as stream:
-        np.savez(stream, **arrays)
+    files.write_npz(path, arrays, durable=True)
 
 
 def load(path: Path) -> Checkpoint | None:

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ from nonresnet_hls.pipeline import train as stage
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Dataset, DatasetName, SkipStyle
 from nonresnet_hls.training import datasets
+from tests import tiny
 from tests.training.test_fit import data, same
 
 START = """
@@ -239,3 +243,27 @@ def test_a_distilled_network_that_is_not_the_recipes_is_refused_before_it_is_tra
     error = capsys.readouterr().err
     assert "differ in layer" in error
     assert "plain, phase" not in error
+
+
+@pytest.mark.parametrize("most_bytes", [500, 5000])
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, most_bytes: int) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    tiny.write_model(models / "tiny-net.keras")
+    tiny.write_data(models / "tiny-data.npz")
+    training = "[training]\nepochs = 1\nbatch_size = 8\n[quantization]"
+    (models / "tiny.toml").write_text(tiny.RECIPE.replace("[quantization]", training))
+    program = (
+        "import resource, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes}, {most_bytes}))\n"
+        "from nonresnet_hls.cli import main\n"
+        "sys.exit(main(['train', 'tiny']))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2, ran.stderr
+    lines = [line for line in ran.stderr.splitlines() if not line.startswith(("[", "WARNING"))]
+    assert lines == ["nonresnet-hls: models/tiny/checkpoints/phase-1.npz: File too large"]
+    assert [path.name for path in tmp_path.rglob(".*") if not path.name.endswith(".lock")] == []

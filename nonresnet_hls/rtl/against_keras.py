@@ -36,7 +36,7 @@ class KerasFigures:
             f"against Keras {self.equal_values} of {self.values} outputs are equal, the largest difference is"
             f" {self.largest_difference:.3g}, the rms difference {self.rms_difference:.3g} ({share})"
         )
-        return text + ("; that is another function: look at the layers' types, and for overflow" if self.is_far else "")
+        return text + ("; far from it: look at the layers' types, for rounding and overflow" if self.is_far else "")
 
 
 def against_keras(

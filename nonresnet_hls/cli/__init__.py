@@ -25,6 +25,7 @@ COMMANDS: tuple[str, ...] = (
     "quantize",
     "convert",
     "csim",
+    "emulate",
     "fifos",
     "synth",
     "report",

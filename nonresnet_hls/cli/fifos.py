@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nonresnet_hls.cli import common
-from nonresnet_hls.errors import ArtefactError, ConversionError
+from nonresnet_hls.errors import ConversionError
 
 if TYPE_CHECKING:
     from nonresnet_hls.dataflow import FifoReport, Proof
@@ -77,29 +77,14 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
 
 def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool]:
     """The project directory of a design, and whether we sized its FIFOs when it was made."""
-    from nonresnet_hls.pipeline import convert as stage
-    from nonresnet_hls.pipeline import runner
+    from nonresnet_hls.pipeline import designs
+    from nonresnet_hls.recipe import Backend, Hls, Strategy
 
-    path = Path(args.design)
-    if path.is_dir():
-        try:
-            project = runner.load(path)
-        except ArtefactError:  # edited by hand: what it has now counts
-            return path, False
-        return path, project is not None and stage.is_sized(project)
-    if path.suffix in (".keras", ".h5"):
-        from nonresnet_hls.hls import plain
-        from nonresnet_hls.networks import saved
-        from nonresnet_hls.recipe import Backend, Hls, Strategy
-
-        if args.reuse_factor < 1:
-            raise ConversionError(f"--reuse-factor: a positive integer wanted, not {args.reuse_factor}")
-        hls = Hls(backend=Backend(args.backend), strategy=Strategy(args.strategy), reuse_factor=args.reuse_factor)
-        plain.write_plain(saved.load(path), hls, scratch)
-        return scratch, False
-    place = common.workspace(args)
-    project = stage.run_convert(place.recipe(args.design), place)
-    return project.directory, stage.is_sized(project)
+    if args.reuse_factor < 1:
+        raise ConversionError(f"--reuse-factor: a positive integer wanted, not {args.reuse_factor}")
+    hls = Hls(backend=Backend(args.backend), strategy=Strategy(args.strategy), reuse_factor=args.reuse_factor)
+    design = designs.find(args.design, common.workspace(args), hls, scratch)
+    return design.directory, design.sized
 
 
 def _proof_dict(proof: "Proof") -> dict[str, object]:

@@ -18,7 +18,7 @@ from nonresnet_hls.fixed.network import Network, Stream
 
 FloatArray = npt.NDArray[np.float64]
 
-_BATCH = 128
+_BATCH = 64
 # Of the largest array of windows, samples x positions x rows, in numbers.
 _LARGEST = 1 << 23
 

@@ -126,7 +126,8 @@ def _apply(operation: Operation, values: Integers, wire: Wire) -> Integers:
             shift = fraction - wire.fraction - operation.scale_fraction
             scale = _parameters([one << shift for one in operation.scale], values)
             bias = _parameters([one << (fraction - operation.bias_fraction) for one in operation.bias], values)
-            return values * scale + bias
+            moved: Integers = values * scale + bias
+            return moved
         case Piecewise():
             positive, negative = _sides(wire)
             ends = [_hulls(operation.positive, positive), _hulls(operation.negative, negative)]

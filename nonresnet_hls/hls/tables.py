@@ -23,7 +23,7 @@ def quantized(value: float, kind: FixedPointType) -> int:
     """The mantissa that a C++ floating-point number gets in a type."""
     if math.isnan(value):
         raise ConversionError(f"table of {kind}: numbers wanted, not NaN")
-    exact = Fraction(value) if math.isfinite(value) else math.copysign(1, value) * _INFINITE
+    exact = Fraction(value) if math.isfinite(value) else _INFINITE if value > 0 else -_INFINITE
     return int(kind.quantize(exact) / kind.lsb)
 
 

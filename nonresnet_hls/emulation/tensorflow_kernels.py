@@ -57,17 +57,28 @@ def build(
     import tensorflow as tf
 
     compiled = [_Group(tf, network, group) for group in groups]
+    readers: dict[str, set[Arithmetic]] = {name: set() for name in inputs}
+    for group in groups:
+        for name in group.head.layer.inputs:
+            if name in readers:
+                readers[name].add(group.arithmetic)
+    dtypes = [np.float32 if readers[name] == {Arithmetic.FLOAT32} else np.float64 for name in inputs]
 
-    @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
-    def run(given: list[Any]) -> list[Any]:
+    def graph(*given: Any) -> list[Any]:
         values = dict(zip(inputs, given, strict=True))
         for one in compiled:
             found = one.run(values)
             values.update(dict.fromkeys(one.group.outputs, found))
         return [values[name] for name in outputs]
 
+    signature = []
+    for name, dtype in zip(inputs, dtypes, strict=True):
+        stream = network.streams[name]
+        signature.append(tf.TensorSpec((None, stream.words * stream.channels), dtype))
+    run = tf.function(graph, autograph=False).get_concrete_function(*signature)
+
     def call(given: Tensors) -> Tensors:
-        found = run([tf.convert_to_tensor(given[name]) for name in inputs])
+        found = run(*(tf.constant(given[name].astype(dtype)) for name, dtype in zip(inputs, dtypes, strict=True)))
         return {name: value.numpy() for name, value in zip(outputs, found, strict=True)}
 
     return call

@@ -53,10 +53,12 @@ def existing(recipe: Recipe, workspace: Workspace) -> runner.Artefact | None:
     Raises:
         ArtefactError: a file of the project or of the result was changed or is missing.
     """
+    found = runner.load(workspace.artefact(recipe.name, STAGE))
+    if found is None:
+        return None
     before = quantization.existing(recipe, workspace)
     project = runner.load(workspace.projects / recipe.name)
-    found = runner.load(workspace.artefact(recipe.name, STAGE))
-    if before is None or project is None or found is None:
+    if before is None or project is None:
         return None
     wanted = runner.digest_of(STAGE, recipe.dataset.name, _inputs(before, project))
     return found if found.digest == wanted else None

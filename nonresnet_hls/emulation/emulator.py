@@ -204,7 +204,7 @@ def _mantissas(stream: Stream, x: Any, start: int) -> Any:
         values = values.astype(np.float64)
         scaled = np.ldexp(values, kind.fraction_bits)
         whole = np.rint(scaled)
-        if (whole != scaled).any() or (whole > kind.max_mantissa).any():
+        if (whole != scaled).any() or (whole > kind.max_mantissa).any() or (whole < kind.min_stored).any():
             whole = np.ldexp(kind.quantize_array(values), kind.fraction_bits)
         return whole.astype(np.float32) if kind.width <= Arithmetic.FLOAT32.bits else whole.astype(np.int64)
     flat = [int(kind.quantize(Fraction(float(one))) / kind.lsb) for one in values.ravel()]

@@ -1,6 +1,7 @@
 """Groups of layers as one TensorFlow graph; the only module of the room that imports it, and only when it is used."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ from nonresnet_hls.fixed.network import (
 from nonresnet_hls.fixed.types import Rounding
 
 Tensors = Mapping[str, Any]
+
+_REWRITES = ("constant_folding", "arithmetic_optimization")
 
 
 def available() -> bool:
@@ -78,10 +81,23 @@ def build(
     run = tf.function(graph, autograph=False).get_concrete_function(*signature)
 
     def call(given: Tensors) -> Tensors:
-        found = run(*(tf.constant(given[name].astype(dtype)) for name, dtype in zip(inputs, dtypes, strict=True)))
+        tensors = [tf.constant(given[name].astype(dtype)) for name, dtype in zip(inputs, dtypes, strict=True)]
+        with _as_written(tf):
+            found = run(*tensors)
         return {name: value.numpy() for name, value in zip(outputs, found, strict=True)}
 
     return call
+
+
+@contextlib.contextmanager
+def _as_written(tf: Any) -> Iterator[None]:
+    """Keep TensorFlow from rewriting arithmetic: it makes of a division a product with an inexact reciprocal."""
+    before = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options(dict.fromkeys(_REWRITES, False))
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before.get(name, True) for name in _REWRITES})
 
 
 class _Group:
@@ -134,8 +150,8 @@ class _Group:
                     else:
                         x = tf.nn.relu(x) if low == 0 else tf.maximum(x, self._number(low or 0.0))
                 case Wrap(low, turn):
-                    low, turn = self._number(low), self._number(turn)
-                    x = x - tf.floor((x - low) / turn) * turn
+                    turns = tf.floor((x - self._number(low)) * self._number(1 / turn))  # a power of two
+                    x = x - turns * self._number(turn)
                 case ZeroOutside(low, high):
                     outside = tf.logical_or(x < self._number(low), x > self._number(high))
                     x = tf.where(outside, tf.zeros_like(x), x)
@@ -278,11 +294,19 @@ class _Group:
                 x = self._chain(before, x)
                 found = self._reduced(x, window, maximum)
             if not maximum:
-                found = self._chain(wraps, found) / counts
-                found = tf.where(found < 0, tf.math.ceil(found), tf.floor(found))
+                found = self._divided(self._chain(wraps, found), counts)
             return tf.reshape(self._chain(after, found), (-1, self._size(layer.outputs[0])))
 
         return run
+
+    def _divided(self, x: Any, counts: Any) -> Any:
+        """Whole numbers by whole numbers, towards zero; right whatever the kernel makes of a reciprocal."""
+        tf, one = self.tf, self._number(1)
+        size = tf.abs(x)
+        quotient = tf.floor(size * (one / counts))
+        rest = size - quotient * counts
+        quotient = quotient + tf.cast(rest >= counts, self.dtype) - tf.cast(rest < 0, self.dtype)
+        return tf.where(x < 0, -quotient, quotient)
 
     def _reduced(self, x: Any, window: Any, maximum: bool) -> Any:
         """Over each window, by its pixels one after the other."""

@@ -148,3 +148,45 @@ def draw_inputs(rng: np.random.Generator, graph: Any, count: int) -> Any:
     mantissas = np.where(rng.random(shape) < 0.5, mantissas, np.clip(np.rint(near), low, high))
     mantissas[0], mantissas[1] = low, high
     return np.ldexp(mantissas.astype(np.float64), -fraction)
+
+
+def c_simulation(graph: Any, directory: Path, inputs: Any) -> list[Any]:
+    """What the written C++ gives for samples: by output, samples x numbers; compiled without optimizing, for speed."""
+    import contextlib
+    import ctypes
+    import io
+    import subprocess
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        graph.write()
+    sources = [directory / "firmware" / "myproject.cpp", directory / "myproject_bridge.cpp"]
+    library = directory / "library.so"
+    command = ["g++", "-O0", "-std=c++11", "-fPIC", "-shared", "-fno-gnu-unique", "-w"]
+    command += ["-I", str(directory / "firmware" / "ap_types")]
+    command += [f'-DWEIGHTS_DIR="{directory / "firmware" / "weights"}"', *map(str, sources), "-o", str(library)]
+    subprocess.run(command, check=True, cwd=directory)
+    top = ctypes.CDLL(str(library)).myproject_double
+    pointer = ctypes.POINTER(ctypes.c_double)
+    results = [np.empty((len(inputs), int(v.size())), np.float64) for v in graph.get_output_variables()]
+    for index, sample in enumerate(np.ascontiguousarray(inputs, dtype=np.float64)):
+        top(sample.ctypes.data_as(pointer), *(result[index].ctypes.data_as(pointer) for result in results))
+    return results
+
+
+def differences(seed: int, directory: Path, length: int = 3) -> tuple[int, int] | None:
+    """Values compared with the C simulation, and how many differ; None where hls4ml's own C++ could not take it."""
+    from nonresnet_hls.emulation import Emulator
+    from nonresnet_hls.errors import ConversionError
+
+    io_type, backend = ("io_stream", "io_parallel")[seed % 2], ("Vivado", "Vitis")[seed // 2 % 2]
+    try:
+        graph = draw_graph(seed, directory, io_type, backend, narrow=seed % 3 != 0, length=length)
+        emulator = Emulator(graph)
+    except (ConversionError, RuntimeError):
+        return None
+    inputs = draw_inputs(np.random.default_rng(seed), graph, 12)
+    found = emulator(inputs)
+    found = found if isinstance(found, list) else [found]
+    wanted = c_simulation(graph, directory, inputs)
+    pairs = list(zip(wanted, found, strict=True))
+    return sum(one.size for one, _ in pairs), sum(int((one != two).sum()) for one, two in pairs)

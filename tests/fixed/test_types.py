@@ -50,6 +50,8 @@ def test_saturating_quantization_is_monotone(own: FixedPointType, first: Fractio
 @LAWS
 @given(own=types, value=values, turns=st.integers(-3, 3))
 def test_wrapping_forgets_whole_turns(own: FixedPointType, value: Fraction, turns: int) -> None:
+    if own.rounding in (Rounding.TRN_ZERO, Rounding.RND_ZERO, Rounding.RND_INF):
+        return  # they look at the sign
     wrapping = FixedPointType(own.width, own.integer_bits, own.signed, own.rounding, Overflow.WRAP)
     turn = own.lsb * 2**own.width
     assert wrapping.quantize(value + turns * turn) == wrapping.quantize(value)

@@ -220,7 +220,7 @@ class _Group:
         factor = 2.0 ** (scale - sums.fraction)
         kernel = layer.kernel.astype(np.float64) * factor
         rest, bias = chain, None
-        if isinstance(chain[0], Affine) and set(chain[0].scale) == {1} and chain[0].scale_fraction == 0:
+        if chain and isinstance(chain[0], Affine) and set(chain[0].scale) == {1} and chain[0].scale_fraction == 0:
             # The bias goes with the convolution: one pass less.
             bias = np.array(chain[0].bias, dtype=object).astype(np.float64) * 2.0 ** (scale - chain[0].bias_fraction)
             bias = np.broadcast_to(bias, (kernel.shape[1],)).astype(self.dtype)

@@ -4,8 +4,8 @@
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv
 RUN := $(VENV)/bin/nonresnet-hls
-TARGETS := all setup table1 table2 table2-full test test-nightly lint format bench-train bench-fifos bench-timing \
-	clean distclean help
+TARGETS := all setup table1 table2 table2-full test test-nightly lint format bench-train bench-fifos bench-emulate \
+	bench-timing 	clean distclean help
 # A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
 RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
 NETWORKS := resnet8 shortresnet8 nonresnet8
@@ -17,8 +17,9 @@ BLOCKS_32X32 := $(foreach style,$(STYLES),$(style)-32x32 $(style)-32x32-w8a8 $(s
 .PHONY: $(TARGETS) $(RECIPES)
 
 all: setup ## environment, then: train, quantize, convert, C-simulate, Tables I and II
-	$(RUN) table1 $(NETWORKS)
 	$(RUN) csim $(NETWORKS) $(BLOCKS)
+	for network in $(NETWORKS); do $(RUN) emulate $$network || exit 1; done
+	$(RUN) table1 $(NETWORKS)
 	$(RUN) synth --engine rtl --simulate $(STYLES)
 	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(STYLES); fi
 	$(RUN) table2 $(NETWORKS) $(BLOCKS)
@@ -68,6 +69,9 @@ bench-train: setup ## images/s of `nonresnet-hls train` against bare model.fit
 
 bench-fifos: setup ## FIFOs with whole tensors and sized: ResNets with and without skips, and others
 	$(VENV)/bin/python -m benchmarks.fifos
+
+bench-emulate: setup ## the exact outputs of whole test sets against Keras' predict and the C simulation
+	$(VENV)/bin/python -m benchmarks.emulate
 
 bench-timing: setup ## the timing model against real csynth reports (where these are at hand)
 	$(VENV)/bin/python -m benchmarks.timing

@@ -13,7 +13,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 one_keras.install()
 
 
-_API = ("convert", "csim", "load_recipe", "quantize", "quantized_model", "report", "synth", "table1", "table2", "train")
+_API = (
+    "convert",
+    "csim",
+    "emulate",
+    "emulator",
+    "load_recipe",
+    "quantize",
+    "quantized_model",
+    "report",
+    "synth",
+    "table1",
+    "table2",
+    "train",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ name, by path or as `Recipe`; `workspace` is the folder of `models/` and `hls_pr
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls.pipeline.runner import Artefact
 from nonresnet_hls.pipeline.workspace import Workspace
@@ -21,6 +21,7 @@ from nonresnet_hls.recipe import Recipe
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nonresnet_hls.emulation import Emulator
     from nonresnet_hls.quantization.quantized import Quantized
 
 Named = str | Recipe
@@ -71,6 +72,42 @@ def csim(name: Named, workspace: str | Path = ".") -> Artefact:
     wanted = [load_recipe(name, workspace)]
     ((_, artefact),) = stage.run_csim(wanted, Workspace(Path(workspace)))
     return artefact
+
+
+def emulate(name: Named, workspace: str | Path = ".") -> Artefact:
+    """The hardware's exact outputs for a recipe's whole test set; `figures["top1"]` is its own top-1.
+
+    See `pipeline.emulate.run_emulate`; for outputs on inputs of your own, see `emulator`.
+    """
+    from nonresnet_hls.pipeline import emulate as stage
+
+    return stage.run_emulate(load_recipe(name, workspace), Workspace(Path(workspace)))
+
+
+def emulator(design: Any, workspace: str | Path = ".") -> "Emulator":
+    """What computes a design's exact outputs: `nr.emulator("resnet20")(x)`, x samples x input shape.
+
+    Args:
+        design: a recipe, the path of a Keras or QKeras file or of a project that hls4ml wrote, or a `ModelGraph`.
+        workspace: where recipes are.
+
+    Raises:
+        ConversionError: a layer or type whose arithmetic is not known; names it.
+    """
+    import tempfile
+
+    from nonresnet_hls.emulation import Emulator
+    from nonresnet_hls.hls import network
+    from nonresnet_hls.pipeline import designs
+    from nonresnet_hls.recipe import Hls
+
+    if isinstance(design, Recipe):
+        return Emulator(network.of_project(convert(design, workspace).directory))
+    if not isinstance(design, str | Path):
+        return Emulator(design)
+    with tempfile.TemporaryDirectory(prefix="nonresnet-emulate-") as scratch:
+        found = designs.find(str(design), Workspace(Path(workspace)), Hls(), Path(scratch) / "project")
+        return Emulator(network.of_project(found.directory))
 
 
 def synth(name: Named, workspace: str | Path = ".", cosim: bool = False, vsynth: bool = False) -> Artefact:

@@ -26,6 +26,7 @@ COMMANDS: tuple[str, ...] = (
     "quantize",
     "convert",
     "csim",
+    "emulate",
     "fifos",
     "synth",
     "report",

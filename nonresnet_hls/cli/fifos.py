@@ -106,30 +106,14 @@ def _ask(design: Path) -> None:
 
 def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool, tuple[str, ...]]:
     """The project directory of a design, whether we sized its FIFOs when it was made, and what hls4ml dropped."""
-    from nonresnet_hls.pipeline import convert as stage
-    from nonresnet_hls.pipeline import runner
+    from nonresnet_hls.pipeline import designs
+    from nonresnet_hls.recipe import Backend, Hls, Strategy
 
-    path = Path(args.design)
-    if path.is_dir():
-        try:
-            project = runner.load(path)
-        except ArtefactError:  # edited by hand: what it has now counts
-            return path, False, ()
-        return path, project is not None and stage.is_sized(project), ()
-    if path.suffix in (".keras", ".h5"):
-        from nonresnet_hls.hls import plain
-        from nonresnet_hls.networks import lowering, saved
-        from nonresnet_hls.recipe import Backend, Hls, Strategy
-
-        if args.reuse_factor < 1:
-            raise ConversionError(f"--reuse-factor: a positive integer wanted, not {args.reuse_factor}")
-        hls = Hls(backend=Backend(args.backend), strategy=Strategy(args.strategy), reuse_factor=args.reuse_factor)
-        model = saved.load(path)
-        lowered = lowering.lower(model) if lowering.is_needed(model) else model
-        return scratch, False, plain.write_plain(lowered, hls, scratch)
-    place = common.workspace(args)
-    project = stage.run_convert(place.recipe(args.design), place)
-    return project.directory, stage.is_sized(project), ()
+    if args.reuse_factor < 1:
+        raise ConversionError(f"--reuse-factor: a positive integer wanted, not {args.reuse_factor}")
+    hls = Hls(backend=Backend(args.backend), strategy=Strategy(args.strategy), reuse_factor=args.reuse_factor)
+    design = designs.find(args.design, common.workspace(args), hls, scratch)
+    return design.directory, design.sized, design.notes
 
 
 def _proof_dict(proof: "Proof") -> dict[str, object]:

@@ -37,15 +37,19 @@ def run(args: argparse.Namespace) -> int:
 def _text(frame: Any) -> "Table":
     from nonresnet_hls.reports.render import Table
 
-    headings = ("dataset", "network", "skips", "32-bit %", "16-bit %", "8-bit %", "paper 32-bit %", "epochs", "hours")
+    names = ("32-bit %", "16-bit %", "8-bit %", "hardware 16 %", "hardware 8 %", "paper 32-bit %", "epochs", "hours")
+    headings = ("dataset", "network", "skips", *names)
     rows = []
     row: Any
     for row in frame.itertuples():
-        percents = (row.top1_percent_32_bit, row.top1_percent_16_bit, row.top1_percent_8_bit, row.paper_top1_percent)
+        percents = (
+            *(row.top1_percent_32_bit, row.top1_percent_16_bit, row.top1_percent_8_bit),
+            *(row.hardware_top1_percent_16_bit, row.hardware_top1_percent_8_bit, row.paper_top1_percent),
+        )
         figures = [
             *(common.fixed(value, 2) for value in percents),
             str(row.epochs),
             common.fixed(row.training_hours, 2),
         ]
         rows.append((row.dataset, row.network, row.skips, *figures))
-    return Table(headings, tuple(rows), (False,) * 3 + (True,) * 6)
+    return Table(headings, tuple(rows), (False,) * 3 + (True,) * 8)

@@ -5,14 +5,15 @@ A wire carries integers worth 2**-fraction each. The operations are those of hls
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
-Integers = npt.NDArray[np.object_]
-"""Python integers in an object array: exact at any width."""
+Integers = npt.NDArray[Any]
+"""Python integers in an object array, exact at any width, or `int64` where that holds them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,15 @@ class Wire:
         """All values of a type."""
         return cls(kind.min_mantissa, kind.max_mantissa, kind.fraction_bits)
 
+    def refined(self, fraction: int) -> "Wire":
+        """The same numbers with at least so many fraction bits.
+
+        >>> Wire(-3, 5, 0).refined(2)
+        Wire(low=-12, high=20, fraction=2)
+        """
+        more = max(0, fraction - self.fraction)
+        return Wire(self.low << more, self.high << more, self.fraction + more)
+
     def fits(self, kind: FixedPointType) -> bool:
         """Whether every value is one of the type's, so that a cast changes nothing."""
         if self.fraction > kind.fraction_bits:
@@ -60,22 +70,47 @@ def cast(values: Integers, fraction: int, kind: FixedPointType) -> Integers:
     >>> cast(np.array([5, 6, 7, 99], dtype=object), 2, FixedPointType.parse("ufixed<2,2,RND_CONV,SAT>")).tolist()
     [1, 2, 2, 3]
     """
-    drop = fraction - kind.fraction_bits
+    return overflowed(rounded(values, fraction - kind.fraction_bits, kind.rounding), kind)
+
+
+def rounded(values: Integers, drop: int, mode: Rounding) -> Integers:
+    """Integers without their last `drop` bits (negative: with so many more), rounded."""
     if drop <= 0:
-        rounded = values << -drop
-    else:
-        rounded = values >> drop
-        if kind.rounding is not Rounding.TRN:
-            rest = values - (rounded << drop)
-            half = 1 << (drop - 1)
-            odd = rounded & 1
-            up = rest >= half if kind.rounding is Rounding.RND else (rest > half) | ((rest == half) & (odd == 1))
-            rounded = rounded + up.astype(int).astype(object)
-    if kind.overflow is Overflow.SAT:
-        clipped: Integers = np.minimum(np.maximum(rounded, kind.min_mantissa), kind.max_mantissa)
-        return clipped
-    wrapped: Integers = (rounded - kind.min_mantissa) % (1 << kind.width) + kind.min_mantissa
-    return wrapped
+        more: Integers = values << -drop
+        return more
+    low: Integers = values >> drop
+    rest = values - (low << drop)
+    half = 1 << (drop - 1)
+    match mode:
+        case Rounding.TRN:
+            return low
+        case Rounding.TRN_ZERO:
+            up = (values < 0) & (rest != 0)
+        case Rounding.RND:
+            up = rest >= half
+        case Rounding.RND_ZERO:
+            up = (rest > half) | ((rest == half) & (values < 0))
+        case Rounding.RND_INF:
+            up = (rest > half) | ((rest == half) & (values > 0))
+        case Rounding.RND_MIN_INF:
+            up = rest > half
+        case Rounding.RND_CONV:
+            up = (rest > half) | ((rest == half) & ((low & 1) == 1))
+    result: Integers = low + up.astype(low.dtype)
+    return result
+
+
+def overflowed(values: Integers, kind: FixedPointType) -> Integers:
+    """Integers worth a type's last bit, as the type holds them."""
+    result: Integers
+    match kind.overflow:
+        case Overflow.SAT | Overflow.SAT_SYM:
+            result = np.minimum(np.maximum(values, kind.min_stored), kind.max_mantissa)
+        case Overflow.SAT_ZERO:
+            result = np.where((values < kind.min_mantissa) | (values > kind.max_mantissa), 0, values)
+        case Overflow.WRAP:
+            result = (values - kind.min_mantissa) % (1 << kind.width) + kind.min_mantissa
+    return result
 
 
 @dataclass(frozen=True)
@@ -88,15 +123,18 @@ class Cast:
         """What comes out of what comes in."""
         del channel
         kind = self.kind
-        if kind.overflow is Overflow.WRAP:
-            wide = FixedPointType(
-                kind.width + wire.width + 64, kind.integer_bits + wire.width + 64, rounding=kind.rounding
-            )
-            ends = cast(np.array([wire.low, wire.high], dtype=object), wire.fraction, wide)
-            if not (kind.min_mantissa <= ends[0] and ends[1] <= kind.max_mantissa):
+        ends = rounded(np.array([wire.low, wire.high], dtype=object), wire.fraction - kind.fraction_bits, kind.rounding)
+        low, high = int(ends[0]), int(ends[1])
+        if kind.min_stored <= low and high <= kind.max_mantissa:
+            return Wire(low, high, kind.fraction_bits)
+        match kind.overflow:
+            case Overflow.WRAP:
                 return Wire.of(kind)
-        low, high = cast(np.array([wire.low, wire.high], dtype=object), wire.fraction, kind)
-        return Wire(int(low), int(high), kind.fraction_bits)
+            case Overflow.SAT | Overflow.SAT_SYM:
+                return Wire(kind.overflowed(low), kind.overflowed(high), kind.fraction_bits)
+            case Overflow.SAT_ZERO:
+                least, most = max(low, kind.min_mantissa), min(high, kind.max_mantissa)
+                return Wire(min(0, least), max(0, most), kind.fraction_bits)
 
     def apply(self, values: Integers, wire: Wire, channel: int) -> Integers:
         """The integers of one channel, evaluated."""
@@ -149,7 +187,153 @@ class Affine:
         return result
 
 
-Operation = Cast | Positive | Affine
+@dataclass(frozen=True)
+class AtMost:
+    """min(x, limit), the limit a whole number."""
+
+    limit: int
+
+    def range(self, wire: Wire, channel: int) -> Wire:
+        """What comes out of what comes in."""
+        del channel
+        wire = wire.refined(0)
+        most = self.limit << wire.fraction
+        return Wire(min(wire.low, most), min(wire.high, most), wire.fraction)
+
+    def apply(self, values: Integers, wire: Wire, channel: int) -> Integers:
+        """The integers of one channel, evaluated."""
+        del channel
+        fine = wire.refined(0)
+        limited: Integers = np.minimum(values << (fine.fraction - wire.fraction), self.limit << fine.fraction)
+        return limited
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """x where it is greater than theta, worth 2**-fraction; else 0."""
+
+    theta: int
+    fraction: int
+
+    def range(self, wire: Wire, channel: int) -> Wire:
+        """What comes out of what comes in."""
+        del channel
+        return Wire(min(wire.low, 0), max(wire.high, 0), wire.fraction)
+
+    def apply(self, values: Integers, wire: Wire, channel: int) -> Integers:
+        """The integers of one channel, evaluated."""
+        del channel
+        # x > theta, in the unit of x: x > floor(theta).
+        shift = wire.fraction - self.fraction
+        theta = self.theta << shift if shift >= 0 else self.theta >> -shift
+        kept: Integers = np.where(values > theta, values, 0)
+        return kept
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number whatever comes in."""
+
+    value: int
+    fraction: int
+
+    def range(self, wire: Wire, channel: int) -> Wire:
+        """What comes out of what comes in."""
+        del wire, channel
+        return Wire(self.value, self.value, self.fraction)
+
+    def apply(self, values: Integers, wire: Wire, channel: int) -> Integers:
+        """The integers of one channel, evaluated."""
+        del wire, channel
+        same: Integers = np.full_like(values, self.value)
+        return same
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """An entry of a table: x * numerator / divisor towards zero, and `offset`, clamped to the table, is its index."""
+
+    values: tuple[int, ...]
+    fraction: int
+    numerator: int
+    divisor: int
+    offset: int
+
+    def range(self, wire: Wire, channel: int) -> Wire:
+        """What comes out of what comes in."""
+        del wire, channel
+        return Wire(min(self.values), max(self.values), self.fraction)
+
+    def apply(self, values: Integers, wire: Wire, channel: int) -> Integers:
+        """The integers of one channel, evaluated."""
+        del channel
+        numerator = self.numerator << max(0, -wire.fraction)
+        divisor = self.divisor << max(0, wire.fraction)
+        if divisor < 0:
+            numerator, divisor = -numerator, -divisor
+        scaled = values.astype(object) * numerator
+        towards_zero = np.where(scaled >= 0, scaled // divisor, -(-scaled // divisor))
+        # hls4ml counts in `int`.
+        index = (towards_zero + self.offset + (1 << 31)) % (1 << 32) - (1 << 31)
+        index = np.clip(index, 0, len(self.values) - 1).astype(np.int64)
+        found: Integers = np.array(self.values, dtype=object)[index].astype(values.dtype)
+        return found
+
+
+@dataclass(frozen=True)
+class BitLookup:
+    """The entry of a table whose index is the bits of x, as many as the table needs."""
+
+    values: tuple[int, ...]
+    fraction: int
+    width: int
+    """Of the number that comes in."""
+
+    def range(self, wire: Wire, channel: int) -> Wire:
+        """What comes out of what comes in."""
+        del wire, channel
+        return Wire(min(self.values), max(self.values), self.fraction)
+
+    def apply(self, values: Integers, wire: Wire, channel: int) -> Integers:
+        """The integers of one channel, evaluated."""
+        del wire, channel
+        index = (values % (1 << self.width)).astype(np.int64)
+        found: Integers = np.array(self.values, dtype=object)[index].astype(values.dtype)
+        return found
+
+
+@dataclass(frozen=True)
+class Piecewise:
+    """One chain for x >= 0, another for x < 0."""
+
+    positive: "Chain"
+    negative: "Chain"
+
+    def _parts(self, wire: Wire, channel: int) -> tuple[Wire, Wire]:
+        positive = Wire(max(wire.low, 0), max(wire.high, 0), wire.fraction)
+        negative = Wire(min(wire.low, 0), min(wire.high, 0), wire.fraction)
+        return ranges(self.positive, positive, channel)[-1], ranges(self.negative, negative, channel)[-1]
+
+    def range(self, wire: Wire, channel: int) -> Wire:
+        """What comes out of what comes in."""
+        one, two = self._parts(wire, channel)
+        fraction = max(one.fraction, two.fraction)
+        one, two = one.refined(fraction), two.refined(fraction)
+        return Wire(min(one.low, two.low), max(one.high, two.high), fraction)
+
+    def apply(self, values: Integers, wire: Wire, channel: int) -> Integers:
+        """The integers of one channel, evaluated."""
+        one, two = self._parts(wire, channel)
+        fraction = max(one.fraction, two.fraction)
+        positive = Wire(max(wire.low, 0), max(wire.high, 0), wire.fraction)
+        negative = Wire(min(wire.low, 0), min(wire.high, 0), wire.fraction)
+        above = evaluate(self.positive, np.maximum(values, 0), positive, channel) << (fraction - one.fraction)
+        below = evaluate(self.negative, np.minimum(values, 0), negative, channel) << (fraction - two.fraction)
+        chosen: Integers = np.where(values >= 0, above, below)
+        return chosen
+
+
+Operation = Cast | Positive | Affine | AtMost | Threshold | Constant | Lookup | BitLookup | Piecewise
 Chain = tuple[Operation, ...]
 
 

@@ -22,8 +22,16 @@ class Rounding(StrEnum):
 
     TRN = "TRN"
     """Towards minus infinity."""
+    TRN_ZERO = "TRN_ZERO"
+    """Towards zero."""
     RND = "RND"
     """To nearest, ties towards plus infinity."""
+    RND_ZERO = "RND_ZERO"
+    """To nearest, ties towards zero."""
+    RND_INF = "RND_INF"
+    """To nearest, ties away from zero."""
+    RND_MIN_INF = "RND_MIN_INF"
+    """To nearest, ties towards minus infinity."""
     RND_CONV = "RND_CONV"
     """To nearest, ties to even: what Keras and QKeras do."""
 
@@ -34,6 +42,10 @@ class Overflow(StrEnum):
     WRAP = "WRAP"
     SAT = "SAT"
     """Clamp to the nearest bound, -2**(I-1) included (QKeras does the same)."""
+    SAT_ZERO = "SAT_ZERO"
+    """To zero."""
+    SAT_SYM = "SAT_SYM"
+    """Clamp to the nearest bound, of a signed type to -2**(I-1) and one last bit at least."""
 
 
 MAX_WIDTH = 1 << 16
@@ -156,18 +168,48 @@ class FixedPointType:
         >>> [float(t.quantize(v)) for v in (0.3, 0.125, 0.375, 9, -9)]
         [0.25, 0.0, 0.5, 1.75, -2.0]
         """
-        scaled = Fraction(value) / self.lsb
-        if self.rounding is Rounding.RND_CONV:
-            mantissa = round(scaled)
-        elif self.rounding is Rounding.RND:
-            mantissa = (scaled + Fraction(1, 2)).__floor__()
-        else:
-            mantissa = scaled.__floor__()
-        if self.overflow is Overflow.SAT:
-            mantissa = min(max(mantissa, self.min_mantissa), self.max_mantissa)
-        else:
-            mantissa = (mantissa - self.min_mantissa) % (1 << self.width) + self.min_mantissa
-        return mantissa * self.lsb
+        return self.overflowed(self.rounded(Fraction(value) / self.lsb)) * self.lsb
+
+    def rounded(self, scaled: Fraction) -> int:
+        """A number of last bits, rounded to a whole one."""
+        low = scaled.__floor__()
+        rest = scaled - low
+        if rest == 0:
+            return low
+        match self.rounding:
+            case Rounding.TRN:
+                return low
+            case Rounding.TRN_ZERO:
+                return low + (scaled < 0)
+            case _ if rest != Fraction(1, 2):
+                return low + (rest > Fraction(1, 2))
+            case Rounding.RND:
+                return low + 1
+            case Rounding.RND_ZERO:
+                return low + (scaled < 0)
+            case Rounding.RND_INF:
+                return low + (scaled > 0)
+            case Rounding.RND_MIN_INF:
+                return low
+            case Rounding.RND_CONV:
+                return low + low % 2
+
+    def overflowed(self, mantissa: int) -> int:
+        """A whole number of last bits as the type holds it."""
+        if self.min_stored <= mantissa <= self.max_mantissa:
+            return mantissa
+        match self.overflow:
+            case Overflow.WRAP:
+                return (mantissa - self.min_mantissa) % (1 << self.width) + self.min_mantissa
+            case Overflow.SAT_ZERO:
+                return 0
+            case Overflow.SAT | Overflow.SAT_SYM:
+                return min(max(mantissa, self.min_stored), self.max_mantissa)
+
+    @property
+    def min_stored(self) -> int:
+        """Least mantissa that a cast leaves: with SAT_SYM, one more than the type holds."""
+        return self.min_mantissa + (self.signed and self.overflow is Overflow.SAT_SYM)
 
     def quantize_array(self, values: "npt.ArrayLike") -> "npt.NDArray[np.float64]":
         """`quantize` for arrays of float64 of any shape; exact for types of up to 53 bits.
@@ -180,20 +222,33 @@ class FixedPointType:
         if self.width > 53:
             raise FixedPointError(f"{self}: at most 53 bits wanted for float64")
         scaled = np.ldexp(np.asarray(values, dtype=np.float64), self.fraction_bits)
-        if self.rounding is Rounding.RND_CONV:
-            mantissa = np.rint(scaled)
-        elif self.rounding is Rounding.RND:
-            # floor(x + 1/2) would itself round where x has no bit left for the half.
-            low = np.floor(scaled)
-            mantissa = low + (scaled - low >= 0.5)
-        else:
-            mantissa = np.floor(scaled)
-        if self.overflow is Overflow.SAT:
-            mantissa = np.clip(mantissa, self.min_mantissa, self.max_mantissa)
-        else:
-            # Into one turn first: with 53 bits, a difference with the least mantissa would itself round.
-            mantissa = np.mod(mantissa, 2.0**self.width)
-            mantissa = np.where(mantissa > self.max_mantissa, mantissa - 2.0**self.width, mantissa)
+        low = np.floor(scaled)
+        # floor(x + 1/2) would itself round where x has no bit left for the half.
+        rest = scaled - low
+        match self.rounding:
+            case Rounding.TRN:
+                mantissa = low
+            case Rounding.TRN_ZERO:
+                mantissa = np.trunc(scaled)
+            case Rounding.RND:
+                mantissa = low + (rest >= 0.5)
+            case Rounding.RND_MIN_INF:
+                mantissa = low + (rest > 0.5)
+            case Rounding.RND_ZERO:
+                mantissa = low + np.where(scaled < 0, rest >= 0.5, rest > 0.5)
+            case Rounding.RND_INF:
+                mantissa = low + np.where(scaled > 0, rest >= 0.5, rest > 0.5)
+            case Rounding.RND_CONV:
+                mantissa = np.rint(scaled)
+        match self.overflow:
+            case Overflow.SAT | Overflow.SAT_SYM:
+                mantissa = np.clip(mantissa, self.min_stored, self.max_mantissa)
+            case Overflow.SAT_ZERO:
+                mantissa = np.where((mantissa < self.min_mantissa) | (mantissa > self.max_mantissa), 0.0, mantissa)
+            case Overflow.WRAP:
+                # Into one turn first: with 53 bits, a difference with the least mantissa would itself round.
+                mantissa = np.mod(mantissa, 2.0**self.width)
+                mantissa = np.where(mantissa > self.max_mantissa, mantissa - 2.0**self.width, mantissa)
         # + 0.0: no negative zeros.
         result: npt.NDArray[np.float64] = np.ldexp(mantissa, -self.fraction_bits) + 0.0
         return result

@@ -58,6 +58,10 @@ class Result:
     """What the simulations were compared with."""
     keras_values_checked: int
     """Values in which Keras and the exact evaluation agreed, wherever float32 is exact."""
+    emulated_different: int | None
+    """Outputs in which the emulator and the compiled library differ; None where it did not run."""
+    emulator: str
+    """What the emulator ran in, or why it did not."""
     input_sets: tuple[InputSet, ...]
     mismatches: tuple[Mismatch, ...]
     """The first five."""
@@ -84,6 +88,16 @@ def adversarial(input_type: Any, shape: tuple[int, ...], seed: int) -> dict[str,
 
 
 @dataclass(frozen=True, eq=False)
+class Emulation:
+    """What the emulator says, which reads the project's C++ by itself."""
+
+    outputs: Any
+    """(samples, numbers) float64; None where it cannot tell."""
+    told: str
+    """What it ran in, or why it did not."""
+
+
+@dataclass(frozen=True, eq=False)
 class Question:
     """Inputs and the outputs that the C simulation must give for them."""
 
@@ -97,13 +111,14 @@ class Question:
     """(samples,) of the first set; None where there are none."""
 
 
-def question(quantized: Quantized, config: Csim, samples_name: str) -> Question:
+def question(quantized: Quantized, config: Csim, samples_name: str, samples: Any = None) -> Question:
     """Test data and adversarial inputs of a model, and what it must answer.
 
     Args:
         quantized: the model and its test data.
         config: how many samples of them, and the seed of the random ones.
         samples_name: what the test data is called in the result.
+        samples: other test data than what is kept with the model.
 
     Raises:
         ModelError: the model has several inputs or outputs.
@@ -116,7 +131,7 @@ def question(quantized: Quantized, config: Csim, samples_name: str) -> Question:
             f"model {model.name}: one input and one output wanted for csim,"
             f" not {len(model.inputs)} and {len(model.outputs)}"
         )
-    sets = {samples_name: quantized.samples[: config.samples]}
+    sets = {samples_name: (quantized.samples if samples is None else samples)[: config.samples]}
     sets |= adversarial(quantized.input_type, tuple(model.inputs[0].shape[1:]), config.seed)
     inputs = np.concatenate(list(sets.values()))
     known = (
@@ -125,13 +140,21 @@ def question(quantized: Quantized, config: Csim, samples_name: str) -> Question:
     return Question(sets, reference.evaluate(model, quantized.arithmetic, inputs), *known)
 
 
-def compare(simulation: Simulation, asked: Question, find_layer: Callable[[Any], str | None]) -> Result:
+def compare(
+    simulation: Simulation,
+    asked: Question,
+    find_layer: Callable[[Any], str | None],
+    emulate: Callable[[Any], Emulation] | None = None,
+    jobs: int = 1,
+) -> Result:
     """Run a compiled project both ways on all inputs and compare every output.
 
     Args:
         simulation: the compiled project.
         asked: inputs and expected outputs.
         find_layer: names the first layer that differs on inputs (samples, *shape); asked only if outputs differ.
+        emulate: a third evaluation of the project, compared with the compiled library.
+        jobs: processes that simulate.
 
     Raises:
         ToolError: the test bench fails.
@@ -143,8 +166,8 @@ def compare(simulation: Simulation, asked: Question, find_layer: Callable[[Any],
     names = [name for name, values in asked.sets.items() for _ in range(len(values))]
     starts = {name: names.index(name) for name in asked.sets}
     # First as a process of its own: where an assertion of hls4ml's C++ fails, it is that which ends.
-    bench = simulation.bench(inputs, expected.outputs)
-    library = simulation.library(inputs, expected.outputs.shape[1:])
+    bench = simulation.bench(inputs, expected.outputs, jobs)
+    library = simulation.library(inputs, expected.outputs.shape[1:], jobs)
     input_sets = []
     for name, values in asked.sets.items():
         part = slice(starts[name], starts[name] + len(values))
@@ -173,12 +196,18 @@ def compare(simulation: Simulation, asked: Question, find_layer: Callable[[Any],
     if different:
         worst = inputs[sorted({int(i) for got in (library, bench) for i in np.argwhere(got != expected.outputs)[:, 0]})]
         first_layer = find_layer(worst[:_SHOWN])
+    emulation = emulate(inputs) if emulate is not None else Emulation(None, "not asked")
+    emulated_different = None
+    if emulation.outputs is not None:
+        emulated_different = int((emulation.outputs.reshape(library.shape) != library).sum())
     return Result(
-        equal=different == 0,
+        equal=different == 0 and not emulated_different,
         values=2 * expected.outputs.size,
         different=different,
         reference=expected.source,
         keras_values_checked=expected.checked_values,
+        emulated_different=emulated_different,
+        emulator=emulation.told,
         input_sets=tuple(input_sets),
         mismatches=tuple(mismatches[:_SHOWN]),
         worth=_worth(asked, expected.outputs, library),

@@ -109,17 +109,17 @@ def _kind(node: Any, precision: Any, what: str) -> FixedPointType:
         return FixedPointType(precision.width, precision.width, signed=bool(precision.signed))
     if not isinstance(precision, FixedPrecisionType):
         raise ConversionError(f"layer {node.name!r}: {what}: a fixed-point type wanted, not {precision}")
-    try:
-        return FixedPointType(
-            int(precision.width),
-            int(precision.integer),
-            signed=bool(precision.signed),
-            rounding=Rounding(_mode(precision.rounding_mode, "TRN")),
-            overflow=Overflow(_mode(precision.saturation_mode, "WRAP")),
-        )
-    except ValueError:
+    rounding, overflow = _mode(precision.rounding_mode, "TRN"), _mode(precision.saturation_mode, "WRAP")
+    if rounding not in ("TRN", "RND", "RND_CONV") or overflow not in ("WRAP", "SAT"):
         wanted = "rounding TRN, RND or RND_CONV and overflow WRAP or SAT"
-        raise ConversionError(f"layer {node.name!r}: {what}: {wanted} wanted, not {precision}") from None
+        raise ConversionError(f"layer {node.name!r}: {what}: {wanted} wanted, not {precision}")
+    return FixedPointType(
+        int(precision.width),
+        int(precision.integer),
+        signed=bool(precision.signed),
+        rounding=Rounding(rounding),
+        overflow=Overflow(overflow),
+    )
 
 
 def _mode(mode: Any, default: str) -> str:

@@ -6,6 +6,10 @@ Both are built outside the project, which stays as it is, from one object file o
 """
 
 import ctypes
+import itertools
+import os
+import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -67,10 +71,21 @@ class Simulation:
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
-    def library(self, inputs: Any, output_shape: tuple[int, ...]) -> Any:
-        """Outputs (samples, *output_shape) float64 of the compiled library for (samples, *input shape)."""
+    def library(self, inputs: Any, output_shape: tuple[int, ...], jobs: int = 1) -> Any:
+        """Outputs (samples, *output_shape) float64 of the compiled library for (samples, *input shape).
+
+        Args:
+            inputs: the samples.
+            output_shape: of one sample's output.
+            jobs: processes that share the library, each with a part of the samples.
+
+        Raises:
+            ToolError: a process ended before its last sample, which the message names.
+        """
         import numpy as np
 
+        if jobs > 1:
+            return self._in_processes(np.ascontiguousarray(inputs, dtype=np.float64), output_shape, jobs)
         top = getattr(ctypes.CDLL(str(self._scratch / "library.so")), f"{PROJECT}_double")
         pointer = ctypes.POINTER(ctypes.c_double)
         results = np.empty((len(inputs), *output_shape), np.float64)
@@ -79,19 +94,82 @@ class Simulation:
             top(sample.ctypes.data_as(pointer), result.ctypes.data_as(pointer))
         return results
 
-    def bench(self, inputs: Any, expected: Any) -> Any:
+    def _in_processes(self, inputs: Any, output_shape: tuple[int, ...], jobs: int) -> Any:
+        import numpy as np
+
+        folder = Path(tempfile.mkdtemp(prefix="jobs-", dir=self._scratch))
+        source, target = folder / "inputs.npy", folder / "outputs.npy"
+        np.save(source, inputs)
+        np.save(target, np.empty((len(inputs), *output_shape), np.float64))
+        jobs = min(jobs, len(inputs))
+        bounds = [len(inputs) * job // jobs for job in range(jobs + 1)]
+        # The package as this process has found it, and no TensorFlow: a worker starts in a moment.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        running = []
+        try:
+            for job in range(jobs):
+                mark, log = folder / f"progress-{job}", folder / f"log-{job}"
+                mark.write_bytes(np.int64(bounds[job]).tobytes())
+                command = [sys.executable, "-m", "nonresnet_hls.hls.worker", str(self._scratch / "library.so")]
+                command += [f"{PROJECT}_double", str(source), str(target), str(mark)]
+                command += [str(bounds[job]), str(bounds[job + 1])]
+                with log.open("wb") as stream:
+                    running.append(
+                        subprocess.Popen(
+                            command,
+                            cwd=self._scratch,
+                            env=environment,
+                            stdin=subprocess.DEVNULL,
+                            stdout=stream,
+                            stderr=stream,
+                        )
+                    )
+            statuses = [process.wait() for process in running]
+        finally:
+            for process in running:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+        for job, status in enumerate(statuses):
+            if status != 0:
+                image = int(np.frombuffer((folder / f"progress-{job}").read_bytes(), np.int64)[0])
+                lines = (folder / f"log-{job}").read_text(errors="replace").strip().splitlines() or [
+                    "(it said nothing)"
+                ]
+                ended = f"signal {-status}" if status < 0 else f"exit status {status}"
+                raise ToolError(
+                    f"C simulation of {self._project.name}: image {image}: the process ended with {ended}: {lines[-1]}"
+                )
+        return np.load(target)
+
+    def bench(self, inputs: Any, expected: Any, jobs: int = 1) -> Any:
         """Outputs (as `expected`, float64) that the project's test bench writes to `csim_results.log`.
+
+        Args:
+            inputs: the samples.
+            expected: their outputs, which the test bench reads beside them.
+            jobs: processes, each with a part of the samples.
 
         Raises:
             ToolError: it ends with another status than 0, or writes another number of values.
         """
         import numpy as np
 
-        data = self._scratch / "tb_data"
-        data.mkdir(exist_ok=True)
+        jobs = max(1, min(jobs, len(inputs)))
+        bounds = [len(inputs) * job // jobs for job in range(jobs + 1)]
+        parts = [slice(first, last) for first, last in itertools.pairwise(bounds)]
+        with ThreadPoolExecutor(max_workers=jobs) as pool:
+            return np.concatenate(list(pool.map(lambda part: self._bench(inputs[part], expected[part]), parts)))
+
+    def _bench(self, inputs: Any, expected: Any) -> Any:
+        import numpy as np
+
+        folder = Path(tempfile.mkdtemp(prefix="bench-", dir=self._scratch))
+        data = folder / "tb_data"
+        data.mkdir()
         write_rows(data / "tb_input_features.dat", inputs)
         write_rows(data / "tb_output_predictions.dat", expected)
-        tools.run([str(self._scratch / "bench")], self._scratch)
+        tools.run([str(self._scratch / "bench")], folder)
         log = data / "csim_results.log"
         values = np.array(log.read_text(encoding="ascii").split(), dtype=np.float64)
         if values.size != expected.size:

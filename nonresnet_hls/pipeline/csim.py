@@ -5,12 +5,14 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import progress
-from nonresnet_hls.hls import csim
+from nonresnet_hls.emulation import Emulator
+from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.hls import csim, network
 from nonresnet_hls.hls.simulate import Simulation
 from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import runner
@@ -21,14 +23,22 @@ from nonresnet_hls.recipe import Recipe
 
 CSIM = "csim"
 
-_ROOMS = ("fixed", "tools.py", "networks", "quantization", "hls", "pipeline/csim.py")
+_ROOMS = ("fixed", "tools.py", "networks", "quantization", "hls", "emulation", "pipeline/csim.py")
 
 
-def run_csim(wanted: Sequence[Recipe], workspace: Workspace) -> Iterator[tuple[Recipe, runner.Artefact]]:
+def run_csim(
+    wanted: Sequence[Recipe], workspace: Workspace, samples: int | None = None, jobs: int = 1
+) -> Iterator[tuple[Recipe, runner.Artefact]]:
     """Bring the comparisons of C simulations with Keras up to date, the projects before them.
 
     Compilers and simulations of one recipe run beside Keras' work for the next, one recipe a core. The figures are
     those of `csim.Result`; they are kept whether the two are equal or not.
+
+    Args:
+        wanted: the recipes.
+        workspace: where everything is.
+        samples: of the test data; None: as many as each recipe says.
+        jobs: processes that simulate one recipe.
 
     Yields:
         Each recipe and its artefact, in the order of `wanted`.
@@ -47,7 +57,7 @@ def run_csim(wanted: Sequence[Recipe], workspace: Workspace) -> Iterator[tuple[R
                 with keras:
                     before = quantization.run(recipe, workspace)
                     project = run_convert(recipe, workspace)
-                running.append((recipe, pool.submit(_csim, recipe, workspace, before, project, keras)))
+                running.append((recipe, pool.submit(_csim, recipe, workspace, before, project, keras, samples, jobs)))
                 while running and running[0][1].done():
                     recipe, done = running.pop(0)
                     result = done.result()
@@ -72,13 +82,18 @@ def _csim(
     before: runner.Artefact,
     project: runner.Artefact,
     keras: threading.Lock,
+    wanted: int | None,
+    jobs: int,
 ) -> runner.Artefact:
+    config = recipe.csim if wanted is None else replace(recipe.csim, samples=wanted)
+
     def produce(folder: Path) -> Mapping[str, Any]:
         progress.say(f"C simulation of {recipe.name}: compiling")
         with Simulation(project.directory) as simulation:
             with keras:
                 quantized = quantization.load(before)
-                asked = csim.question(quantized, recipe.csim, str(before.figures["samples"]))
+                others = None if wanted is None else quantization.samples(recipe, workspace, quantized, wanted)
+                asked = csim.question(quantized, config, str(before.figures["samples"]), others)
             samples = sum(len(values) for values in asked.sets.values())
             progress.say(f"C simulation of {recipe.name}: {samples} samples, as library and as test bench")
 
@@ -86,7 +101,11 @@ def _csim(
                 with keras:
                     return csim.first_different_layer(quantized, recipe.hls, inputs, project.directory)
 
-            result = csim.compare(simulation, asked, find_layer)
+            def emulate(inputs: Any) -> csim.Emulation:
+                with keras:
+                    return _emulated(project.directory, inputs)
+
+            result = csim.compare(simulation, asked, find_layer, emulate, jobs)
         kernels = [worth.Kernel(**kernel) for kernel in before.figures["kernels"]]
         figures = {
             "weights": before.figures["weights"],
@@ -102,4 +121,14 @@ def _csim(
         "project": project.content,
         "tool": runner.tool_digest(*_ROOMS),
     }
-    return runner.run(workspace.artefact(recipe.name, CSIM), CSIM, recipe.csim, inputs, produce)
+    return runner.run(workspace.artefact(recipe.name, CSIM), CSIM, config, inputs, produce)
+
+
+def _emulated(project: Path, inputs: Any) -> csim.Emulation:
+    """What the emulator makes of a project's C++; where it does not know a layer, why."""
+    try:
+        emulator = Emulator(network.of_project(project))
+    except ConversionError as error:
+        return csim.Emulation(None, f"not emulated: {error}")
+    arithmetic = {str(row.arithmetic) for row in emulator.proof}
+    return csim.Emulation(emulator(inputs), f"emulator ({', '.join(sorted(arithmetic))})")

@@ -262,6 +262,36 @@ def load(artefact: runner.Artefact) -> Quantized:
     return Quantized(model, input_type, samples, arithmetic.infer(model, input_type), outputs, labels)
 
 
+def labelled(recipe: Recipe, workspace: Workspace) -> tuple[Any, Any]:
+    """The whole test set of a recipe's network, and its labels.
+
+    Raises:
+        RecipeError: the recipe is a block, or the data set is not on this machine.
+        DatasetError: the data cannot be had.
+    """
+    if _is_block(recipe):
+        raise RecipeError(f"recipe {recipe.name}: a whole network wanted for a test set with labels, not a block")
+    source = _source(recipe, workspace)
+    if not _has_data(source):
+        raise RecipeError(f"recipe {recipe.name}: dataset {source.dataset.name} is not on this machine")
+    data = datasets.load(source.dataset)
+    return data.x_test, data.y_test
+
+
+def samples(recipe: Recipe, workspace: Workspace, quantized: Quantized, count: int) -> Any:
+    """The first so many test samples: those kept with the model, or of a whole network's data set where they are fewer.
+
+    Raises:
+        RecipeError: there are not so many.
+    """
+    found = quantized.samples
+    if len(found) < count and not _is_block(recipe) and _has_data(_source(recipe, workspace)):
+        found = labelled(recipe, workspace)[0]
+    if len(found) < count:
+        raise RecipeError(f"recipe {recipe.name}: {count} samples wanted, there are {len(found)}")
+    return found[:count]
+
+
 def _has_data(source: Recipe) -> bool:
     """Whether the data set is on this machine, or may be fetched now."""
     ships = source.dataset.name in (DatasetName.DIGITS, DatasetName.NPZ)

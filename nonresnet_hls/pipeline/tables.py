@@ -35,6 +35,8 @@ TABLE1_COLUMNS = {
     "top1_percent_32_bit": "of the float network on the test data",
     "top1_percent_16_bit": "after quantization and fine-tuning with 16-bit weights and activations",
     "top1_percent_8_bit": "the same with 8 bits",
+    "hardware_top1_percent_16_bit": "of the 16-bit project itself on the whole test set, where it was emulated",
+    "hardware_top1_percent_8_bit": "the same of the 8-bit project",
     "paper_top1_percent": "of the paper's Table I, 32-bit; 20-layer networks only",
     "epochs": "of the float training, all phases",
     "training_hours": "of the float training, all phases",
@@ -123,6 +125,7 @@ def _paper_order(recipe: Recipe) -> Any:
 
 
 def _table1_row(network: _Network, workspace: Workspace, wanted: bool) -> dict[str, Any] | None:
+    from nonresnet_hls.pipeline import emulate
     from nonresnet_hls.pipeline import quantize as quantization
     from nonresnet_hls.pipeline import train as training
 
@@ -156,6 +159,9 @@ def _table1_row(network: _Network, workspace: Workspace, wanted: bool) -> dict[s
         found = quantization.recorded(precision, workspace)
         if found is not None:
             row[column] = 100 * found.top1
+        emulated = emulate.existing(precision, workspace)
+        if emulated is not None and "top1" in emulated.figures:
+            row[f"hardware_{column}"] = 100 * emulated.figures["top1"]
     return row
 
 

@@ -1,5 +1,6 @@
 """Operations on wires as SystemVerilog, and the small expressions that it takes."""
 
+from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.arithmetic import Affine, Cast, Operation, Positive, Wire, signed_digits
 from nonresnet_hls.fixed.types import Overflow, Rounding
 
@@ -16,11 +17,15 @@ def operation(wanted: Operation, name: str, source: str, wire: Wire, channel: in
             return _positive(wanted, name, source, wire, channel)
         case Affine():
             return _affine(wanted, name, source, wire, channel)
+        case _:
+            raise ConversionError(f"OpenRTL builds no {type(wanted).__name__.lower()}")
 
 
 def _cast(operation: Cast, name: str, source: str, wire: Wire, channel: int) -> list[str]:
     result = operation.range(wire, channel)
     kind = operation.kind
+    if kind.rounding not in _ROUNDING_CODE or kind.overflow not in _OVERFLOW_CODE:
+        raise ConversionError(f"OpenRTL: rounding TRN, RND or RND_CONV and overflow WRAP or SAT wanted, not {kind}")
     if wire.fraction == kind.fraction_bits and wire.fits(kind):
         return [f"{declare(name, result)} = {source};"]
     return [

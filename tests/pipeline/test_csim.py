@@ -54,10 +54,10 @@ class _Project:
     def __init__(self, library: Any, bench: Any) -> None:
         self._outputs = library, bench
 
-    def library(self, inputs: Any, output_shape: tuple[int, ...]) -> Any:
+    def library(self, inputs: Any, output_shape: tuple[int, ...], jobs: int = 1) -> Any:
         return self._outputs[0]
 
-    def bench(self, inputs: Any, expected: Any) -> Any:
+    def bench(self, inputs: Any, expected: Any, jobs: int = 1) -> Any:
         return self._outputs[1]
 
 

@@ -1,0 +1,78 @@
+"""The exact outputs of a design's hardware, for whole test sets in seconds, without compiling its C++.
+
+The design is a recipe, a Keras or QKeras model file (converted as hls4ml does by itself), or a project directory that
+hls4ml 1.x wrote. A recipe's hardware is compared with its Keras model; exit status 1 if a value differs.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from nonresnet_hls.cli import common
+from nonresnet_hls.errors import RecipeError
+
+NAME = "emulate"
+HELP = "the hardware's exact outputs for a whole test set"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("design", help="a recipe, a .keras or .h5 file, or a project directory that hls4ml wrote")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--samples", type=int, metavar="N", help="the first N test samples (a file: N random ones)")
+    what.add_argument("--split", choices=("test",), help="the whole test set (default for a whole network)")
+    what.add_argument("--inputs", type=Path, metavar="FILE", help="a .npy file of samples x input shape")
+    parser.add_argument("--outputs", type=Path, metavar="FILE", help="where to write the outputs, as .npy")
+    parser.add_argument("--proof", action="store_true", help="for each layer, the bits it needs and what it runs in")
+    common.add_workspace(parser)
+    common.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Emulate, and print what came out."""
+    if args.samples is not None and args.samples < 1:
+        raise RecipeError(f"--samples: at least 1 wanted, not {args.samples}")
+    with tempfile.TemporaryDirectory(prefix="nonresnet-emulate-") as scratch:
+        figures = _figures(args, Path(scratch) / "project")
+    if args.json:
+        common.print_json(figures)
+    else:
+        _show(args.design, figures, args.proof)
+    return 0 if not figures.get("different") else 1
+
+
+def _figures(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    from nonresnet_hls.pipeline import designs, emulate
+    from nonresnet_hls.recipe import Family, Hls
+
+    place, path = common.workspace(args), Path(args.design)
+    is_file = path.is_dir() or path.suffix in (".keras", ".h5")
+    if args.inputs is None and args.outputs is None and not is_file:
+        recipe = place.recipe(args.design)
+        block = recipe.architecture.family is Family.BLOCK and args.split is None
+        if args.samples is not None or block:
+            return emulate.emulate_samples(recipe, place, args.samples or recipe.csim.samples)
+        return dict(emulate.run_emulate(recipe, place).figures)
+    if args.split is not None:
+        raise RecipeError(f"{args.design}: --split wants a recipe, whose data set is known; give --inputs or --samples")
+    design = designs.find(args.design, place, Hls(), scratch)
+    return emulate.emulate_project(design.directory, args.inputs, args.outputs, args.samples or 1000)
+
+
+def _show(design: str, figures: dict[str, Any], proof: bool) -> None:
+    from nonresnet_hls.reports.render import Format, Table, render
+
+    speed = f"{figures['seconds']:.2f} s, {figures['images_per_second']:,.0f} a second"
+    print(f"{design}: {figures['samples']} samples in {speed} ({figures['preparation_seconds']:.1f} s to prepare)")
+    if "top1" in figures:
+        print(f"  top-1 of the hardware: {figures['top1']:.2%}")
+    if "different" in figures:
+        verdict = "equal" if not figures["different"] else f"{figures['different']} DIFFERENT"
+        predictions = figures.get("different_predictions")
+        more = "" if predictions is None else f", {predictions} predictions differ"
+        print(f"  {figures['values']} values, {verdict}{more}; compared with: {figures['reference']}")
+    if proof:
+        rows = tuple((row["layer"], row["kind"], str(row["bits"]), row["arithmetic"]) for row in figures["layers"])
+        table = Table(("layer", "kind", "bits", "runs in"), rows, (False, False, True, False))
+        print(render(table, (), Format.TABLE), end="")

@@ -1,0 +1,128 @@
+"""The tables of hls4ml's activations, number for number as its C++ fills them.
+
+The C++ works in `float` and `double`, with the C library's functions: so does this, with those very functions.
+"""
+
+import ctypes
+import ctypes.util
+import functools
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.fixed.types import FixedPointType
+
+# What ap_fixed makes of an infinite `double`: it takes the exponent for one like others.
+_INFINITE = Fraction(2) ** 1024
+
+
+def quantized(value: float, kind: FixedPointType) -> int:
+    """The mantissa that a C++ floating-point number gets in a type."""
+    if math.isnan(value):
+        raise ConversionError(f"table of {kind}: numbers wanted, not NaN")
+    exact = Fraction(value) if math.isfinite(value) else _INFINITE if value > 0 else -_INFINITE
+    return int(kind.quantize(exact) / kind.lsb)
+
+
+@functools.cache
+def _libm() -> ctypes.CDLL:
+    name = ctypes.util.find_library("m")
+    if name is None:
+        raise ConversionError("the C library's mathematics (libm): not found; tables of activations need it")
+    library = ctypes.CDLL(name)
+    library.expf.restype, library.expf.argtypes = ctypes.c_float, [ctypes.c_float]
+    for function in (library.log, library.tanh):
+        function.restype, function.argtypes = ctypes.c_double, [ctypes.c_double]
+    library.tanhf.restype, library.tanhf.argtypes = ctypes.c_float, [ctypes.c_float]
+    return library
+
+
+def expf(x: float) -> float:
+    """`std::exp(float)`."""
+    return float(_libm().expf(x))
+
+
+def _float(x: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.float32(x))
+
+
+def _sigmoid(x: float) -> float:
+    denominator = _float(1 + expf(-x))
+    return _float(1.0 / denominator)
+
+
+def _softplus(x: float) -> float:
+    return _float(_libm().log(expf(x) + 1.0))
+
+
+def _softsign(x: float) -> float:
+    return _float(x / (abs(x) + 1.0))
+
+
+def _elu(x: float) -> float:
+    return _float(expf(x) - 1.0)
+
+
+def _selu(x: float) -> float:
+    return _float(1.0507009873554804934193349852946 * (1.6732632423543772848170429916717 * (expf(x) - 1.0)))
+
+
+def _tanh(x: float) -> float:
+    return float(_libm().tanh(x))
+
+
+def centred(function: str, size: int, kind: FixedPointType) -> tuple[int, ...]:
+    """Mantissas of `sigmoid`, `softplus`, `softsign` (from -8 to 8) or `tanh` (from -4 to 4)."""
+    functions: dict[str, tuple[Callable[[float], float], float]] = {
+        "sigmoid": (_sigmoid, 8.0),
+        "softplus": (_softplus, 8.0),
+        "softsign": (_softsign, 8.0),
+        "tanh": (_tanh, 4.0),
+        "exp": (expf, 8.0),
+    }
+    evaluate, span = functions[function]
+    inputs = (_float(2 * span * (i - size / 2.0) / size) for i in range(size))
+    return tuple(quantized(evaluate(x), kind) for x in inputs)
+
+
+def negative(function: str, size: int, kind: FixedPointType) -> tuple[int, ...]:
+    """Mantissas of `elu` or `selu` from 0 down to -8."""
+    evaluate = {"elu": _elu, "selu": _selu}[function]
+    return tuple(quantized(evaluate(_float(-8.0 * i / size)), kind) for i in range(size))
+
+
+def _by_bits(size: int, argument: FixedPointType) -> list[float]:
+    """What the first bits of an argument stand for, as `float`."""
+    bits = (size - 1).bit_length()
+    if bits > argument.width:
+        raise ConversionError(f"table of {size} entries: an argument of at least {bits} bits wanted, not {argument}")
+    mantissas = (index << (argument.width - bits) for index in range(size))
+    turn = 1 << argument.width
+    signed = (m - turn if m > argument.max_mantissa else m for m in mantissas)
+    return [_float(float(m * argument.lsb)) for m in signed]
+
+
+def exponentials(
+    size: int, argument: FixedPointType, kind: FixedPointType, scale: float, minus: bool
+) -> tuple[int, ...]:
+    """Mantissas of exp(scale * x) or exp(-scale * x) by the first bits of x."""
+    found = []
+    for x in _by_bits(size, argument):
+        scaled = _float(x * _float(scale))
+        found.append(quantized(expf(-scaled if minus else scaled), kind))
+    return tuple(found)
+
+
+def inverses(size: int, argument: FixedPointType, kind: FixedPointType) -> tuple[int, ...]:
+    """Mantissas of 1 / x by the first bits of x."""
+    return tuple(quantized(_float(1.0 / x) if x else math.inf, kind) for x in _by_bits(size, argument))
+
+
+def legacy_inverses(size: int, kind: FixedPointType) -> tuple[int, ...]:
+    """Mantissas of 1 / x from 0 to 64; 0 for 0."""
+    inputs = (_float(64.0 * i / size) for i in range(size))
+    return tuple(quantized(1.0 / x if x else 0.0, kind) for x in inputs)

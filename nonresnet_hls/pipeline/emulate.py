@@ -1,0 +1,188 @@
+"""The stage `emulate`: the hardware's exact outputs for a whole test set, beside those of the model it came from."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nonresnet_hls import progress
+from nonresnet_hls.emulation import Emulator
+from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.fixed.network import Network
+from nonresnet_hls.hls import network
+from nonresnet_hls.pipeline import quantize as quantization
+from nonresnet_hls.pipeline import runner
+from nonresnet_hls.pipeline.convert import run_convert
+from nonresnet_hls.pipeline.workspace import Workspace
+from nonresnet_hls.quantization import reference
+from nonresnet_hls.quantization.quantized import Quantized
+from nonresnet_hls.recipe import Recipe
+
+STAGE = "emulate"
+
+_ROOMS = ("fixed", "networks", "quantization", "hls", "emulation", "pipeline/quantize.py", "pipeline/emulate.py")
+_BATCH = 256
+
+
+def run_emulate(recipe: Recipe, workspace: Workspace) -> runner.Artefact:
+    """Bring the emulation of a recipe's project on its whole test set up to date, the project before it.
+
+    Raises:
+        RecipeError: a block, which has no labels, or a data set that is not on this machine.
+        ConversionError: the project has a layer or type whose arithmetic is not known; names it.
+        NonResNetError: as `convert.run_convert`.
+    """
+    samples, labels = quantization.labelled(recipe, workspace)
+    before = quantization.run(recipe, workspace)
+    project = run_convert(recipe, workspace)
+
+    def produce(_: Path) -> Mapping[str, Any]:
+        progress.say(f"emulating {recipe.name}: {len(samples)} images")
+        return emulated(quantization.load(before), project.directory, samples, labels)
+
+    where, inputs = workspace.artefact(recipe.name, STAGE), _inputs(before, project)
+    return runner.run(where, STAGE, recipe.dataset.name, inputs, produce)
+
+
+def existing(recipe: Recipe, workspace: Workspace) -> runner.Artefact | None:
+    """The emulation of a recipe's present project on its whole test set; None if there is none.
+
+    Raises:
+        ArtefactError: a file of the project or of the result was changed or is missing.
+    """
+    found = runner.load(workspace.artefact(recipe.name, STAGE))
+    if found is None:
+        return None
+    before = quantization.existing(recipe, workspace)
+    project = runner.load(workspace.projects / recipe.name)
+    if before is None or project is None:
+        return None
+    wanted = runner.digest_of(STAGE, recipe.dataset.name, _inputs(before, project))
+    return found if found.digest == wanted else None
+
+
+def _inputs(before: runner.Artefact, project: runner.Artefact) -> dict[str, str]:
+    return {"model": before.content, "project": project.content, "tool": runner.tool_digest(*_ROOMS)}
+
+
+def emulate_samples(recipe: Recipe, workspace: Workspace, count: int) -> dict[str, Any]:
+    """The same of the first so many test samples, without labels, and nothing kept.
+
+    Raises:
+        NonResNetError: as `run_emulate`.
+    """
+    before = quantization.run(recipe, workspace)
+    project = run_convert(recipe, workspace)
+    quantized = quantization.load(before)
+    samples = quantization.samples(recipe, workspace, quantized, count)
+    return emulated(quantized, project.directory, samples, None)
+
+
+def emulated(quantized: Quantized, project: Path, samples: Any, labels: Any) -> dict[str, Any]:
+    """What a project makes of samples, compared with the model that it came from.
+
+    Args:
+        quantized: the model.
+        project: its project.
+        samples: (samples, *input shape), of the input's type.
+        labels: of the samples, or None.
+
+    Raises:
+        ConversionError: a layer or type whose arithmetic is not known.
+        ReferenceMismatchError: Keras and the exact evaluation differ where both are exact.
+    """
+    started = time.perf_counter()
+    emulator = Emulator(network.of_project(project))
+    emulator(samples[:1])
+    prepared = time.perf_counter()
+    outputs = emulator(samples)
+    seconds = time.perf_counter() - prepared
+    expected, source = _expected(quantized, samples)
+    found = outputs.reshape(expected.shape)
+    figures: dict[str, Any] = {
+        "samples": len(samples),
+        "values": int(found.size),
+        "different": int((found != expected).sum()),
+        "reference": source,
+        "seconds": round(seconds, 3),
+        "preparation_seconds": round(prepared - started, 3),
+        "images_per_second": round(len(samples) / seconds, 1),
+        "layers": [asdict(row) | {"arithmetic": str(row.arithmetic)} for row in emulator.proof],
+    }
+    if labels is not None and found.ndim == 2 and found.shape[1] > 1:
+        predictions = found.argmax(axis=1)
+        figures["top1"] = float((predictions == labels).mean())
+        figures["different_predictions"] = int((predictions != expected.argmax(axis=1)).sum())
+    return figures
+
+
+def _expected(quantized: Quantized, samples: Any) -> tuple[Any, str]:
+    """Outputs of the model: Keras' where its float32 is exact in every layer, else the exact evaluation's."""
+    if quantized.arithmetic.first_inexact() is None:
+        found = quantized.model.predict(np.asarray(samples, np.float32), batch_size=_BATCH, verbose=0)
+        return np.asarray(found, np.float64), "Keras"
+    parts = [
+        reference.evaluate(quantized.model, quantized.arithmetic, samples[start : start + _BATCH])
+        for start in range(0, len(samples), _BATCH)
+    ]
+    return np.concatenate([part.outputs for part in parts]), parts[0].source
+
+
+def emulate_project(project: Path, inputs: Path | None, outputs: Path | None, count: int) -> dict[str, Any]:
+    """What any project makes of the samples of a file, or of seeded random numbers of its input types.
+
+    Args:
+        project: directory that hls4ml wrote.
+        inputs: .npy file of samples x input shape; None: random.
+        outputs: .npy file to write; None: none.
+        count: of random samples.
+
+    Raises:
+        ConversionError: the project or the inputs cannot be read; names the file or layer.
+        EmulationError: inputs that the network cannot take.
+    """
+    started = time.perf_counter()
+    emulator = Emulator(network.of_project(project))
+    given: Any = random_inputs(emulator.network, count) if inputs is None else _read(inputs)
+    emulator(given[:1] if not isinstance(given, list) else [one[:1] for one in given])
+    prepared = time.perf_counter()
+    found = emulator(given)
+    seconds = time.perf_counter() - prepared
+    every = found if isinstance(found, list) else [found]
+    if outputs is not None:
+        if len(every) != 1:
+            raise ConversionError(f"{outputs}: one output wanted to write it, the project has {len(every)}")
+        with outputs.open("wb") as stream:
+            np.save(stream, every[0])
+    samples = len(every[0])
+    return {
+        "samples": samples,
+        "inputs": "seeded random numbers" if inputs is None else str(inputs),
+        "values": sum(int(one.size) for one in every),
+        "seconds": round(seconds, 3),
+        "preparation_seconds": round(prepared - started, 3),
+        "images_per_second": round(samples / seconds, 1),
+        "layers": [asdict(row) | {"arithmetic": str(row.arithmetic)} for row in emulator.proof],
+    }
+
+
+def random_inputs(wanted: Network, count: int, seed: int = 0) -> list[Any]:
+    """Numbers all over the types of a network's inputs; seeded."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for name in wanted.inputs:
+        stream = wanted.streams[name]
+        low, high = max(stream.kind.min_mantissa, -(1 << 52)), min(stream.kind.max_mantissa, 1 << 52)
+        mantissas = rng.integers(low, high, (count, stream.words * stream.channels), endpoint=True)
+        found.append(np.ldexp(mantissas.astype(np.float64), -stream.kind.fraction_bits))
+    return found
+
+
+def _read(path: Path) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ConversionError(f"{path}: a .npy file of numbers wanted: {error}") from None

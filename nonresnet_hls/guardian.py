@@ -51,7 +51,8 @@ def started(command: Sequence[str], **options: Any) -> "Iterator[subprocess.Pope
         try:
             yield process
         except BaseException:
-            kill_tree(process.pid)
+            if process.poll() is None:  # else its number may be another's by now
+                kill_tree(process.pid)
             raise
 
 

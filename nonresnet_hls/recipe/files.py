@@ -175,7 +175,7 @@ _LONGEST_CHAIN = 50
 _DEEPEST = 20
 
 
-def _check(value: Any, path: Path, depth: int = 0) -> None:
+def _check(value: Any, path: Path, where: str = "", depth: int = 0) -> None:
     """Refuse what no recipe has reason for: depth, and characters that end file names and C strings.
 
     Raises:
@@ -185,13 +185,13 @@ def _check(value: Any, path: Path, depth: int = 0) -> None:
         raise RecipeError(f"{path}: at most {_DEEPEST} tables and lists within one another wanted")
     if isinstance(value, dict):
         for key, item in value.items():
-            _check(key, path, depth)
-            _check(item, path, depth + 1)
+            _check(key, path, "a key", depth)
+            _check(item, path, f"{where}.{key}" if where else key, depth + 1)
     elif isinstance(value, list):
         for item in value:
-            _check(item, path, depth + 1)
+            _check(item, path, where, depth + 1)
     elif isinstance(value, str) and "\0" in value:
-        raise RecipeError(f"{path}: text without NUL characters wanted, not {shown(value)}")
+        raise RecipeError(f"{path}: {shown(where)[1:-1]}: text without NUL characters wanted, not {shown(value)}")
 
 
 def _merged(chain: list[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:

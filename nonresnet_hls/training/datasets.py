@@ -170,9 +170,13 @@ def _cifar(path: Path, labels_key: str, classes: int) -> Any:
 
     record = pickles.load(path)
     try:
-        pixels, labels = record["data"], np.asarray(record[labels_key], dtype=np.int64)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path}: 'data' and {labels_key!r} wanted: {type(error).__name__}: {error}") from None
+        pixels, found = record["data"], np.asarray(record[labels_key])
+        if found.ndim != 1 or found.dtype.kind not in "iu":
+            raise ValueError(f"a list of integers wanted as labels, not {found.dtype} {found.shape}")
+        labels = found.astype(np.int64)
+    except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, MemoryError) as error:
+        reason = f"{type(error).__name__}: {error!s:.200}"
+        raise DatasetError(f"{path}: 'data' and {labels_key!r} wanted: {reason}") from None
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape != (len(labels), 3072):
         shape = getattr(pixels, "shape", type(pixels).__name__)
         raise DatasetError(f"{path}: data: one row of 3072 bytes for each of {len(labels)} labels wanted, not {shape}")

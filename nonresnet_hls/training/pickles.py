@@ -5,8 +5,9 @@ NumPy's own unpickling would let a file choose the memory layout; so arrays are 
 
 import codecs
 import pickle
+import pickletools
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from nonresnet_hls.errors import DatasetError
 
@@ -58,6 +59,8 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as stream:
+            _check_memory(stream)
+            stream.seek(0)
             record = _Unpickler(stream, encoding="bytes").load()
         if not isinstance(record, dict):
             raise pickle.UnpicklingError(f"a dictionary wanted, not {type(record).__name__}")
@@ -65,7 +68,21 @@ def load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # a damaged pickle raises anything
-        raise DatasetError(f"{path}: cannot be read: {type(error).__name__}: {error}") from None
+        raise DatasetError(f"{path}: cannot be read: {type(error).__name__}: {error!s:.200}") from None
+
+
+_MOST_MEMORIES = 1 << 20
+
+
+def _check_memory(stream: IO[bytes]) -> None:
+    """Refuse what remembers its values under huge numbers: the unpickler makes a table of that size.
+
+    Raises:
+        UnpicklingError: it does.
+    """
+    for operation, argument, _ in pickletools.genops(stream):
+        if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= (argument or 0) < _MOST_MEMORIES:
+            raise pickle.UnpicklingError(f"a value remembered under the number {argument!s:.20}")
 
 
 def _plain(value: Any) -> Any:

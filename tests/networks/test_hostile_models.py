@@ -244,6 +244,7 @@ def test_deep_configurations_are_refused(good, tmp_path, suffix, depth):
     else:
         bad = tmp_path / "deep.keras"
         with zipfile.ZipFile(good / "good.keras") as old, zipfile.ZipFile(bad, "w") as new:
+            new.writestr("metadata.json", old.read("metadata.json"))
             new.writestr("config.json", text)
             new.writestr("model.weights.h5", old.read("model.weights.h5"))
     with pytest.raises(ModelError, match=r"nested too deeply|within one another wanted"):
@@ -254,6 +255,7 @@ def test_deep_configurations_are_refused(good, tmp_path, suffix, depth):
 def test_what_is_no_configuration_is_named(good, tmp_path, value):
     bad = tmp_path / "bad.keras"
     with zipfile.ZipFile(good / "good.keras") as old, zipfile.ZipFile(bad, "w") as new:
+        new.writestr("metadata.json", old.read("metadata.json"))
         new.writestr("config.json", value)
         new.writestr("model.weights.h5", old.read("model.weights.h5"))
     with pytest.raises(ModelError, match=r"bad\.keras: ") as caught:
@@ -263,9 +265,9 @@ def test_what_is_no_configuration_is_named(good, tmp_path, value):
 
 def test_a_configuration_that_unpacks_to_gigabytes_is_not_unpacked(good, tmp_path):
     bad = tmp_path / "bad.keras"
-    with zipfile.ZipFile(bad, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new, new.open("config.json", "w") as entry:
-        for _ in range(40):
-            entry.write(bytes(1 << 20))
+    with zipfile.ZipFile(bad, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+        new.writestr("metadata.json", '{"keras_version": "2.15.0"}')
+        new.writestr("config.json", bytes(40 << 20))
     with pytest.raises(ModelError, match=r"config\.json: at most \d+ bytes wanted"):
         saved.load(bad)
 
@@ -318,6 +320,7 @@ def test_pickled_weights_are_not_read(good, tmp_path):
     np.savez(packed, **{"layers/dense": np.array(Evil(), dtype=object)})
     bad = tmp_path / "bad.keras"
     with zipfile.ZipFile(good / "good.keras") as old, zipfile.ZipFile(bad, "w") as new:
+        new.writestr("metadata.json", old.read("metadata.json"))
         new.writestr("config.json", old.read("config.json"))
         new.writestr("model.weights.npz", packed.getvalue())
     with pytest.raises(ModelError, match=r"no item named 'model\.weights\.h5'"):

@@ -128,12 +128,39 @@ def test_keras_cache_is_searched(tmp_path):
         ((3, 10), None, r"data_batch_1: labels 0\.\.9 wanted, not 10"),
         ((3,), None, "one row of 3072 bytes for each of 1 labels"),
         ((3, 1), np.zeros((2, 3072), np.float32), "an array of bytes wanted"),
+        ((3, 10**30), None, "a list of integers wanted as labels, not object"),
+        ((3, 1.5), None, "a list of integers wanted as labels, not float64"),
+        (("3", "1"), None, "a list of integers wanted as labels, not <U1"),
+        (((3,), (1,)), None, r"a list of integers wanted as labels, not int64 \(2, 1\)"),
+        ((), None, "a list of integers wanted as labels"),
     ],
 )
 def test_a_wrong_cifar_file_is_refused(tmp_path, labels, data, message):
     write_cifar10(tmp_path / "data" / "cifar-10-batches-py", labels, data)
     with pytest.raises(DatasetError, match=message):
         datasets.load(Dataset(DatasetName.CIFAR10))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02}r\xff\xff\xff\x7f.",  # remembered under the number 2^31 - 1: a table of 16 GB
+        b"\x80\x02\x8b\xff\xff\xff\x7f",
+        b"\x80\x02" + b"(" * 10**6 + b"t" * 10**6 + b".",
+        b"\x80\x02" + b"]" * 10**5 + b"a" * (10**5 - 1) + b".",
+        b"I" + b"9" * 5000 + b"\n.",
+        b"\x80\x02}.",
+        b"\x80\x02K\x05.",
+        b"\x80\x7f.",
+    ],
+    ids=range(8),
+)
+def test_odd_pickles_are_one_line(tmp_path, content):
+    write_cifar10(tmp_path / "data" / "cifar-10-batches-py")
+    (tmp_path / "data" / "cifar-10-batches-py" / "data_batch_1").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"data_batch_1: ('data' and 'labels' wanted|cannot be read)") as caught:
+        datasets.load(Dataset(DatasetName.CIFAR10))
+    assert len(str(caught.value)) < 600
 
 
 class Evil:

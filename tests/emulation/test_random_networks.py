@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from nonresnet_hls.emulation import Emulator
-from nonresnet_hls.errors import ConversionError
 from tests.emulation import nets
 
 
-@pytest.mark.parametrize("seed", range(10))
+# Of which hls4ml converts what its C++ can run.
+@pytest.mark.parametrize("seed", [1001, 1002, 1004, 1006, 1007, 1008, 1012, 1013, 1018, 1021])
 def test_every_value_is_that_of_the_c_simulation(seed: int, tmp_path: Path) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
-        compared = nets.differences(1000 + seed, tmp_path)
+        compared = nets.differences(seed, tmp_path)
     assert compared is not None
     values, different = compared
     assert values > 0
@@ -37,15 +37,12 @@ def test_three_hundred_random_networks(tmp_path: Path) -> None:
     print(f"{networks} networks, {values} values compared, 0 different")
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [1, 2, 4, 5, 8, 9, 12, 13, 14, 19, 21, 22])
 def test_fast_kernels_give_what_integers_give(seed: int, tmp_path: Path) -> None:
     io_type = ("io_stream", "io_parallel")[seed % 2]
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            graph = nets.draw_graph(seed, tmp_path, io_type, "Vivado", narrow=bool(seed % 3), length=5)
-        fast = Emulator(graph)
-    except (ConversionError, RuntimeError):
-        return  # hls4ml, or its C++, does not take it
+    with contextlib.redirect_stdout(io.StringIO()):
+        graph = nets.draw_graph(seed, tmp_path, io_type, "Vivado", narrow=bool(seed % 3), length=5)
+    fast = Emulator(graph)
     slow = Emulator(fast.network, fast=False)
     inputs = nets.draw_inputs(np.random.default_rng(seed), graph, 12)
     found, wanted = fast(inputs), slow(inputs)

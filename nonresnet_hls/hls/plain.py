@@ -19,6 +19,8 @@ def write_plain(model: Any, hls: Hls, directory: Path) -> None:
     Raises:
         ConversionError: hls4ml cannot take the model.
     """
+    if all(type(layer).__name__ == "InputLayer" for layer in model.layers):
+        raise ConversionError(f"model {model.name}: a layer between inputs and outputs wanted, there is none")
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # hls4ml, QKeras and Keras warn of each other
         import hls4ml

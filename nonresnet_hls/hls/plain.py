@@ -22,6 +22,8 @@ def write_plain(model: Any, hls: Hls, directory: Path) -> tuple[str, ...]:
     Raises:
         ConversionError: hls4ml cannot take the model, or would make another network of it.
     """
+    if all(type(layer).__name__ == "InputLayer" for layer in model.layers):
+        raise ConversionError(f"model {model.name}: a layer between inputs and outputs wanted, there is none")
     fidelity.refuse(model, structural_only=True)
     notes = tuple(str(loss) for loss in fidelity.losses(model))
     model = flattened(model)  # hls4ml fails on some models inside a model

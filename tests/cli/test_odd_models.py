@@ -136,6 +136,15 @@ def test_fifos_of_a_model_file_are_those_of_the_layers_that_do_the_same(
     assert any(row["on_skip"] for row in found["rows"])
 
 
+def test_fifos_of_a_model_without_layers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tensorflow import keras
+
+    image = _image()
+    keras.Model(image, image, name="nothing").save(tmp_path / "odd.keras")
+    assert cli.main(["fifos", str(tmp_path / "odd.keras")]) == 2
+    assert "model nothing: a layer between inputs and outputs wanted, there is none\n" in capsys.readouterr().err
+
+
 def _two_outputs() -> Any:
     from tensorflow import keras
 

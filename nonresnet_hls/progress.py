@@ -41,6 +41,11 @@ class _Printable(io.TextIOBase):
         self._stream.write(printable(text, "\n\t"))
         return len(text)
 
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of the stream."""
+        return str(self._stream.encoding or "utf-8")
+
     def flush(self) -> None:
         self._stream.flush()
 

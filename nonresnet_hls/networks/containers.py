@@ -69,7 +69,7 @@ def opened(path: Path) -> Iterator[Container]:
             if archive is None:
                 _check_version(path, file.attrs.get("keras_version", ""))
             try:
-                config = json.loads(text or _attribute(file))
+                config = json.loads(text or _attribute(path, file))
                 found = Container(config, _array_bytes(file, stored), archive, file)
             except _DAMAGE as error:
                 raise _unreadable(path, error) from None
@@ -123,10 +123,10 @@ def _read(archive: zipfile.ZipFile, name: str) -> str:
     return _checked(content).decode("utf-8")
 
 
-def _attribute(file: Any) -> str:
+def _attribute(path: Path, file: Any) -> str:
     """The attribute of a HDF5 file that holds the configuration."""
     if ATTRIBUTE not in file.attrs:
-        raise ValueError("holds weights without a model; one saved by model.save() wanted")
+        raise ModelError(f"{path}: holds weights without a model; one saved by model.save() wanted")
     if file.attrs.get_id(ATTRIBUTE).shape != ():
         raise ValueError(f"attribute {ATTRIBUTE}: one text wanted, not {file.attrs.get_id(ATTRIBUTE).shape}")
     content = file.attrs[ATTRIBUTE]

@@ -133,7 +133,9 @@ def warnings(worth: Worth | None, found: Iterable[Kernel]) -> list[str]:
         if worth.metric is Metric.MEAN_ERROR:
             lost = f"quantization changes the outputs by {worth.points_lost:.1f} % of their range on average"
         cure = "fine-tune it (quantization.epochs), or give it more weight_bits or activation_bits"
-        roughest = max(of_kernels, key=lambda kernel: kernel.error, default=None)
+        # Of -1 and +1 the size is in a scale behind them.
+        sized = (kernel for kernel in of_kernels if kernel.bits > 2)
+        roughest = max(sized, key=lambda kernel: kernel.error, default=None)
         where = f"; layer {roughest.layer} changed most ({roughest.error:.1%} of its weights)" if roughest else ""
         lines.append(f"{lost}{where}; {cure}")
     return lines

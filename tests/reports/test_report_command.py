@@ -52,6 +52,12 @@ def test_a_single_file_is_called_by_its_name(own, capsys):
     assert (record["path"], record["lut"]) == ("tiny_csynth.rpt", 1044)
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch):
+    """As without a terminal; who runs the tests may have told of one."""
+    monkeypatch.setenv("COLUMNS", "250")
+
+
 HEADING = (
     *("design", "stage", "tool", "latency [cycles]", "latency [us]", "interval [cycles]", "images [1/s]"),
     *("target [ns]", "clock [ns]", "Fmax [MHz]", "BRAM18", "DSP", "FF", "LUT", "URAM", "LUTRAM", "SRL", "outcome"),

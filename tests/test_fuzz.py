@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot  # noqa: F401  # makes folders of its own when it is imported for the first time
 import numpy as np
 import pytest
 

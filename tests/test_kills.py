@@ -101,16 +101,16 @@ def test_the_conversion_of_a_model_killed_30_times(built: Path, tmp_path: Path) 
     shutil.copytree(built, old)
     recipe = old / "models" / "tiny.toml"
     recipe.write_text(recipe.read_text().replace("[hls]", "[hls]\nclock_ns = 7"))
-    new = tmp_path / "new"
-    shutil.copytree(old, new)
+    place = tmp_path / "place"  # always the same: a project names its own folder
+    shutil.copytree(old, place)
     began = time.monotonic()
-    assert finish(start(_CONVERT, new, temporary)) == 0
+    assert finish(start(_CONVERT, place, temporary)) == 0
     seconds = time.monotonic() - began
-    wanted = content(new / "hls_projects" / "tiny")
+    wanted = content(place / "hls_projects" / "tiny")
     assert wanted != content(old / "hls_projects" / "tiny")
     rng = random.Random(5)
     for number in range(30):
-        place = tmp_path / "place"
+        shutil.rmtree(place)
         shutil.copytree(old, place)
         between = number % 5 == 0
         with start(_BETWEEN + _CONVERT if between else _CONVERT, place, temporary) as process:
@@ -130,4 +130,3 @@ def test_the_conversion_of_a_model_killed_30_times(built: Path, tmp_path: Path) 
         assert hidden(place) == [], number
         assert [path.name for path in (place / "hls_projects").glob("tiny.kept-*")] == [], number
         assert list(temporary.iterdir()) == [], number
-        shutil.rmtree(place)

@@ -10,6 +10,10 @@ from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
 SIZE = 6
 
+ROUNDINGS = [Rounding.TRN, Rounding.RND, Rounding.RND_CONV]
+OVERFLOWS = [Overflow.WRAP, Overflow.SAT]
+"""What the engine builds."""
+
 
 @dataclass
 class Drawn:
@@ -125,7 +129,7 @@ def _activate(net: Drawn, rng: np.random.Generator, name: str) -> None:
     bits = int(rng.integers(1, 6))
     integer = int(rng.integers(0, bits + 1))
     net.tensor = qkeras.QActivation(qkeras.quantized_relu(bits, integer), name=name)(net.tensor)
-    rounding, overflow = Rounding(rng.choice(list(Rounding))), Overflow(rng.choice(list(Overflow)))
+    rounding, overflow = Rounding(rng.choice(ROUNDINGS)), Overflow(rng.choice(OVERFLOWS))
     net.kind = FixedPointType(bits, integer, signed=False, rounding=rounding, overflow=overflow)
     net.types[name] = {"result": str(net.kind)}
 

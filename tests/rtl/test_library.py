@@ -26,12 +26,13 @@ from nonresnet_hls.fixed.network import (
     Stream,
     Window,
 )
-from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
+from nonresnet_hls.fixed.types import FixedPointType, Rounding
 from nonresnet_hls.rtl import Multipliers, RtlDesign, RtlOptions, Stalls, simulation
 from nonresnet_hls.rtl.design import assemble
 from nonresnet_hls.rtl.simulation import Simulation, Simulator, compile_simulator, verilator_command
 from nonresnet_hls.rtl.units import build
 from nonresnet_hls.rtl.yosys import run_yosys
+from tests.rtl import nets
 
 IMAGES = 3
 
@@ -76,7 +77,7 @@ def fixed(text: str) -> FixedPointType:
 def add_casts(bench: Bench) -> None:
     """Casts between many types, with every rounding and overflow; a few of them as scale, bias and relu too."""
     kinds = [fixed(text) for text in ("fixed<7,3>", "ufixed<6,2>", "fixed<9,12>", "fixed<4,-1>", "ufixed<1,1>")]
-    modes = itertools.cycle(itertools.product(Rounding, Overflow))
+    modes = itertools.cycle(itertools.product(nets.ROUNDINGS, nets.OVERFLOWS))
     shapes = [(3, 2, True), (4, 4, False), (12, 6, True), (2, -3, True), (5, 9, False), (1, 1, False), (8, 1, True)]
     for i, (kind, (width, integer, signed)) in enumerate(itertools.product(kinds, shapes)):
         for j in range(2):

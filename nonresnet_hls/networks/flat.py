@@ -25,12 +25,14 @@ def _called(model: Any, inputs: list[Any]) -> list[Any]:
         for node in model._nodes_by_depth[depth]:
             if node.is_input:
                 continue
-            arguments = tf.nest.map_structure(lambda value: tensors.get(id(value), value), node.call_args)
+            arguments, options = tf.nest.map_structure(
+                lambda value: tensors.get(id(value), value), (node.call_args, dict(node.call_kwargs))
+            )
             layer = node.layer
             if hasattr(layer, "layers"):
                 results = _called(layer, tf.nest.flatten(arguments))
             else:
-                results = tf.nest.flatten(layer(*arguments))
+                results = tf.nest.flatten(layer(*arguments, **options))
             outputs = [id(old) for old in tf.nest.flatten(node.outputs)]
             tensors.update(zip(outputs, results, strict=True))
     return [tensors[id(output)] for output in model.outputs]

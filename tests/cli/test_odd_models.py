@@ -136,6 +136,25 @@ def test_fifos_of_a_model_file_are_those_of_the_layers_that_do_the_same(
     assert any(row["on_skip"] for row in found["rows"])
 
 
+@pytest.mark.parametrize("same_names", [False, True])
+def test_fifos_of_models_inside_that_hold_operators(
+    same_names: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tensorflow import keras
+
+    def inner(name: str) -> Any:
+        image = _image(f"{name}_image")
+        conv = _layers().Conv2D(2, 3, padding="same", name="conv" if same_names else f"{name}_conv")
+        return keras.Model(image, conv(image) + image, name=name)
+
+    image = _image()
+    _ending(image, inner("two")(inner("one")(image))).save(tmp_path / "odd.keras")
+    assert cli.main(["fifos", str(tmp_path / "odd.keras")]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    wanted = "layer 'conv': a name of its own wanted" if same_names else "model odd: hls4ml cannot take it: "
+    assert line.startswith(f"nonresnet-hls: {wanted}")
+
+
 def test_fifos_of_a_model_without_layers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tensorflow import keras
 

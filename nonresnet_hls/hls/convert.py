@@ -102,7 +102,7 @@ def _as_hls4ml_knows_it(model: Any) -> Any:
         if _has_own_grid(node.layer):
             plain = getattr(keras.layers, node.kind.removeprefix("Q"))
             return plain(**{key: config[key] for key in _SHAPING if key in config})(inputs[0])
-        return keras_graph.copy_layer(node.layer)(inputs[0] if len(inputs) == 1 else inputs)
+        return keras_graph.copied(node, inputs)
 
     twin = keras_graph.rebuild(model, replace)
     keras_graph.carry_weights(model, twin)

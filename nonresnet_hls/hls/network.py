@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.fixed.network import Network
-from nonresnet_hls.hls import elementwise, firmware, windows
+from nonresnet_hls.hls import elementwise, firmware, moving, windows
 from nonresnet_hls.hls.reader import Reader
 
-_BUILDERS = {**elementwise.BUILDERS, **windows.BUILDERS}
+_BUILDERS = {**elementwise.BUILDERS, **windows.BUILDERS, **moving.BUILDERS}
 
 
 def of_project(directory: Path) -> Network:

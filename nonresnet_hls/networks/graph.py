@@ -122,6 +122,16 @@ def copy_layer(layer: Any) -> Any:
     return type(layer).from_config(config_of(layer))
 
 
+def call(layer: Any, inputs: list[Any]) -> Any:
+    """What a layer makes of one tensor, or of several."""
+    return layer(inputs[0] if len(inputs) == 1 else inputs)
+
+
+def copied(node: Node, inputs: list[Any]) -> Any:
+    """What a copy of a node's layer makes of its inputs: as `rebuild` wants it of what stays."""
+    return call(copy_layer(node.layer), inputs)
+
+
 def rebuild(model: Any, replace: Callable[[Node, list[Any]], Any], rename: Mapping[str, str] | None = None) -> Any:
     """A new model made node by node: `replace(node, input tensors)` returns the tensor that stands for the node.
 

@@ -38,13 +38,13 @@ def lower(model: Any) -> Any:
         if node.name in operators:
             layer = _layer(model, node)
             made[node.name] = _free(type(layer).__name__.lower(), taken)
-            config = layer.get_config() | {"name": made[node.name]}
+            config = graph.config_of(layer) | {"name": made[node.name]}
         else:
             made[node.name] = renamed.get(node.name, node.name)
-            layer, config = node.layer, node.layer.get_config() | {"name": made[node.name]}
+            layer, config = node.layer, graph.config_of(node.layer) | {"name": made[node.name]}
             if node.name in apart:
                 config["dtype"] = "float32"
-        return type(layer).from_config(config)(inputs[0] if len(inputs) == 1 else inputs)
+        return graph.call(type(layer).from_config(config), inputs)
 
     result = graph.rebuild(model, replace, rename=renamed)
     for node in network:

@@ -29,7 +29,7 @@ def of_inputs(model: Any, factor: Fraction) -> Any:
 
     network = graph.nodes(model)
     used_by = graph.consumers(network)
-    result = graph.rebuild(model, lambda node, inputs: _copied(node, inputs))
+    result = graph.rebuild(model, graph.copied)
     graph.carry_weights(model, result)
     todo = [node for node in network if not node.inputs]
     scaled: list[str] = []
@@ -55,7 +55,3 @@ def of_inputs(model: Any, factor: Fraction) -> Any:
         f"model {model.name}: weights of {', '.join(scaled)} are times {factor}, as the inputs are divided by it"
     )
     return result
-
-
-def _copied(node: graph.Node, inputs: list[Any]) -> Any:
-    return graph.copy_layer(node.layer)(inputs[0] if len(inputs) == 1 else inputs)

@@ -44,7 +44,7 @@ def cut_out(model: Any, name: str) -> Any:
     tensors = {_FEED: x}
     for node in nodes:
         inputs = [tensors[source] for source in node.inputs]
-        tensors[node.name] = graph.copy_layer(node.layer)(inputs[0] if len(inputs) == 1 else inputs)
+        tensors[node.name] = graph.copied(node, inputs)
     block = keras.Model(x, tensors[nodes[-1].name], name=name)
     graph.carry_weights(model, block)
     return block

@@ -39,7 +39,7 @@ def fold_batch_norms(model: Any, only: Callable[[str], bool] = lambda _: True) -
         config = graph.config_of(node.layer)
         if node.name in folded:
             config["use_bias"] = True
-        return type(node.layer).from_config(config)(*inputs if len(inputs) == 1 else [inputs])
+        return graph.call(type(node.layer).from_config(config), inputs)
 
     result = graph.rebuild(model, replace)
     graph.carry_weights(model, result)
@@ -83,7 +83,7 @@ def fold_into_next(model: Any, only: Callable[[str], bool] = lambda _: True) -> 
         config = graph.config_of(node.layer)
         if affine.keys() & set(node.inputs):
             config["use_bias"] = True
-        return type(node.layer).from_config(config)(*inputs if len(inputs) == 1 else [inputs])
+        return graph.call(type(node.layer).from_config(config), inputs)
 
     result = graph.rebuild(model, replace)
     graph.carry_weights(model, result)

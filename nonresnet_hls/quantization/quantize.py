@@ -80,7 +80,7 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
         layer, kind = node.layer, node.kind
         if not only(node.name):
-            return graph.copy_layer(layer)(inputs[0] if len(inputs) == 1 else inputs)
+            return graph.copied(node, inputs)
         if kind in _DROPPED:
             return inputs[0]
         applied = activations.of(layer)
@@ -160,7 +160,7 @@ def finish(model: Any) -> Any:
         if node.name in scaled:
             fixed = keras.layers.BatchNormalization(epsilon=0.0, name=node.name)
             return fixed(inputs[0])
-        return graph.copy_layer(node.layer)(inputs[0] if len(inputs) == 1 else inputs)
+        return graph.copied(node, inputs)
 
     result = graph.rebuild(model, replace)
     graph.carry_weights(model, result)

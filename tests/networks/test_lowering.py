@@ -186,3 +186,15 @@ def _several_arguments() -> Any:
 def test_layers_that_are_no_function_of_one_argument_are_refused(make: Callable[[], Any], wanted: str) -> None:
     with pytest.raises(ModelError, match=rf"^layer odd: .*{wanted}"):
         lowering.lower(make())
+
+
+@pytest.mark.parametrize("kind", ["ReLU", "LeakyReLU", "Activation"])
+def test_activations_that_are_layer_objects_are_carried_over(kind: str) -> None:
+    from tensorflow import keras
+
+    image = keras.Input((4, 4, 3), name="image")
+    own = keras.layers.Activation("relu") if kind == "Activation" else getattr(keras.layers, kind)()
+    x = keras.layers.Conv2D(3, 3, padding="same", activation=own, name="conv")(image)
+    model = keras.Model(image, keras.layers.Flatten()(x + image))
+    samples = np.random.default_rng(0).normal(0, 1, (3, 4, 4, 3)).astype(np.float32)
+    assert (lowering.lower(model)(samples).numpy() == model(samples).numpy()).all()

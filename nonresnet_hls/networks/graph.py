@@ -1,6 +1,7 @@
 """Reading and rebuilding Keras functional models whose layers are each used once."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +92,24 @@ def _one_argument(layer: Any, call: Any) -> None:
             raise ModelError(f"layer {layer.name}: tensors of the model as its one argument wanted, not {got}")
 
 
+@contextlib.contextmanager
+def in_float32() -> Iterator[None]:
+    """New layers compute in float32 within, whatever the caller has set for all layers (mixed precision, float64)."""
+    from tensorflow import keras
+
+    policy, floatx = keras.mixed_precision.global_policy(), keras.backend.floatx()
+    if (policy.name, floatx) == ("float32", "float32"):
+        yield
+        return
+    keras.backend.set_floatx("float32")
+    keras.mixed_precision.set_global_policy("float32")
+    try:
+        yield
+    finally:
+        keras.backend.set_floatx(floatx)
+        keras.mixed_precision.set_global_policy(policy)
+
+
 def consumers(graph: list[Node]) -> dict[str, list[Node]]:
     """For each layer's name, the nodes that take its output."""
     result: dict[str, list[Node]] = {node.name: [] for node in graph}
@@ -141,11 +160,12 @@ def rebuild(model: Any, replace: Callable[[Node, list[Any]], Any], rename: Mappi
     from tensorflow import keras
 
     tensors: dict[str, Any] = {}
-    for node in nodes(model):
-        if node.inputs:
-            tensors[node.name] = replace(node, [tensors[source] for source in node.inputs])
-        else:
-            tensors[node.name] = keras.Input(node.output_shape, name=(rename or {}).get(node.name, node.name))
+    with in_float32():
+        for node in nodes(model):
+            if node.inputs:
+                tensors[node.name] = replace(node, [tensors[source] for source in node.inputs])
+            else:
+                tensors[node.name] = keras.Input(node.output_shape, name=(rename or {}).get(node.name, node.name))
     inputs = [tensors[tensor._keras_history.layer.name] for tensor in model.inputs]
     outputs = [tensors[output] for output in output_names(model)]
     return keras.Model(inputs, outputs, name=model.name)

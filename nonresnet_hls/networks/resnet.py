@@ -9,9 +9,11 @@ import re
 from typing import Any
 
 from nonresnet_hls.errors import ModelError
+from nonresnet_hls.networks import graph
 from nonresnet_hls.recipe import Architecture, Family, SkipStyle
 
 
+@graph.in_float32()
 def resnet(
     skips: SkipStyle,
     input_shape: tuple[int, int, int],

@@ -13,6 +13,7 @@ from nonresnet_hls.emulation import Emulator
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.network import Network
 from nonresnet_hls.hls import network
+from nonresnet_hls.networks import graph
 from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.convert import run_convert
@@ -122,7 +123,7 @@ def emulated(quantized: Quantized, project: Path, samples: Any, labels: Any) -> 
 def _expected(quantized: Quantized, samples: Any) -> tuple[Any, str]:
     """Outputs of the model: Keras' where its float32 is exact in every layer, else the exact evaluation's."""
     if quantized.arithmetic.first_inexact() is None:
-        found = quantized.model.predict(np.asarray(samples, np.float32), batch_size=_BATCH, verbose=0)
+        (found,) = reference.computed(quantized.model, samples, graph.output_names(quantized.model), _BATCH)
         return np.asarray(found, np.float64), "Keras"
     parts = [
         reference.evaluate(quantized.model, quantized.arithmetic, samples[start : start + _BATCH])

@@ -23,6 +23,7 @@ def feed(model: Any) -> Any:
     return keras.Model(model.input, model.get_layer(_FEED).output)
 
 
+@graph.in_float32()
 def cut_out(model: Any, name: str) -> Any:
     """The block as a model of its own, weights carried over; its input layer is `x`.
 

@@ -1,11 +1,14 @@
 """What the C simulation must equal: Keras itself, or where its float32 rounds, the exact evaluation of its graph."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nonresnet_hls.errors import NonResNetError
+from nonresnet_hls.networks import graph
 from nonresnet_hls.quantization import exact
 from nonresnet_hls.quantization.arithmetic import FLOAT32_BITS, ModelArithmetic
+from nonresnet_hls.quantization.fold import is_scale, scale_and_offset
 
 
 class ReferenceMismatchError(NonResNetError):
@@ -40,9 +43,6 @@ def evaluate(model: Any, arithmetic: ModelArithmetic, inputs: Any) -> Reference:
     Raises:
         ReferenceMismatchError: Keras and the exact evaluation differ in a layer where Keras must be exact.
     """
-    import numpy as np
-    from tensorflow import keras
-
     output = model.output._keras_history.layer.name
     inexact: set[str] = set()
     for name, layer in arithmetic.layers.items():
@@ -58,9 +58,7 @@ def evaluate(model: Any, arithmetic: ModelArithmetic, inputs: Any) -> Reference:
     values = exact.evaluate(arithmetic, inputs, {output, *frontier})
     checked = 0
     if frontier:
-        probe = keras.Model(model.inputs, [model.get_layer(name).output for name in frontier])
-        found = probe.predict(np.asarray(inputs, np.float32), batch_size=32, verbose=0)
-        for name, value in zip(frontier, found if len(frontier) > 1 else [found], strict=True):
+        for name, value in zip(frontier, computed(model, inputs, frontier), strict=True):
             different = int((value != values[name]).sum())
             if different:
                 raise ReferenceMismatchError(
@@ -75,3 +73,29 @@ def evaluate(model: Any, arithmetic: ModelArithmetic, inputs: Any) -> Reference:
             f"exact evaluation (Keras' float32 holds {FLOAT32_BITS} bits, layer {first.name} needs {first.float_bits})"
         )
     return Reference(values[output], source, checked)
+
+
+def computed(model: Any, inputs: Any, layers: Sequence[str], batch_size: int = 32) -> list[Any]:
+    """What Keras computes of some layers for (samples, *input shape) inputs, in the order of their names.
+
+    A batch norm that is no more than a scale and an offset computes these: by itself, Keras would multiply with
+    1 / sqrt(1), which is less than 1 where TensorFlow approximates it (without oneDNN).
+    """
+    import numpy as np
+    from tensorflow import keras
+
+    tensors: dict[str, Any] = {}
+
+    def replace(node: graph.Node, values: list[Any]) -> Any:
+        if node.kind == "BatchNormalization" and is_scale(node.layer):
+            scale, offset = (factor.astype(np.float32) for factor in scale_and_offset(node.layer))
+            tensors[node.name] = values[0] * scale + offset
+        else:
+            tensors[node.name] = graph.copied(node, values)
+        return tensors[node.name]
+
+    twin = graph.rebuild(model, replace)
+    graph.carry_weights(model, twin)
+    probe = keras.Model(twin.inputs, [tensors[name] for name in layers])
+    found = probe.predict(np.asarray(inputs, np.float32), batch_size=batch_size, verbose=0)
+    return found if len(layers) > 1 else [found]

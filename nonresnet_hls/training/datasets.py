@@ -266,8 +266,10 @@ def _are_bytes_by_255(x: Any) -> bool:
     if x.dtype.kind != "f" or not np.isfinite(x).all() or x.min() < 0 or x.max() > 1:
         return False
     scaled = np.multiply(x, 255.0, dtype=np.float64)
-    # Divided, or multiplied by 1/255: at most two roundings of the type apart.
-    near = np.abs(scaled - np.rint(scaled)) <= 255 * 2 * float(np.finfo(x.dtype).eps)
+    # Divided, or multiplied by 1/255: two roundings, each of half an epsilon of the value; those of float32 may be in
+    # float64 now.
+    epsilon = max(float(np.finfo(kind).eps) for kind in (x.dtype, np.float32))
+    near = np.abs(scaled - np.rint(scaled)) <= 1.01 * epsilon * scaled
     return bool(near.all() and ((x > 0) & (x < 1)).any())
 
 

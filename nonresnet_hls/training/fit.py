@@ -14,7 +14,7 @@ from typing import Any
 
 from nonresnet_hls import progress
 from nonresnet_hls.errors import ArtefactError, ModelError
-from nonresnet_hls.networks import saved
+from nonresnet_hls.networks import graph, saved
 from nonresnet_hls.recipe import (
     Distillation,
     DistillationLoss,
@@ -158,6 +158,7 @@ def deterministic(seed: int) -> None:
     tf.keras.utils.set_random_seed(seed)
 
 
+@graph.in_float32()
 def _with_loss(
     model: Any, teacher: Any, data: Data, config: Training, distillation: Distillation | None
 ) -> tuple[Any, losses.Loss, int]:

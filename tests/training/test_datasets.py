@@ -251,7 +251,15 @@ def test_a_damaged_npz_is_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "divide", [lambda k: k / np.float32(255), lambda k: k * np.float32(1 / 255), lambda k: k / 255.0]
+    "divide",
+    [
+        lambda k: k / np.float32(255),
+        lambda k: k * np.float32(1 / 255),
+        lambda k: k / 255.0,
+        lambda k: (k / np.float32(255)).astype(np.float64),
+        lambda k: (k / 255).astype(np.float16),
+        lambda k: k.astype(np.float16) * np.float16(1 / 255),
+    ],
 )
 @pytest.mark.parametrize("grid", ["ufixed<8,0>", "ufixed<8,8>"])
 def test_bytes_by_255_are_given_as_bytes_and_the_factor_is_told(tmp_path, divide, grid, capsys):
@@ -279,6 +287,14 @@ def test_values_off_the_grid_are_rounded_and_told_and_kept_for_the_float_network
     said = capsys.readouterr().err
     assert "x: " in said
     assert "values are rounded to ufixed<8,0>, by 0.00" in said
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_bytes_by_256_are_no_bytes_by_255(tmp_path, dtype):
+    pixels = np.arange(256).reshape(-1, 1)
+    data = datasets.load(npz(tmp_path, x=(pixels / 256).astype(dtype), y=np.arange(256) % 3))
+    assert data.factor == 1
+    assert sorted((256 * np.concatenate([data.x_train, data.x_test])).ravel().tolist()) == list(range(256))
 
 
 def test_zeros_and_ones_are_no_bytes_by_255(tmp_path):

@@ -48,11 +48,13 @@ def _figures(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
 
     place, path = common.workspace(args), Path(args.design)
     is_file = path.is_dir() or path.suffix in (".keras", ".h5")
-    if args.inputs is None and args.outputs is None and not is_file:
+    if args.inputs is None and not is_file:
         recipe = place.recipe(args.design)
         block = recipe.architecture.family is Family.BLOCK and args.split is None
         if args.samples is not None or block:
-            return emulate.emulate_samples(recipe, place, args.samples or recipe.csim.samples)
+            return emulate.emulate_samples(recipe, place, args.samples or recipe.csim.samples, args.outputs)
+        if args.outputs is not None:
+            return emulate.emulate_samples(recipe, place, None, args.outputs)
         return dict(emulate.run_emulate(recipe, place).figures)
     if args.split is not None:
         raise RecipeError(f"{args.design}: --split wants a recipe, whose data set is known; give --inputs or --samples")
@@ -64,7 +66,8 @@ def _show(design: str, figures: dict[str, Any], proof: bool) -> None:
     from nonresnet_hls.reports.render import Format, Table, render
 
     speed = f"{figures['seconds']:.2f} s, {figures['images_per_second']:,.0f} a second"
-    print(f"{design}: {figures['samples']} samples in {speed} ({figures['preparation_seconds']:.1f} s to prepare)")
+    what = f"{figures['samples']} samples" + (f" ({figures['inputs']})" if "inputs" in figures else "")
+    print(f"{design}: {what} in {speed} ({figures['preparation_seconds']:.1f} s to prepare)")
     if "top1" in figures:
         print(f"  top-1 of the hardware: {figures['top1']:.2%}")
     if "different" in figures:

@@ -116,7 +116,10 @@ class Emulator:
         for name, x in zip(names, arrays, strict=True):
             stream = self.network.streams[name]
             size = stream.words * stream.channels
-            if x.dtype.kind not in "fiub" or x.ndim < 1 or int(np.prod(x.shape[1:])) != size or len(x) == 0:
+            # Of a stream it is known what stands side by side: other orders of the axes would be other images.
+            other_order = x.ndim > 2 and stream.words > 1 and x.shape[-1] != stream.channels
+            fits = x.ndim >= 1 and len(x) and int(np.prod(x.shape[1:])) == size and not other_order
+            if x.dtype.kind not in "fiub" or not fits:
                 wanted = f"samples of {size} numbers ({stream.words} x {stream.channels})"
                 raise EmulationError(f"input {name}: {wanted} wanted, not an array {x.shape} of {x.dtype}")
             if len(x) != len(arrays[0]):

@@ -77,7 +77,7 @@ class Simulation:
         Args:
             inputs: the samples.
             output_shape: of one sample's output.
-            jobs: processes that share the library, each with a part of the samples.
+            jobs: processes that share the library, each taking the next sample when it is done with one.
 
         Raises:
             ToolError: a process ended before its last sample, which the message names.
@@ -101,18 +101,17 @@ class Simulation:
         source, target = folder / "inputs.npy", folder / "outputs.npy"
         np.save(source, inputs)
         np.save(target, np.empty((len(inputs), *output_shape), np.float64))
-        jobs = min(jobs, len(inputs))
-        bounds = [len(inputs) * job // jobs for job in range(jobs + 1)]
+        jobs, following = min(jobs, len(inputs)), folder / "next"
+        following.write_bytes(np.int64(0).tobytes())
         # The package as this process has found it, and no TensorFlow: a worker starts in a moment.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         running = []
         try:
             for job in range(jobs):
                 mark, log = folder / f"progress-{job}", folder / f"log-{job}"
-                mark.write_bytes(np.int64(bounds[job]).tobytes())
+                mark.write_bytes(np.int64(-1).tobytes())
                 command = [sys.executable, "-m", "nonresnet_hls.hls.worker", str(self._scratch / "library.so")]
-                command += [f"{PROJECT}_double", str(source), str(target), str(mark)]
-                command += [str(bounds[job]), str(bounds[job + 1])]
+                command += [f"{PROJECT}_double", str(source), str(target), str(mark), str(following)]
                 with log.open("wb") as stream:
                     running.append(
                         subprocess.Popen(
@@ -137,8 +136,9 @@ class Simulation:
                     "(it said nothing)"
                 ]
                 ended = f"signal {-status}" if status < 0 else f"exit status {status}"
+                where = f"image {image}" if image >= 0 else "before the first image"
                 raise ToolError(
-                    f"C simulation of {self._project.name}: image {image}: the process ended with {ended}: {lines[-1]}"
+                    f"C simulation of {self._project.name}: {where}: the process ended with {ended}: {lines[-1]}"
                 )
         return np.load(target)
 

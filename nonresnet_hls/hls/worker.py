@@ -1,26 +1,29 @@
 """A process of its own that runs a part of the samples through a compiled project; see `simulate`.
 
-    python -m nonresnet_hls.hls.worker LIBRARY FUNCTION INPUTS OUTPUTS PROGRESS FIRST LAST
+    python -m nonresnet_hls.hls.worker LIBRARY FUNCTION INPUTS OUTPUTS PROGRESS NEXT
 
-INPUTS and OUTPUTS are .npy files of float64, of which the rows FIRST to LAST - 1 are read and written in place;
-PROGRESS is a file of one int64, the row that is being simulated.
+INPUTS and OUTPUTS are .npy files of float64, a row a sample, read and written in place; PROGRESS is a file of one
+int64, the row that is being simulated; NEXT one that all processes share, the first row that none of them has taken:
+who is done takes the next, so that none waits for a slower one.
 """
 
 import ctypes
+import fcntl
+import os
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 
 
 def main(arguments: list[str]) -> int:
     """Run the rows; what the C++ ends, ends this process."""
-    library, function, inputs, outputs, progress = arguments[:5]
-    first, last = (int(one) for one in arguments[5:7])
+    library, function, inputs, outputs, progress, following = arguments
     top = getattr(ctypes.CDLL(library), function)
     pointer = ctypes.POINTER(ctypes.c_double)
     source, target = np.load(inputs, mmap_mode="r"), np.load(outputs, mmap_mode="r+")
     mark = np.memmap(progress, dtype=np.int64, mode="r+", shape=(1,))
-    for row in range(first, last):
+    for row in _rows(following, len(source)):
         mark[0] = row
         sample = np.ascontiguousarray(source[row], dtype=np.float64)
         result = np.empty(target.shape[1:], np.float64)
@@ -28,6 +31,22 @@ def main(arguments: list[str]) -> int:
         target[row] = result
     target.flush()
     return 0
+
+
+def _rows(following: str, count: int) -> Iterator[int]:
+    """The rows that this process takes, one by one."""
+    shared = os.open(following, os.O_RDWR)
+    try:
+        while True:
+            fcntl.flock(shared, fcntl.LOCK_EX)
+            row = int.from_bytes(os.pread(shared, 8, 0), sys.byteorder)
+            os.pwrite(shared, (row + 1).to_bytes(8, sys.byteorder), 0)
+            fcntl.flock(shared, fcntl.LOCK_UN)
+            if row >= count:
+                return
+            yield row
+    finally:
+        os.close(shared)
 
 
 if __name__ == "__main__":

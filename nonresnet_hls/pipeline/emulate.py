@@ -69,8 +69,12 @@ def _inputs(before: runner.Artefact, project: runner.Artefact) -> dict[str, str]
     return {"model": before.content, "project": project.content, "tool": runner.tool_digest(*_ROOMS)}
 
 
-def emulate_samples(recipe: Recipe, workspace: Workspace, count: int) -> dict[str, Any]:
-    """The same of the first so many test samples, without labels, and nothing kept.
+def emulate_samples(
+    recipe: Recipe, workspace: Workspace, count: int | None, outputs: Path | None = None
+) -> dict[str, Any]:
+    """The same of the first so many test samples, without labels; of all of them, with labels, where count is None.
+
+    Nothing is kept but the outputs, as .npy where a file for them is given.
 
     Raises:
         NonResNetError: as `run_emulate`.
@@ -78,11 +82,16 @@ def emulate_samples(recipe: Recipe, workspace: Workspace, count: int) -> dict[st
     before = quantization.run(recipe, workspace)
     project = run_convert(recipe, workspace)
     quantized = quantization.load(before)
-    samples = quantization.samples(recipe, workspace, quantized, count)
-    return emulated(quantized, project.directory, samples, None)
+    if count is None:
+        samples, labels = quantization.labelled(recipe, workspace)
+    else:
+        samples, labels = quantization.samples(recipe, workspace, quantized, count), None
+    return emulated(quantized, project.directory, samples, labels, outputs)
 
 
-def emulated(quantized: Quantized, project: Path, samples: Any, labels: Any) -> dict[str, Any]:
+def emulated(
+    quantized: Quantized, project: Path, samples: Any, labels: Any, outputs_to: Path | None = None
+) -> dict[str, Any]:
     """What a project makes of samples, compared with the model that it came from.
 
     Args:
@@ -90,6 +99,7 @@ def emulated(quantized: Quantized, project: Path, samples: Any, labels: Any) -> 
         project: its project.
         samples: (samples, *input shape), of the input's type.
         labels: of the samples, or None.
+        outputs_to: .npy file to write the outputs to, or None.
 
     Raises:
         ConversionError: a layer or type whose arithmetic is not known.
@@ -103,6 +113,8 @@ def emulated(quantized: Quantized, project: Path, samples: Any, labels: Any) -> 
     seconds = time.perf_counter() - prepared
     expected, source = _expected(quantized, samples)
     found = outputs.reshape(expected.shape)
+    if outputs_to is not None:
+        _write(outputs_to, found)
     figures: dict[str, Any] = {
         "samples": len(samples),
         "values": int(found.size),
@@ -156,8 +168,7 @@ def emulate_project(project: Path, inputs: Path | None, outputs: Path | None, co
     if outputs is not None:
         if len(every) != 1:
             raise ConversionError(f"{outputs}: one output wanted to write it, the project has {len(every)}")
-        with outputs.open("wb") as stream:
-            np.save(stream, every[0])
+        _write(outputs, every[0])
     samples = len(every[0])
     return {
         "samples": samples,
@@ -182,8 +193,16 @@ def random_inputs(wanted: Network, count: int, seed: int = 0) -> list[Any]:
     return found
 
 
+def _write(path: Path, outputs: Any) -> None:
+    with path.open("wb") as stream:
+        np.save(stream, outputs)
+
+
 def _read(path: Path) -> Any:
     try:
-        return np.load(path, allow_pickle=False)
+        found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ConversionError(f"{path}: a .npy file of numbers wanted: {error}") from None
+    if not isinstance(found, np.ndarray):
+        raise ConversionError(f"{path}: a .npy file of numbers wanted, not an archive of arrays")
+    return found

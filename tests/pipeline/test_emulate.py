@@ -51,7 +51,23 @@ def test_a_project_alone_is_emulated_as_its_cpp_runs(tiny: Path, capsys: pytest.
     np.save("x.npy", inputs)
     assert cli.main(["emulate", str(PROJECT), "--inputs", "x.npy", "--outputs", "y.npy"]) == 0
     assert (np.load("y.npy") == emulator(inputs)).all()
-    assert "20 samples" in capsys.readouterr().out
+    assert "20 samples (x.npy) in " in capsys.readouterr().out
+    np.savez("x", x=inputs)
+    Path("x.npz").rename("x.npy")
+    assert cli.main(["emulate", str(PROJECT), "--inputs", "x.npy"]) == 2
+    assert "x.npy: a .npy file of numbers wanted, not an archive of arrays\n" in capsys.readouterr().err
+
+
+def test_outputs_of_a_recipe_are_those_of_its_test_data(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    samples = np.load("models/tiny-data.npz")["x"][4::5]
+    wanted = Emulator(network.of_project(PROJECT))(samples)
+    for count in ([], ["--samples", "3"]):
+        assert cli.main(["emulate", "tiny", "--outputs", "y.npy", "--json", *count]) == 0
+        figures = json.loads(capsys.readouterr().out)
+        assert ("top1" in figures, figures["different"]) == (not count, 0)
+        found = np.load("y.npy")
+        assert (found == wanted[: len(found)]).all()
+        assert len(found) == figures["samples"] == (3 if count else len(samples))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +75,7 @@ def test_a_project_alone_is_emulated_as_its_cpp_runs(tiny: Path, capsys: pytest.
     [
         (np.zeros((2, 5)), r"samples of 32 numbers \(16 x 2\) wanted, not an array \(2, 5\)"),
         (np.zeros((0, 32)), "samples of 32 numbers"),
+        (np.zeros((2, 2, 4, 4)), r"samples of 32 numbers \(16 x 2\) wanted, not an array \(2, 2, 4, 4\)"),
         (np.full((2, 32), np.nan), "finite numbers wanted, sample 0 has others"),
         (np.full((2, 32), 1e9), "numbers of .* wanted, sample 0 has 1000000000.0"),
         (np.array(["a"]), "samples of 32 numbers"),
@@ -111,20 +128,23 @@ def test_a_project_without_its_configuration_is_read_too(tiny: Path) -> None:
     assert network.of_project(PROJECT).streams == wanted.streams
 
 
-def test_a_process_that_ends_names_its_image(tiny: Path) -> None:
+@pytest.mark.parametrize("jobs", [2, 12])
+def test_a_process_that_ends_names_its_image(tiny: Path, jobs: int) -> None:
     copy = tiny / "copy"
     shutil.copytree(PROJECT, copy)
     bridge = copy / "myproject_bridge.cpp"
     text = bridge.read_text()
     head, tail = text.split("void myproject_double(", 1)
     opened = tail.index("{") + 1
-    crash = '\n    static int calls = 0;\n    if (++calls == 4) { fprintf(stderr, "broken\\n"); abort(); }\n'
+    image = tail[:opened].partition("double ")[2].partition("[")[0]
+    crash = f'\n    if ({image}[0] == 0.5) {{ fprintf(stderr, "broken\\n"); abort(); }}\n'
     start = f"#include <cstdio>\n#include <cstdlib>\n{head}void myproject_double("
     bridge.write_text(start + tail[:opened] + crash + tail[opened:])
     inputs = np.zeros((10, 4, 4, 2))
+    inputs[3, 0, 0, 0] = 0.5
     wanted = "image 3: the process ended with signal 6: broken"
     with Simulation(copy) as simulation, pytest.raises(ToolError, match=wanted):
-        simulation.library(inputs, (3,), jobs=2)
+        simulation.library(inputs, (3,), jobs)
 
 
 @pytest.mark.parametrize(("largest", "arithmetic"), [((1 << 24) - 1, "float32"), (1 << 24, "float64")])

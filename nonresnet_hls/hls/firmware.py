@@ -5,6 +5,8 @@ directory, for io_stream and io_parallel, and it is exactly what is simulated an
 """
 
 import ast
+import importlib.metadata
+import importlib.util
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -16,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
+from nonresnet_hls import progress
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
 
@@ -43,6 +46,9 @@ _MEMBER = re.compile(r"const\s+(?P<type>\w+)\s+(?P<struct>\w+)::(?P<name>\w+)\s*
 _LIST = re.compile(r"unsigned\s+(?P<name>\w+)\s*\[\d+\]\s*=\s*\{(?P<values>[\d,\s]*)\}")
 _FIXED = re.compile(r"ap_(?P<unsigned>u?)fixed\s*<(?P<arguments>[^<>]*)>$")
 _INTEGER = re.compile(r"ap_(?P<unsigned>u?)int\s*<\s*(?P<width>\d+)\s*>$")
+
+_GENERATED = "nnet_code_gen.h"
+"""The header that hls4ml writes for each project."""
 
 _OPERATORS: Mapping[type, Callable[[int, int], int]] = {
     ast.Add: operator.add,
@@ -212,7 +218,29 @@ def of_project(directory: Path) -> Firmware:
         _same_as_header(values, firmware / "weights" / f"{array}.h")
         return values
 
+    _say_of_other_headers(firmware / "nnet_utils")
     return parse(name, str(directory), top, defines, parameters, weights)
+
+
+def _say_of_other_headers(folder: Path) -> None:
+    """What a layer computes is known from the headers of one hls4ml: say which of a project's are others."""
+    spec = importlib.util.find_spec("hls4ml")
+    if spec is None or spec.origin is None:
+        return
+    templates = Path(spec.origin).parent / "templates"
+    others = []
+    for header in sorted(folder.glob("*.h")):
+        known = [templates / back_end / "nnet_utils" / header.name for back_end in ("vivado", "vitis")]
+        texts = [_text(path).split() for path in known if path.is_file()]
+        if header.name != _GENERATED and texts and _text(header).split() not in texts:
+            others.append(header.name)
+    if others:
+        version = importlib.metadata.version("hls4ml")
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        progress.say(
+            f"{folder}: not as hls4ml {version} has them, whose arithmetic is known: {', '.join(others[:3])}{more};"
+            " only the C simulation tells whether this project computes the same"
+        )
 
 
 def _project_config(directory: Path) -> dict[str, Any]:

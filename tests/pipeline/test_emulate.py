@@ -122,6 +122,20 @@ def test_what_is_not_known_is_named(tiny: Path, file: str, before: str, after: s
         network.of_project(PROJECT)
 
 
+def test_headers_of_another_hls4ml_are_told(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network.of_project(PROJECT)
+    assert "nnet_utils" not in capsys.readouterr().err
+    header = PROJECT / "firmware" / "nnet_utils" / "nnet_activation.h"
+    header.write_text(header.read_text().replace("\n", "\r\n"))
+    (PROJECT / "firmware" / "nnet_utils" / "nnet_code_gen.h").write_text("// of this project\n")
+    network.of_project(PROJECT)
+    assert "nnet_utils" not in capsys.readouterr().err
+    header.write_text(header.read_text() + "// another\n")
+    network.of_project(PROJECT)
+    told = capsys.readouterr().err
+    assert "firmware/nnet_utils: not as hls4ml 1.3.0 has them, whose arithmetic is known: nnet_activation.h; " in told
+
+
 def test_a_project_without_its_configuration_is_read_too(tiny: Path) -> None:
     wanted = network.of_project(PROJECT)
     (PROJECT / "hls4ml_config.yml").unlink()

@@ -136,6 +136,8 @@ def _constant(values: Any, quantizer: Any, where: str) -> Constant:
 
     if quantizer is None:
         raise ModelError(f"layer {where}: no quantizer; a QKeras layer with one wanted")
+    if not np.isfinite(values).all():
+        raise ModelError(f"layer {where}: finite weights wanted, not {values[~np.isfinite(values)][0]}")
     own = quantizers.type_of(quantizer, where)
     if type(quantizer).__name__ == "binary":
         return Constant(np.where(values >= 0, 1, -1).astype(np.int64), own)

@@ -167,7 +167,10 @@ def finish(model: Any) -> Any:
     for node in graph.nodes(model):
         target = result.get_layer(node.name)
         if node.name in scaled:
-            scale, offset = scale_and_offset(node.layer)
+            with np.errstate(invalid="ignore"):
+                scale, offset = scale_and_offset(node.layer)
+            if not (np.isfinite(scale).all() and np.isfinite(offset).all()):
+                raise ModelError(f"layer {node.name}: a batch norm of finite scale and offset wanted")
             zeros, ones = np.zeros_like(scale), np.ones_like(scale)
             target.set_weights([_to_grid(scale, SCALE_BITS), _to_grid(offset, OFFSET_BITS), zeros, ones])
         elif node.layer.weights and node.kind != "BatchNormalization":

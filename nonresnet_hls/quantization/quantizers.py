@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType, Overflow, Rounding
 
 
 def grid(bits: int, integer_bits: int, signed: bool) -> FixedPointType:
@@ -76,7 +76,9 @@ def type_of(quantizer: Any, where: str) -> FixedPointType:
         raise ModelError(f"layer {where}: quantized_bits, quantized_relu or binary wanted, not {kind}")
     alpha = config.get("alpha")
     # A quantizer of an activation without alpha has scale 1; of a kernel QKeras itself sets "auto_po2".
-    if alpha not in (None, 1, 1.0):
+    if getattr(alpha, "shape", ()) or isinstance(alpha, list | tuple):
+        raise refuse("alpha=1", "one for each channel")
+    if not (alpha is None or alpha == 1):
         raise refuse("alpha=1", alpha)
     if config.get("use_stochastic_rounding"):
         raise refuse("use_stochastic_rounding=False", True)
@@ -86,18 +88,23 @@ def type_of(quantizer: Any, where: str) -> FixedPointType:
         if config.get("use_01"):
             raise refuse("use_01=False", True)
         return FixedPointType(2, 2, True, Rounding.RND_CONV, Overflow.SAT)
+    for key in ("bits", "integer"):
+        if config[key] != int(config[key]):
+            raise refuse(f"a whole number as {key}", config[key])
     bits, integer = int(config["bits"]), int(config["integer"])
-    modes = (Rounding.RND_CONV, Overflow.SAT)
     if kind == "quantized_relu":
         for key in ("negative_slope", "use_sigmoid", "relu_upper_bound"):
             if config.get(key):
                 raise refuse(f"{key}=0", config[key])
-        return FixedPointType(bits, integer, False, *modes)
-    if not config.get("keep_negative", True):
-        return FixedPointType(bits, integer, False, *modes)
-    if bits == 1:  # of which QKeras makes -1 and +1, each times 2^integer
+    elif config.get("symmetric", 0) not in (0, 1):
+        raise refuse("symmetric=0 or 1", config["symmetric"])
+    signed = kind == "quantized_bits" and bool(config.get("keep_negative", True))
+    if signed and bits == 1:  # of which QKeras makes -1 and +1, each times 2^integer
         raise refuse("at least 2 bits or keep_negative=0", bits)
-    return FixedPointType(bits, integer + 1, True, *modes)
+    try:
+        return grid(bits, integer, signed)
+    except FixedPointError as error:
+        raise ModelError(f"layer {where}: {kind}: {error}") from None
 
 
 def least_value(quantizer: Any, of: FixedPointType) -> Fraction:

@@ -150,7 +150,7 @@ def test_a_process_that_ends_names_its_image(tiny: Path, jobs: int) -> None:
     text = bridge.read_text()
     head, tail = text.split("void myproject_double(", 1)
     opened = tail.index("{") + 1
-    image = tail[:opened].partition("double ")[2].partition("[")[0]
+    image = tail[:opened].partition("double *")[2].partition(",")[0]
     crash = f'\n    if ({image}[0] == 0.5) {{ fprintf(stderr, "broken\\n"); abort(); }}\n'
     start = f"#include <cstdio>\n#include <cstdlib>\n{head}void myproject_double("
     bridge.write_text(start + tail[:opened] + crash + tail[opened:])

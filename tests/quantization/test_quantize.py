@@ -130,3 +130,22 @@ def test_weights_that_all_round_to_zero_are_refused_by_layer() -> None:
     )
     with pytest.raises(ModelError, match=wanted):
         finish(model)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused_by_layer(odd: float) -> None:
+    """QKeras' `binary` would make -1 of them."""
+    image = keras.Input((6, 6, 3), name="x")
+    for bits in (1, 5):
+        conv = nets.conv(bits=bits, name="odd")
+        model = keras.Model(image, nets.relu()(conv(image)))
+        kernel, bias = conv.get_weights()
+        kernel[0, 0, 0, 0] = odd
+        conv.set_weights([kernel, bias])
+        with pytest.raises(ModelError, match=rf"^layer odd \(kernel\): finite weights wanted, not {odd}$"):
+            finish(model)
+    norm = layers.BatchNormalization(name="odd")
+    model = keras.Model(image, nets.relu()(norm(nets.conv()(image))))
+    norm.set_weights([np.full(3, odd), *norm.get_weights()[1:]])
+    with pytest.raises(ModelError, match=r"^layer odd: a batch norm of finite scale and offset wanted$"):
+        finish(model)

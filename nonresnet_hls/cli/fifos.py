@@ -57,6 +57,8 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
         _ask(design)
     started = time.monotonic()
     project, sized, notes = _project(args, scratch / "project")
+    if args.prove and not args.trust and not design.is_dir() and not project.is_relative_to(scratch):
+        _ask(project)  # of a recipe: it may have come with the workspace
     converted = time.monotonic()
     flow = dataflow.analyse_project(project)
     with dataflow.as_hls4ml_writes(project):
@@ -94,7 +96,8 @@ def _ask(design: Path) -> None:
     from nonresnet_hls.pipeline import runner
 
     with contextlib.suppress(ArtefactError):
-        if runner.load(design) is not None:
+        found = runner.load(design)
+        if found is not None and found.own:
             return
     runs = "--prove runs the C++ of this project with all your rights"
     if not sys.stdin.isatty():

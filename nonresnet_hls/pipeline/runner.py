@@ -16,6 +16,7 @@ directory without it is nothing that a rerun trusts.
     seconds     how long the stage ran
     figures     what the stage found out (accuracy, counts, ...), by name
     seal        digest of all the rest (records that were written before there was one have none)
+    mark        of the seal, by the key of the user who ran the stage: whether it was made here (`marks`)
 
 Of a record nothing is believed that does not hold: the digest is that of its stage, config and inputs, the seal that of
 the record, the files are those that are there.
@@ -40,7 +41,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nonresnet_hls import bounds, files, progress
+from nonresnet_hls import bounds, files, marks, progress
 from nonresnet_hls.errors import ArtefactError
 
 FORMAT = 1
@@ -67,6 +68,8 @@ class Artefact:
     seconds: float
     fresh: bool
     """Whether the stage ran just now, or an earlier run's result stands."""
+    own: bool = False
+    """Whether this user made it, and not whoever sent it."""
 
 
 class _Figures(dict[str, Any]):
@@ -136,14 +139,15 @@ def run(
                 "figures": figures,
             }
             record = json.loads(json.dumps(record))  # as it will be read
-            write_json(partial / RECORD, record | {"seal": _digest(record)})
+            seal = _digest(record)
+            write_json(partial / RECORD, record | {"seal": seal, "mark": marks.mark(seal)})
             _replace(directory, partial, found is not None and valuable(found))
         finally:
             files.remove(partial)
         result = load(directory)
         if result is None:
             raise ArtefactError(f"{directory}: vanished while stage {stage} wrote it")
-        return dataclasses.replace(result, fresh=True)
+        return dataclasses.replace(result, fresh=True, own=True)
 
 
 def digest_of(stage: str, config: Any, inputs: Mapping[str, str]) -> str:
@@ -178,6 +182,7 @@ def load(directory: Path) -> Artefact | None:
         figures=_Figures(record["figures"], path, redo),
         seconds=float(record["seconds"]),
         fresh=False,
+        own=marks.is_marked(str(record.get("seal")), record.get("mark")),
     )
     for name, wanted in outputs.items():
         file = directory / name
@@ -219,11 +224,12 @@ def _read(path: Path) -> dict[str, Any]:
     told = {key: record[key] for key in ("stage", "config", "inputs")}
     if not isinstance(record["stage"], str) or record["digest"] != _digest(told):
         raise ValueError("digest: not that of its stage, config and inputs")
-    if "seal" in record and record["seal"] != _digest({key: record[key] for key in record if key != "seal"}):
+    if "seal" in record and record["seal"] != _digest({key: record[key] for key in record if key not in _SIGNS}):
         raise ValueError("changed since it was written")
     return record
 
 
+_SIGNS = ("seal", "mark")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 

@@ -99,7 +99,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
         return found
     config = Config.of(wanted)
     before = {role: train(other, workspace, tensorboard) for role, other in _before(wanted, workspace).items()}
-    checkpoints = workspace.models / wanted.trained_as / "checkpoints"
+    checkpoints = workspace.checkpoints(wanted.trained_as)
     inputs = _inputs(config, before)
     identity = runner.digest_of(STAGE, config.stated(), inputs)
 

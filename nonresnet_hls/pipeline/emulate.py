@@ -23,7 +23,16 @@ from nonresnet_hls.recipe import Recipe
 
 STAGE = "emulate"
 
-_ROOMS = ("fixed", "networks", "quantization", "hls", "emulation", "pipeline/quantize.py", "pipeline/emulate.py")
+_ROOMS = (
+    "fixed",
+    "generated.py",
+    "networks",
+    "quantization",
+    "hls",
+    "emulation",
+    "pipeline/quantize.py",
+    "pipeline/emulate.py",
+)
 _BATCH = 256
 
 

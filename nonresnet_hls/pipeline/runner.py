@@ -16,7 +16,6 @@ directory without it is nothing that a rerun trusts.
     seconds     how long the stage ran
     figures     what the stage found out (accuracy, counts, ...), by name
     seal        digest of all the rest (records that were written before there was one have none)
-    mark        of the seal, by the key of the user who ran the stage: whether it was made here (`marks`)
 
 Of a record nothing is believed that does not hold: the digest is that of its stage, config and inputs, the seal that of
 the record, the files are those that are there.
@@ -41,7 +40,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nonresnet_hls import bounds, files, marks, progress
+from nonresnet_hls import bounds, files, progress
 from nonresnet_hls.errors import ArtefactError
 
 FORMAT = 1
@@ -68,8 +67,6 @@ class Artefact:
     seconds: float
     fresh: bool
     """Whether the stage ran just now, or an earlier run's result stands."""
-    own: bool = False
-    """Whether this user made it, and not whoever sent it."""
 
 
 class _Figures(dict[str, Any]):
@@ -139,15 +136,14 @@ def run(
                 "figures": figures,
             }
             record = json.loads(json.dumps(record))  # as it will be read
-            seal = _digest(record)
-            write_json(partial / RECORD, record | {"seal": seal, "mark": marks.mark(seal)})
+            write_json(partial / RECORD, record | {"seal": _digest(record)})
             _replace(directory, partial, found is not None and valuable(found))
         finally:
             files.remove(partial)
         result = load(directory)
         if result is None:
             raise ArtefactError(f"{directory}: vanished while stage {stage} wrote it")
-        return dataclasses.replace(result, fresh=True, own=True)
+        return dataclasses.replace(result, fresh=True)
 
 
 def digest_of(stage: str, config: Any, inputs: Mapping[str, str]) -> str:
@@ -182,7 +178,6 @@ def load(directory: Path) -> Artefact | None:
         figures=_Figures(record["figures"], path, redo),
         seconds=float(record["seconds"]),
         fresh=False,
-        own=marks.is_marked(str(record.get("seal")), record.get("mark")),
     )
     for name, wanted in outputs.items():
         file = directory / name
@@ -224,12 +219,11 @@ def _read(path: Path) -> dict[str, Any]:
     told = {key: record[key] for key in ("stage", "config", "inputs")}
     if not isinstance(record["stage"], str) or record["digest"] != _digest(told):
         raise ValueError("digest: not that of its stage, config and inputs")
-    if "seal" in record and record["seal"] != _digest({key: record[key] for key in record if key not in _SIGNS}):
+    if "seal" in record and record["seal"] != _digest({key: record[key] for key in record if key != "seal"}):
         raise ValueError("changed since it was written")
     return record
 
 
-_SIGNS = ("seal", "mark")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -321,7 +315,7 @@ def _replace(directory: Path, partial: Path, valuable: bool) -> None:
     if not os.path.lexists(directory):
         partial.rename(directory)
         return
-    if not valuable and _pristine(directory):
+    if not valuable and is_pristine(directory):
         # Under such a name it goes with the next run, should this one be killed half-way.
         aside = partial.with_name(f"{partial.name}-old")
         directory.rename(aside)
@@ -341,7 +335,7 @@ def _replace(directory: Path, partial: Path, valuable: bool) -> None:
     progress.say(f"{directory} {why}: kept as {aside}")
 
 
-def _pristine(directory: Path) -> bool:
+def is_pristine(directory: Path) -> bool:
     """Whether all in a directory was left by stages: its own files, locks, and artefacts within it."""
     if not stat.S_ISDIR(directory.lstat().st_mode):
         return False
@@ -359,7 +353,7 @@ def _pristine(directory: Path) -> bool:
     }
     if not _DIGEST.fullmatch(present.pop(RECORD, "")):
         return False
-    return bool(present == outputs) and all(_pristine(folder) for folder in folders)
+    return bool(present == outputs) and all(is_pristine(folder) for folder in folders)
 
 
 def _is_lock(name: str, digest: str) -> bool:

@@ -24,7 +24,7 @@ MAX_CALLS = 10_000
 _COMMENT = re.compile(r"//[^\n]*+|/\*.*?(?:\*/|\Z)", re.DOTALL)
 # struct config2 : nnet::conv2d_config { ... };
 _STRUCT = re.compile(r"\bstruct\s++(\w++)\s*+(?::\s*+[\w:]++\s*+)?\{(.*?)(\n\};|\Z)", re.DOTALL)
-_TYPEDEF = re.compile(r"\btypedef\s++([^;{}]{1,4000}+);")
+_TYPEDEF = re.compile(r"\btypedef\s++([^;{}]{1,1000}+);")
 
 
 def without_comments(text: str) -> str:

@@ -101,8 +101,11 @@ DTYPES = _names("""
     float16 bfloat16 float32 float64 half float double int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool
 """)
 
-MODULE = re.compile(r"builtins|(?:keras|tf_keras|qkeras)(?:\.[A-Za-z_]\w*)*|nonresnet_hls\.networks\.grids")
-"""Modules that a class of these names may be taken from."""
+MODULE = re.compile(
+    r"builtins|(?:keras|tf_keras)(?:\.[A-Za-z_]\w*)*|nonresnet_hls\.networks\.grids"
+    r"|qkeras(?:\.(?:quantizers|q[a-z0-9]+(?:_batchnorm)?))?"
+)
+"""Modules that a class of these names may be taken from; of QKeras not its tools (`qtools`, `autoqkeras`)."""
 ELSEWHERE = frozenset(
     (f"tensorflow.python.ops.init_ops{suffix}", kind) for suffix in ("", "_v2") for kind in INITIALIZERS
 )

@@ -105,9 +105,10 @@ def _present_depths(hls: Hls, directory: Path, inputs: Mapping[str, str]) -> Fif
 def as_converted(recipe: Recipe, project: runner.Artefact) -> Recipe:
     """The recipe with what its project was made for, whatever the file says by now."""
     made = project.figures
-    hls = replace(recipe.hls, backend=Backend(made["backend"]), part=made["part"], clock_ns=made["clock_ns"])
-    hls = replace(hls, fifo_depths=FifoDepths.SIZED if is_sized(project) else FifoDepths.TENSOR)
-    bits = replace(recipe.quantization, weight_bits=made["weights"], activation_bits=made["activations"])
+    with runner.reading(project):
+        hls = replace(recipe.hls, backend=Backend(made["backend"]), part=made["part"], clock_ns=made["clock_ns"])
+        hls = replace(hls, fifo_depths=FifoDepths.SIZED if is_sized(project) else FifoDepths.TENSOR)
+        bits = replace(recipe.quantization, weight_bits=made["weights"], activation_bits=made["activations"])
     return replace(recipe, hls=hls, quantization=bits)
 
 

@@ -74,15 +74,15 @@ def test_recipes(built: Path, tmp_path: Path, count: int) -> None:
         todo = rng.choice(["table2", "table1", "models"]) if rng.random() < 0.5 else "convert"
         if todo == "models":
             return command("models", "--workspace", str(place))
-        if todo == "convert" and not _is_cheap(path):
+        if todo == "convert" and not _is_cheap(path, rng):
             todo = "table2"
         return command(todo, str(path), "--workspace", str(place))
 
     survive(tmp_path, count, make)
 
 
-def _is_cheap(path: Path) -> bool:
-    """Whether all stages of a recipe refuse it or take moments; False, too, for what cannot be loaded."""
+def _is_cheap(path: Path, rng: random.Random) -> bool:
+    """Whether all stages of a recipe refuse it or take moments; of those that take a second, one in ten."""
     from nonresnet_hls import recipe
 
     try:
@@ -90,7 +90,9 @@ def _is_cheap(path: Path) -> bool:
     except NonResNetError:
         return True
     small = found.training.epochs == 0 and found.quantization.epochs == 0 and found.csim.samples < 100
-    return found.architecture.family is recipe.Family.KERAS and found.distillation is None and small
+    return (
+        found.architecture.family is recipe.Family.KERAS and found.distillation is None and small and rng.random() < 0.1
+    )
 
 
 @counts("keras")
@@ -210,7 +212,10 @@ def test_records_that_are_sealed_by_whoever_forged_them(built: Path, tmp_path: P
         with contextlib.suppress(ValueError):  # what nobody can seal
             forged["seal"] = runner._digest(forged)
         (place / name / runner.RECORD).write_text(mutants.dumped(forged), encoding="utf-8", errors="surrogatepass")
-        todo = rng.choice(["csim tiny", "table2 tiny", "table1 tiny", "fifos tiny", "convert tiny", "csim tiny --json"])
+        todo = ["table2 tiny", "table1 tiny", "fifos tiny", "convert tiny", "csim tiny", "csim tiny --json"]
+        # How the weights came about is told by the comparison, too, which is then made anew.
+        same = name != folders[0] or forged["figures"].get("weights") == records[name]["figures"]["weights"]
+        todo = rng.choice(todo if same else todo[:4])
         return command(*todo.split(), "--workspace", str(place))
 
     survive(tmp_path, count, make)

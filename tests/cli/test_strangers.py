@@ -182,7 +182,6 @@ ODD_CPP = {
 # What `fifos` does not read, or knows how to bear.
 ODD_FOR_EMULATION = {name: ODD_CPP[name] for name in ODD_CPP if not name.startswith("depth")} | {
     "words": ("defines.h", ">, ", f">, {'9' * 5000}*"),
-    "no template argument": ("myproject.cpp", "nnet::relu<input", "nnet::relu<"),
     "no arguments": ("myproject.cpp", "(layer9_out, layer2_out", "("),
     "itself": ("parameters.h", "in_height = ", "in_height = in_height + "),
     "windows": ("parameters.h", "filt_height = ", "filt_height = 99999999*"),
@@ -196,11 +195,9 @@ def test_odd_sizes_in_the_cpp_are_one_line_to_the_emulator(
     project = tiny / "hls_projects" / "tiny"
     file, old, new = ODD_FOR_EMULATION[kind]
     path = project / "firmware" / file
+    assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    if kind != "no template argument":
-        refused(capsys, "emulate", str(project), "--samples", "2")
-    else:
-        assert main(["emulate", str(project), "--samples", "2"]) in (0, 2)
+    refused(capsys, "emulate", str(project), "--samples", "2")
 
 
 def odd_inputs() -> dict[str, bytes]:
@@ -320,7 +317,7 @@ def test_nothing_is_written_over_a_link_out_of_the_workspace(
     shutil.rmtree(folder, ignore_errors=True)
     folder.symlink_to(outside)
     command = ["table2", "tiny"] if kind == "the tables" else ["convert", "tiny"]
-    assert f"{LINKED[kind]}: a folder within . wanted, not over a link to elsewhere" in refused(capsys, *command)
+    assert "a folder within . wanted, not over a link to elsewhere" in refused(capsys, *command)
     assert sorted(path.name for path in outside.iterdir()) == ["quantize", "table2.txt", "tiny"]
     # Within the workspace a link is as good as a folder.
     folder.unlink()

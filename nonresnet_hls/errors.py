@@ -4,6 +4,8 @@ The message is one line: the file, key, layer or value, what was wanted, what wa
 The command line prints it without a traceback and ends with `exit_status`.
 """
 
+import reprlib
+
 
 class NonResNetError(Exception):
     """Base of all errors that the command line shows as one line."""
@@ -48,7 +50,12 @@ def shown(value: object, most: int = 200) -> str:
     if isinstance(value, int) and value.bit_length() > 10_000:
         return f"an integer of {value.bit_length()} bits"  # which Python refuses to write
     try:
-        text = repr(value)
+        # Of lists within lists only so much: what YAML says ten times is written ten times.
+        text = _BRIEFLY.repr(value) if isinstance(value, list | tuple | dict | set) else repr(value)
     except (ValueError, RecursionError):
         return f"a {type(value).__name__}"
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+_BRIEFLY = reprlib.Repr()
+_BRIEFLY.maxstring = _BRIEFLY.maxother = _BRIEFLY.maxlong = 200

@@ -56,6 +56,21 @@ def started(command: Sequence[str], **options: Any) -> "Iterator[subprocess.Pope
             raise
 
 
+@contextlib.contextmanager
+def starting() -> Iterator[None]:
+    """Within, what others start (hls4ml its compiler) is killed with this process, too."""
+    _have_watched()
+    before = os.environ.get(_VARIABLE)
+    os.environ[_VARIABLE] = _token
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_VARIABLE, None)
+        else:
+            os.environ[_VARIABLE] = before
+
+
 def _have_watched() -> None:
     """Start the other process, if it does not run."""
     global _watcher

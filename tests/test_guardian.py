@@ -80,3 +80,39 @@ def test_a_program_that_cannot_be_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="exit status 3: error: so"):
         tools.run(["sh", "-c", "echo error: so >&2; exit 3"], tmp_path)
     assert tools.run(["sh", "-c", "cat; echo done"], tmp_path) == "done\n"
+
+
+def test_programs_that_others_start_end_too(tmp_path: Path) -> None:
+    program = (
+        "import subprocess, sys; from pathlib import Path; from nonresnet_hls import guardian\n"
+        "with guardian.starting():\n"
+        f"    subprocess.run(['sh', '-c', {_COMPILER!r}], cwd=sys.argv[1])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path], stderr=subprocess.DEVNULL) as process:
+        assert wait_for(lambda: (tmp_path / "self").is_file() and (tmp_path / "self").read_text())
+        numbers = [int((tmp_path / name).read_text()) for name in ("self", "child")]
+        assert all(alive(number) for number in numbers)
+        process.send_signal(signal.SIGKILL)
+    assert wait_for(lambda: not any(alive(number) for number in numbers))
+
+
+def test_the_processes_of_a_c_simulation_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has a part of the samples; here a library that never comes back."""
+    program = (
+        "import os, sys; from pathlib import Path; import numpy as np\n"
+        "from nonresnet_hls.hls import simulate\n"
+        "one = simulate.Simulation.__new__(simulate.Simulation)\n"
+        "one._scratch, one._project = Path(sys.argv[1]), Path('x')\n"
+        "one.library(np.zeros((2, 1)), (1,), jobs=2)\n"
+    )
+    (tmp_path / "x.c").write_text(
+        '#include <stdio.h>\n#include <unistd.h>\n'
+        "void myproject_double(double *x, double *y) {\n"
+        '    char name[64]; snprintf(name, 64, "pid-%d", getpid()); fclose(fopen(name, "w")); sleep(300);\n}\n'
+    )  # fmt: skip
+    tools.run(["gcc", "-shared", "-fPIC", "x.c", "-o", "library.so"], tmp_path)
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path], stderr=subprocess.DEVNULL) as process:
+        assert wait_for(lambda: len(list(tmp_path.glob("pid-*"))) == 2, 60.0)
+        numbers = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
+        process.send_signal(signal.SIGKILL)
+    assert wait_for(lambda: not any(alive(number) for number in numbers))

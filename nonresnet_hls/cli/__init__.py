@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from nonresnet_hls import __version__, guardian, progress
+from nonresnet_hls import __version__, guardian, made_here, progress
 from nonresnet_hls.errors import NonResNetError
 
 # In the order in which the data flows.
@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             scope.enter_context(progress.printable_stdout())
             if argv is None:  # a process of its own
                 scope.enter_context(guardian.temporary_files())
+                made_here.keep_notes()
             status: int = args.run(args)
             sys.stdout.flush()
     except NonResNetError as error:

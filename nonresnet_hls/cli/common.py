@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nonresnet_hls import progress
 from nonresnet_hls.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -72,11 +73,11 @@ def save_table(frame: "pd.DataFrame", text: "Table", path: Path, notes: Sequence
     from nonresnet_hls.pipeline import runner
     from nonresnet_hls.reports.render import Format, render
 
-    below = "".join(f"\n{note}\n" for note in notes)
+    below = progress.printable("".join(f"\n{note}\n" for note in notes), "\n")
     plain = render(text, (), Format.TABLE) + below
     runner.write_text(path.with_suffix(".txt"), plain)
     runner.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN) + below)
-    runner.write_text(path.with_suffix(".csv"), frame.to_csv(index=False))
+    runner.write_text(path.with_suffix(".csv"), progress.printable(frame.to_csv(index=False), "\r\n\t"))
     return plain
 
 

@@ -1,6 +1,7 @@
 """Convert the quantized model of a recipe into an HLS project under hls_projects/, what it stands on before it."""
 
 import argparse
+from typing import Any
 
 from nonresnet_hls.cli import common
 
@@ -22,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Convert, and print the reuse factor of each layer."""
     from nonresnet_hls.pipeline import convert as stage
+    from nonresnet_hls.pipeline import runner
     from nonresnet_hls.recipe import FifoDepths
 
     place, results = common.workspace(args), []
@@ -34,12 +36,17 @@ def run(args: argparse.Namespace) -> int:
             print(
                 f"{recipe.name}: {artefact.directory}, {recipe.hls.backend}, {recipe.hls.part}, {recipe.hls.strategy}"
             )
-            for factor in figures["reuse_factors"]:
-                changed = "" if factor["used"] == factor["target"] else f" (nearest to {factor['target']} that fits)"
-                print(f"  {factor['layer']}: reuse factor {factor['used']}{changed}")
-            if "fifos" in figures:
-                before, after = figures["fifos"]["before"], figures["fifos"]["after"]
-                print(f"  FIFOs: {before['bits']:,} bits with whole tensors, {after['bits']:,} sized")
+            with runner.reading(artefact):
+                _show(figures)
     if args.json:
         common.print_json(results)
     return 0
+
+
+def _show(figures: Any) -> None:
+    for factor in figures["reuse_factors"]:
+        changed = "" if factor["used"] == factor["target"] else f" (nearest to {factor['target']} that fits)"
+        print(f"  {factor['layer']}: reuse factor {factor['used']}{changed}")
+    if "fifos" in figures:
+        before, after = figures["fifos"]["before"], figures["fifos"]["after"]
+        print(f"  FIFOs: {before['bits']:,} bits with whole tensors, {after['bits']:,} sized")

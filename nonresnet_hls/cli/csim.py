@@ -20,6 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, and print how many values were equal."""
     from nonresnet_hls.pipeline import csim as stage
+    from nonresnet_hls.pipeline import runner
 
     for option in ("samples", "jobs"):
         if (value := getattr(args, option)) is not None and value < 1:
@@ -27,9 +28,10 @@ def run(args: argparse.Namespace) -> int:
     place, results = common.workspace(args), []
     for recipe, artefact in stage.run_csim(common.recipes(args), place, args.samples, args.jobs):
         figures = artefact.figures
-        results.append({"name": recipe.name, **figures})
+        results.append({"name": recipe.name, "equal": figures["equal"], **figures})
         if not args.json:
-            _show(recipe.name, figures)
+            with runner.reading(artefact):
+                _show(recipe.name, figures)
     if args.json:
         common.print_json(results)
     return 0 if all(result["equal"] for result in results) else 1

@@ -7,10 +7,13 @@ hls4ml 1.x wrote. A recipe's hardware is compared with its Keras model; exit sta
 import argparse
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls.cli import common
 from nonresnet_hls.errors import RecipeError
+
+if TYPE_CHECKING:
+    from nonresnet_hls.pipeline.runner import Artefact
 
 NAME = "emulate"
 HELP = "the hardware's exact outputs for a whole test set"
@@ -33,16 +36,20 @@ def run(args: argparse.Namespace) -> int:
     """Emulate, and print what came out."""
     if args.samples is not None and args.samples < 1:
         raise RecipeError(f"--samples: at least 1 wanted, not {args.samples}")
+    from nonresnet_hls.pipeline import runner
+
     with tempfile.TemporaryDirectory(prefix="nonresnet-emulate-") as scratch:
-        figures = _figures(args, Path(scratch) / "project")
+        figures, artefacts = _figures(args, Path(scratch) / "project")
     if args.json:
         common.print_json(figures)
     else:
-        _show(args.design, figures, args.proof)
+        with runner.reading(*artefacts):
+            _show(args.design, figures, args.proof)
     return 0 if not figures.get("different") else 1
 
 
-def _figures(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+def _figures(args: argparse.Namespace, scratch: Path) -> "tuple[dict[str, Any], list[Artefact]]":
+    """What came out, and the artefacts that tell it."""
     from nonresnet_hls.pipeline import designs, emulate
     from nonresnet_hls.recipe import Family, Hls
 
@@ -52,14 +59,15 @@ def _figures(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         recipe = place.recipe(args.design)
         block = recipe.architecture.family is Family.BLOCK and args.split is None
         if args.samples is not None or block:
-            return emulate.emulate_samples(recipe, place, args.samples or recipe.csim.samples, args.outputs)
+            return emulate.emulate_samples(recipe, place, args.samples or recipe.csim.samples, args.outputs), []
         if args.outputs is not None:
-            return emulate.emulate_samples(recipe, place, None, args.outputs)
-        return dict(emulate.run_emulate(recipe, place).figures)
+            return emulate.emulate_samples(recipe, place, None, args.outputs), []
+        artefact = emulate.run_emulate(recipe, place)
+        return dict(artefact.figures), [artefact]
     if args.split is not None:
         raise RecipeError(f"{args.design}: --split wants a recipe, whose data set is known; give --inputs or --samples")
     design = designs.find(args.design, place, Hls(), scratch)
-    return emulate.emulate_project(design.directory, args.inputs, args.outputs, args.samples or 1000)
+    return emulate.emulate_project(design.directory, args.inputs, args.outputs, args.samples or 1000), []
 
 
 def _show(design: str, figures: dict[str, Any], proof: bool) -> None:

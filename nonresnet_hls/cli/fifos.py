@@ -6,7 +6,6 @@ tools' own reports; `--prove` runs the generated C++ itself.
 """
 
 import argparse
-import contextlib
 import sys
 import tempfile
 import time
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from nonresnet_hls import progress
 from nonresnet_hls.cli import common
-from nonresnet_hls.errors import ArtefactError, ConversionError
+from nonresnet_hls.errors import ConversionError
 
 if TYPE_CHECKING:
     from nonresnet_hls.dataflow import FifoReport, Proof
@@ -57,6 +56,8 @@ def _run(args: argparse.Namespace, scratch: Path) -> int:
         _ask(design)
     started = time.monotonic()
     project, sized, notes = _project(args, scratch / "project")
+    if args.prove and not args.trust and not design.is_dir() and not project.is_relative_to(scratch):
+        _ask(project)  # of a recipe: it may have come with the workspace
     converted = time.monotonic()
     flow = dataflow.analyse_project(project)
     with dataflow.as_hls4ml_writes(project):
@@ -91,11 +92,10 @@ def _ask(design: Path) -> None:
     Raises:
         ConversionError: he does not, or there is nobody to be asked.
     """
-    from nonresnet_hls.pipeline import runner
+    from nonresnet_hls.pipeline import convert
 
-    with contextlib.suppress(ArtefactError):
-        if runner.load(design) is not None:
-            return
+    if convert.is_made_here(design):
+        return
     runs = "--prove runs the C++ of this project with all your rights"
     if not sys.stdin.isatty():
         raise ConversionError(f"{design}: {runs}; --trust wanted")

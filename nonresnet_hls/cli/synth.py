@@ -7,6 +7,7 @@ from nonresnet_hls.cli import common
 from nonresnet_hls.errors import ToolError
 
 if TYPE_CHECKING:
+    from nonresnet_hls.pipeline.runner import Artefact
     from nonresnet_hls.pipeline.workspace import Workspace
     from nonresnet_hls.recipe import Recipe
 
@@ -54,8 +55,6 @@ def run(args: argparse.Namespace) -> int:
             vendors.append(recipe)
         else:
             results.append(_run_rtl(recipe, place, args))
-            if not args.json:
-                _show(results[-1])
     if vendors:
         results += _run_vendor(vendors, place, args)
     if args.json:
@@ -97,22 +96,31 @@ def _run_vendor(recipes: "list[Recipe]", place: "Workspace", args: argparse.Name
 
 def _run_rtl(recipe: "Recipe", place: "Workspace", args: argparse.Namespace) -> dict[str, Any]:
     from nonresnet_hls.pipeline import rtl as stage
+    from nonresnet_hls.pipeline import runner
     from nonresnet_hls.rtl.flow import Depths
     from nonresnet_hls.rtl.yosys import Target
 
     config = stage.RtlConfig(Depths(args.fifos or "sized"), recipe.rtl)
     rtl = stage.run_rtl(recipe, place, config)
+    artefacts = [rtl]
+
+    def figures(artefact: "Artefact") -> dict[str, Any]:
+        artefacts.append(artefact)
+        return dict(artefact.figures)
+
     result: dict[str, Any] = {"name": recipe.name, "engine": "rtl", "verilog": str(rtl.directory), **rtl.figures}
     if args.simulate or args.least_depths:
-        result["simulation"] = dict(stage.run_simulation(recipe, place, config, args.least_depths).figures)
-    result["synthesis"] = dict(
-        stage.run_synthesis(recipe, place, config, Target(args.target or "xc7"), args.flat).figures
-    )
-    if args.place_and_route:
-        routed = dict(stage.run_route(recipe, place, config).figures)
-        if "simulation" in result:
-            routed["images_khz"] = routed["clock_mhz"] * 1e3 / result["simulation"]["interval_cycles"]
-        result["place_and_route"] = routed
+        result["simulation"] = figures(stage.run_simulation(recipe, place, config, args.least_depths))
+    target = Target(args.target or "xc7")
+    result["synthesis"] = figures(stage.run_synthesis(recipe, place, config, target, args.flat))
+    routed = figures(stage.run_route(recipe, place, config)) if args.place_and_route else None
+    with runner.reading(*artefacts):
+        if routed is not None:
+            if "simulation" in result:
+                routed["images_khz"] = routed["clock_mhz"] * 1e3 / result["simulation"]["interval_cycles"]
+            result["place_and_route"] = routed
+        if not args.json:
+            _show(result)
     return result
 
 

@@ -1,7 +1,6 @@
 """From a hls4ml `ModelGraph` or a generated project to a `Dataflow`."""
 
 import contextlib
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,9 +10,8 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-import yaml
 
-from nonresnet_hls import bounds
+from nonresnet_hls import generated
 from nonresnet_hls.dataflow.cpp_source import CppSource, LayerCall, StreamDeclaration, read_firmware
 from nonresnet_hls.dataflow.graph import Dataflow, Process, Program, Stream, Toolchain
 from nonresnet_hls.dataflow.kernels import build_program, resolve
@@ -21,7 +19,6 @@ from nonresnet_hls.errors import ConversionError, NonResNetError, shown
 
 # What the tools give a stream without a pragma.
 _DEFAULT_DEPTH = 2
-_CONFIG_FILE = "hls4ml_config.yml"
 
 
 def analyse(hls_model: Any) -> Dataflow:
@@ -55,12 +52,12 @@ def analyse_project(project: Path) -> Dataflow:
     Raises:
         ConversionError: files are missing, or it is not a project of io_stream for Vivado or Vitis.
     """
-    path = project / _CONFIG_FILE
-    settings = read_settings(project)
+    path = project / generated.SETTINGS
+    settings = generated.read_settings(project)
     top = settings["ProjectName"]
     part = settings.get("Part") or settings.get("XilinxPart") or ""
     # Other back ends write other C++, of which the first thing that is missing would tell nothing.
-    toolchain = _toolchain(str(settings.get("Backend", "Vivado")), str(path))
+    toolchain = _toolchain(settings.get("Backend", "Vivado"), str(path))
     if (io_type := settings.get("IOType", "io_stream")) != "io_stream":
         raise ConversionError(f"{path}: IOType io_stream wanted, not {shown(io_type)}")
     source = read_firmware(project / "firmware", top)
@@ -105,46 +102,6 @@ _MOST_CLOCK_NS = 1_000_000
 def whole_tensors(flow: Dataflow) -> Dataflow:
     """The same design with the depths that hls4ml gives by itself: as many words as a stream has tokens."""
     return replace(flow, streams={n: replace(s, depth=s.tokens) for n, s in flow.streams.items()})
-
-
-def read_settings(project: Path) -> dict[str, Any]:
-    """The scalar settings of `hls4ml_config.yml`; values that only hls4ml can rebuild are left out.
-
-    Raises:
-        ConversionError: the file is missing, is no YAML or names no project.
-    """
-    path = project / _CONFIG_FILE
-    try:
-        text = bounds.read_text(path)
-    except (OSError, ValueError) as error:
-        raise ConversionError(f"{path}: a project of hls4ml wanted, cannot be read ({error})") from None
-    try:
-        data = yaml.load(text, Loader=_PlainLoader)
-    except RecursionError:
-        raise ConversionError(f"{path}: YAML wanted, nested too deeply") from None
-    # What looks like a date or a number and is none raises more than errors of YAML.
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ConversionError(f"{path}: YAML wanted, cannot be parsed ({reason})") from None
-    if not isinstance(data, dict) or not isinstance(data.get("ProjectName"), str):
-        raise ConversionError(f"{path}: key 'ProjectName' wanted, none found")
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", data["ProjectName"]):
-        # It names files, which are written, too.
-        raise ConversionError(f"{path}: ProjectName: a C++ identifier wanted, not {shown(data['ProjectName'])}")
-    return data
-
-
-class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # no type information
-    """Reads hls4ml's YAML without running anything: every object of its own (`!keras_model`) becomes None."""
-
-    def flatten_mapping(self, node: Any) -> None:
-        """Merges (`<<`) can make gigabytes of a few lines; hls4ml writes none."""
-        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
-            raise yaml.constructor.ConstructorError(None, None, "no merge key (<<) wanted", node.start_mark)
-        super().flatten_mapping(node)
-
-
-_PlainLoader.add_multi_constructor("", lambda _loader, _suffix, _node: None)
 
 
 def build(source: CppSource, toolchain: Toolchain, part: str = "", clock_ns: float | None = None) -> Dataflow:

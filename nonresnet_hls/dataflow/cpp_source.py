@@ -15,38 +15,36 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nonresnet_hls import bounds
+from nonresnet_hls import generated
 from nonresnet_hls.errors import ConversionError, shown
 from nonresnet_hls.fixed.types import MAX_WIDTH
 
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 # hls::stream<layer4_t> layer4_out("layer4_out");
-_STREAM = re.compile(r'hls::stream\s*<\s*(?P<type>[^>]+?)\s*>\s+(?P<name>\w+)\s*(?:\("[^"]*"\))?\s*;')
+_STREAM = re.compile(r'hls::stream\s*+<(?P<type>[^>]{1,1000}+)>\s++(?P<name>\w++)\s*+(?:\("[^"]{0,1000}+"\)\s*+)?;')
 # hls::stream<input_t> &input_1
-_PORT = re.compile(r"hls::stream\s*<\s*(?P<type>[^>]+?)\s*>\s*&\s*(?P<name>\w+)")
+_PORT = re.compile(r"hls::stream\s*+<(?P<type>[^>]{1,1000}+)>\s*+&\s*+(?P<name>\w++)")
 # #pragma HLS STREAM variable=layer4_out depth=1024
-_DEPTH = re.compile(r"#pragma\s+HLS\s+STREAM\s+variable\s*=\s*(?P<name>\w+)\s+depth\s*=\s*(?P<depth>\d+)", re.I)
+_DEPTH = re.compile(
+    r"#pragma\s++HLS\s++STREAM\s++variable\s*+=\s*+(?P<name>\w++)\s++depth\s*+=\s*+(?P<depth>\d++)", re.I
+)
 # auto& layer20_out = layer29_cpy2;
-_ALIAS = re.compile(r"auto\s*&\s*(?P<alias>\w+)\s*=\s*(?P<name>\w+)\s*;")
+_ALIAS = re.compile(r"\bauto\s*+&\s*+(?P<alias>\w++)\s*+=\s*+(?P<name>\w++)\s*+;")
 # nnet::relu<layer2_t, layer4_t, relu_config4>(layer2_out, layer4_out); // q_activation
 _CALL = re.compile(
-    r"nnet::(?P<function>\w+)\s*<(?P<types>[^;()]*)>\s*\((?P<arguments>[^;()]*)\)\s*;"
-    r"[ \t]*(?://[ \t]*(?P<layer>\S+))?"
+    r"nnet::(?P<function>\w++)\s*+<(?P<types>[^;()]{0,2000}+)\((?P<arguments>[^;()]{0,4000}+)\)\s*+;"
+    r"[ \t]*+(?://[ \t]*+(?P<layer>\S++))?"
 )
+_TYPE_STRUCT = re.compile(r"\btypedef\s++struct\s++(?P<name>\w++)\s*+\{(?P<members>[^}]{0,4000}+)\}\s*+(?P=name)\s*+;")
 # typedef nnet::array<ap_fixed<16,6>, 3*1> input_t;
-_TYPEDEF = re.compile(r"typedef\s+(?P<type>[^;]+?)\s+(?P<name>\w+)\s*;")
-_TYPE_STRUCT = re.compile(r"typedef\s+struct\s+(?P<name>\w+)\s*\{(?P<members>[^}]*)\}\s*(?P=name)\s*;")
 _ARRAY = re.compile(r"nnet::array\s*<\s*(?P<element>.+)\s*,\s*(?P<size>[\d\s*]+)>$", re.DOTALL)
 _ELEMENT = re.compile(r"(?:ap_|ac_|hls::)?(?P<kind>u?fixed|u?int|fixed_point)\s*<\s*(?P<width>\d+)\s*[,>]")
 _NATIVE_BITS = {"float": 32, "double": 64, "half": 16, "bool": 1, "char": 8, "short": 16, "int": 32}
-# struct config2 : nnet::conv2d_config { ... };
-_STRUCT = re.compile(r"struct\s+(?P<name>\w+)\s*(?::\s*(?P<base>[\w:]+)\s*)?\{(?P<body>.*?)\n\};", re.DOTALL)
 # static const unsigned in_height = 34;
-_CONSTANT = re.compile(r"static\s+(?:const|constexpr)\s+[\w:]+\s+(?P<name>\w+)\s*=\s*(?P<value>[^;]+);")
-# typedef config2_mult mult_config;
-_MEMBER_TYPE = re.compile(r"typedef\s+(?P<type>[\w:<>,\s]+?)\s+(?P<name>\w+)\s*;")
+_CONSTANT = re.compile(
+    r"\bstatic\s++(?:const|constexpr)\s++[\w:]++\s++(?P<name>\w++)\s*+=\s*+(?P<value>[^;]{1,4000}+);"
+)
 # using kernel = nnet::DenseResource_rf_leq_nin<data_T, res_T, CONFIG_T>;
-_KERNEL = re.compile(r"using\s+(?P<name>kernel)\s*=\s*nnet::(?P<type>\w+)")
+_KERNEL = re.compile(r"\busing\s++(?P<name>kernel)\s*+=\s*+nnet::(?P<type>\w++)")
 
 _OPERATORS: Mapping[type, Callable[[int, int], int]] = {
     ast.Add: operator.add,
@@ -203,31 +201,24 @@ def read_firmware(firmware: Path, top: str) -> CppSource:
     Raises:
         ConversionError: a file is missing or unreadable, or the design is not one of io_stream.
     """
-    texts = []
-    for name in (f"{top}.cpp", "defines.h", "parameters.h"):
-        path = firmware / name
-        try:
-            texts.append(bounds.read_text(path))
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            reason = str(error) if isinstance(error, bounds.TooLargeError) else reason
-            raise ConversionError(f"{path}: generated C++ of hls4ml wanted, cannot be read ({reason})") from None
-    return parse_source(top, *texts)
+    return parse_source(top, *(generated.read(firmware / name) for name in (f"{top}.cpp", "defines.h", "parameters.h")))
 
 
 def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource:
     """Parse the three generated texts; see `read_firmware`."""
-    code = _COMMENT.sub("", cpp)
-    signature = re.search(rf"\b{re.escape(top)}\s*\((?P<arguments>[^)]*)\)\s*{{", code)
+    code = generated.without_comments(cpp)
+    signature = re.search(rf"\b{re.escape(top)}\s*+\((?P<arguments>[^()]*+)\)\s*+{{", code)
     arguments = signature["arguments"] if signature else ""
-    ports = tuple(StreamDeclaration(m["name"], m["type"], None) for m in _PORT.finditer(arguments))
+    ports = tuple(StreamDeclaration(m["name"], m["type"].strip(), None) for m in _PORT.finditer(arguments))
     if not ports:
         raise ConversionError(f"{top}.cpp: hls::stream arguments wanted (io_stream), none found")
-    namespace = re.search(r"\bnamespace\s+(\w+)\s*{", code)
+    namespace = re.search(r"\bnamespace\s++(\w++)\s*+{", code)
     depths = {m["name"]: _integer(m["depth"], f"depth of stream {m['name']}") for m in _DEPTH.finditer(code)}
-    streams = tuple(StreamDeclaration(m["name"], m["type"], depths.get(m["name"])) for m in _STREAM.finditer(code))
-    defines = _COMMENT.sub("", defines)
-    type_texts = {m["name"]: " ".join(m["type"].split()) for m in _TYPEDEF.finditer(defines)}
+    streams = tuple(
+        StreamDeclaration(m["name"], m["type"].strip(), depths.get(m["name"])) for m in _STREAM.finditer(code)
+    )
+    defines = generated.without_comments(defines)
+    type_texts = generated.typedefs(defines)
     # Weights that are powers of two, or compressed: a struct of several numbers.
     for m in _TYPE_STRUCT.finditer(defines):
         members = [" ".join(member.rsplit(None, 1)[0].split()) for member in m["members"].split(";") if member.strip()]
@@ -240,7 +231,7 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
         aliases[m["alias"]] = aliases.get(m["name"], m["name"])
     statements = tuple(
         Statement(m.start(), m.end(), _split(call))
-        for m in _CALL.finditer(cpp)
+        for m in _calls(cpp, top)
         # Tracing reads a stream and fills it again, which is no process of the design.
         if names & set((call := _layer_call(m, aliases)).arguments) and call.function != "save_layer_output"
     )
@@ -254,11 +245,18 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
         statements=statements,
         token_types=token_types,
         type_texts=type_texts,
-        configs=_configs(_COMMENT.sub("", parameters)),
+        configs=_configs(generated.without_comments(parameters)),
         other_arguments=len(arguments.split(",")) - len(ports),
         namespace=namespace[1] if namespace else "",
         text=cpp,
     )
+
+
+def _calls(cpp: str, top: str) -> list[re.Match[str]]:
+    found = [m for m in _CALL.finditer(cpp) if m["types"].rstrip().endswith(">")]
+    if len(found) > generated.MAX_CALLS:
+        raise ConversionError(f"{top}.cpp: at most {generated.MAX_CALLS} layers wanted, not {len(found)}")
+    return found
 
 
 def scalar_bits(text: str) -> int:
@@ -307,7 +305,8 @@ def _layer_call(match: re.Match[str], aliases: Mapping[str, str]) -> LayerCall:
         return tuple(part.strip() for part in text.split(",") if part.strip())
 
     arguments = tuple(aliases.get(name, name) for name in parts(match["arguments"]))
-    return LayerCall(match["layer"] or match["function"], match["function"], parts(match["types"]), arguments)
+    types = parts(match["types"].rstrip()[:-1])
+    return LayerCall(match["layer"] or match["function"], match["function"], types, arguments)
 
 
 def _split(call: LayerCall) -> tuple[LayerCall, ...]:
@@ -336,10 +335,9 @@ def _split(call: LayerCall) -> tuple[LayerCall, ...]:
 
 def _configs(parameters: str) -> dict[str, Config]:
     configs = {}
-    for struct in _STRUCT.finditer(parameters):
-        body = struct["body"]
-        types = {m["name"]: " ".join(m["type"].split()) for m in _MEMBER_TYPE.finditer(body)}
+    for name, body in generated.structs(parameters):
+        types = generated.typedefs(body)
         types.update({m["name"]: m["type"] for m in _KERNEL.finditer(body)})
         constants = {m["name"]: m["value"].strip() for m in _CONSTANT.finditer(body)}
-        configs[struct["name"]] = Config(struct["name"], constants, types)
+        configs[name] = Config(name, constants, types)
     return configs

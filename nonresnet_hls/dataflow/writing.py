@@ -31,7 +31,7 @@ def write_depths(project: Path, flow: Dataflow, depths: Mapping[str, int]) -> Pa
         if not stream.sizable:
             continue
         pattern = re.compile(
-            rf"(?P<indent>[ \t]*)#pragma HLS STREAM variable={re.escape(name)} depth=\d+[^\n]*"
+            rf"(?P<indent>(?<![ \t])[ \t]*+)#pragma HLS STREAM variable={re.escape(name)} depth=\d+[^\n]*"
             rf"(?:\n[ \t]*#pragma HLS BIND_STORAGE variable={re.escape(name)} [^\n]*)?"
         )
         found = pattern.search(text)

@@ -5,7 +5,6 @@ The C++ runs as a process of its own: where one of its assertions fails, that pr
 """
 
 import signal
-import subprocess
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -58,7 +57,7 @@ class BitSimulation:
         linked = library
         if linked is None:
             linked = self._scratch / f"{name}.o"
-            weights = f'-DWEIGHTS_DIR="{firmware / "weights"}"'
+            weights = f"-DWEIGHTS_DIR={tools.c_string(firmware / 'weights')}"
             source = str(firmware / f"{name}.cpp")
             tools.run([compiler, *_PROJECT_FLAGS, *include, weights, "-c", source, "-o", str(linked)], self._scratch)
         defines = [f'-DPROJECT_HEADER="{name}.h"', f"-DTOP={top}", f"-DINPUTS={len(self._input_words)}"]
@@ -86,25 +85,17 @@ class BitSimulation:
             suffix = "bin" if data.dtype == np.uint32 else "f64"
             data.tofile(self._scratch / f"in_{index}.{suffix}")
         words = [str(count) for count in (*self._input_words, *self._output_words)]
-        done = subprocess.run(
-            [str(self._scratch / "bit_bench"), str(images), *words],
-            cwd=self._scratch,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if done.returncode != 0:
-            raise ToolError(f"C simulation of {self._top}: {_reason(done)}")
+        status, _, errors = tools.finished([str(self._scratch / "bit_bench"), str(images), *words], self._scratch)
+        if status != 0:
+            raise ToolError(f"C simulation of {self._top}: {_reason(status, errors)}")
         return [
             np.fromfile(self._scratch / f"out_{index}.bin", dtype="<u4") for index in range(len(self._output_words))
         ]
 
 
-def _reason(done: "subprocess.CompletedProcess[str]") -> str:
+def _reason(code: int, errors: str) -> str:
     """How a process ended, and the line that tells why."""
-    code = done.returncode
     how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
     telling = [line for line in lines if "Assertion" in line or line.startswith("error: ")]
     return f"{how}: {(telling or lines or ['(it printed nothing)'])[-1]}"

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nonresnet_hls import guardian
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.types import FixedPointType, Overflow
 from nonresnet_hls.hls.reuse import ReuseFactor
@@ -246,7 +247,7 @@ def trace(graph: Any, inputs: Any, firmware: Path | None = None) -> dict[str, An
                     shutil.copyfile(path, own / path.relative_to(firmware))
 
     graph.write = write_with_theirs  # hls4ml writes once more before it compiles
-    with _quiet():
+    with _quiet(), guardian.starting():
         _, outputs = graph.trace(inputs)
     return dict(outputs)
 

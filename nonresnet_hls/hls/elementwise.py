@@ -208,7 +208,7 @@ def _normalize(reader: Reader, call: Call) -> None:
 
 
 def _clone(reader: Reader, call: Call) -> None:
-    size = int(call.types[2])
+    size = reader.number(call, 2)
     source = reader.source(call, 0, size)
     before, after = reader.kind_of(source), reader.kind(call, call.types[1], "result")
     targets = tuple(reader.target(call, at, call.types[1], size) for at in range(1, len(call.arguments)))

@@ -7,6 +7,7 @@ directory, for io_stream and io_parallel, and it is exactly what is simulated an
 import ast
 import importlib.metadata
 import importlib.util
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -16,40 +17,45 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
-from nonresnet_hls import progress
-from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
+from nonresnet_hls import bounds, generated, progress
+from nonresnet_hls.errors import ConversionError, shown
+from nonresnet_hls.fixed.types import MAX_WIDTH, FixedPointError, FixedPointType
 
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 # nnet::relu<layer2_t, layer4_t, relu_config4>(layer2_out, layer4_out); // q_activation
 _CALL = re.compile(
-    r"nnet::(?P<function>\w+)\s*<(?P<types>[^;()]*)>\s*\((?P<arguments>[^;()]*)\)\s*;[ \t]*(?://[ \t]*(?P<layer>\S+))?"
+    r"nnet::(?P<function>\w++)\s*+<(?P<types>[^;()]{0,2000}+)\((?P<arguments>[^;()]{0,4000}+)\)\s*+;"
+    r"[ \t]*+(?://[ \t]*+(?P<layer>\S++))?"
 )
 # auto& layer20_out = layer29_cpy2;
-_ALIAS = re.compile(r"auto\s*&\s*(?P<alias>\w+)\s*=\s*(?P<name>\w+)\s*;")
+_ALIAS = re.compile(r"\bauto\s*+&\s*+(?P<alias>\w++)\s*+=\s*+(?P<name>\w++)\s*+;")
 # hls::stream<input_t> &input_1     or     input_t input_1[8*8*3]
-_STREAM_PORT = re.compile(r"hls::stream\s*<\s*(?P<type>[^>]+?)\s*>\s*&\s*(?P<name>\w+)")
-_ARRAY_PORT = re.compile(r"(?P<type>\w+)\s+(?P<name>\w+)\s*\[(?P<size>[^\]]+)\]")
-_TYPEDEF = re.compile(r"typedef\s+(?P<type>[^;{}]+?)\s+(?P<name>\w+)\s*;")
+_STREAM_PORT = re.compile(r"hls::stream\s*+<(?P<type>[^>]{1,1000}+)>\s*+&\s*+(?P<name>\w++)")
+_ARRAY_PORT = re.compile(r"\b(?P<type>\w++)\s++(?P<name>\w++)\s*+\[(?P<size>[^\]]{1,1000}+)\]")
 _NNET_ARRAY = re.compile(r"nnet::array\s*<\s*(?P<element>.+?)\s*,\s*(?P<size>[\d\s*]+)>$", re.DOTALL)
-_DEFINE = re.compile(r"#define\s+(?P<name>\w+)\s+(?P<value>[^\n]+)")
-_STRUCT = re.compile(r"struct\s+(?P<name>\w+)\s*(?::\s*[\w:]+\s*)?\{(?P<body>.*?)\n\};", re.DOTALL)
+_DEFINE = re.compile(r"#define\s++(?P<name>\w++)\s++(?P<value>[^\n]++)")
 # static const unsigned in_height = 34;      static constexpr float exp_scale = 1.0;
-_CONSTANT = re.compile(r"static\s+(?:const|constexpr)\s+[\w:]+\s+(?P<name>\w+)\s*=\s*(?P<value>[^;]+);")
+_CONSTANT = re.compile(
+    r"\bstatic\s++(?:const|constexpr)\s++[\w:]++\s++(?P<name>\w++)\s*+=\s*+(?P<value>[^;]{1,4000}+);"
+)
 # using kernel = nnet::DenseLatency<data_T, res_T, CONFIG_T>;     using product = nnet::product::mult<x_T, y_T>;
-_USING = re.compile(r"using\s+(?P<name>\w+)\s*=\s*(?:\w+::)+(?P<type>\w+)")
+_USING = re.compile(r"\busing\s++(?P<name>\w++)\s*+=\s*+(?:\w++::)++(?P<type>\w++)")
 # const slope5_t hard_sigmoid_config5::slope = 0.2;
-_MEMBER = re.compile(r"const\s+(?P<type>\w+)\s+(?P<struct>\w+)::(?P<name>\w+)\s*=\s*(?P<value>[^;]+);")
+_MEMBER = re.compile(r"\bconst\s++(?P<type>\w++)\s++(?P<struct>\w++)::(?P<name>\w++)\s*+=\s*+(?P<value>[^;]{1,4000}+);")
 # unsigned config4_perm[3] = {1, 0, 2};
-_LIST = re.compile(r"unsigned\s+(?P<name>\w+)\s*\[\d+\]\s*=\s*\{(?P<values>[\d,\s]*)\}")
+_LIST = re.compile(r"\bunsigned\s++(?P<name>\w++)\s*+\[\d++\]\s*+=\s*+\{(?P<values>[\d,\s]*+)\}")
 _FIXED = re.compile(r"ap_(?P<unsigned>u?)fixed\s*<(?P<arguments>[^<>]*)>$")
 _INTEGER = re.compile(r"ap_(?P<unsigned>u?)int\s*<\s*(?P<width>\d+)\s*>$")
 
 _GENERATED = "nnet_code_gen.h"
 """The header that hls4ml writes for each project."""
 
+_MOST = 1 << 40
+"""No constant, width or size of a design is larger."""
+_MOST_ENTRIES = 1 << 20
+"""Of a table of an activation; by default 1024."""
+_MOST_NUMBERS = 1 << 26
+"""Of a tensor. The largest of a ResNet50 has 0.8 million."""
 _OPERATORS: Mapping[type, Callable[[int, int], int]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -98,7 +104,8 @@ class Struct:
             if default is None:
                 raise ConversionError(f"struct {self.name}: constant {key!r} wanted, none found")
             return default
-        return evaluate(self.constants[key], self.integer, f"struct {self.name}: {key}")
+        most = _MOST_ENTRIES if key.endswith("table_size") else _MOST
+        return evaluate(self.constants[key], self.integer, f"struct {self.name}: {key}", most)
 
     def symbol(self, key: str, default: str = "") -> str:
         """The last name of an enumerator, as `latency` of `nnet::latency`."""
@@ -138,7 +145,7 @@ class Firmware:
             array = _NNET_ARRAY.match(text)
             if array is not None:
                 for factor in array["size"].split("*"):
-                    elements *= int(factor)
+                    elements *= _number(factor, f"{self.source}: words of {shown(text)}")
                 text = array["element"]
             elif text in self.typedefs and text not in seen:
                 seen.add(text)
@@ -158,7 +165,7 @@ def scalar(text: str, what: str) -> FixedPointType:
     """
     integer = _INTEGER.match(text)
     if integer is not None:
-        width = int(integer["width"])
+        width = _number(integer["width"], f"{what}: width of {shown(text)}", MAX_WIDTH)
         return FixedPointType(width, width, signed=not integer["unsigned"])
     fixed = _FIXED.match(text)
     if fixed is not None:
@@ -169,10 +176,23 @@ def scalar(text: str, what: str) -> FixedPointType:
             return FixedPointType.parse(f"{fixed['unsigned']}fixed<{','.join(parts[:4])}>")
         except (FixedPointError, ValueError):
             pass
-    raise ConversionError(f"{what}: ap_fixed or ap_int wanted, not {text}")
+    raise ConversionError(f"{what}: ap_fixed or ap_int wanted, not {shown(text)}")
 
 
-def evaluate(text: str, lookup: Callable[[str], int], what: str) -> int:
+def _number(text: str, what: str, most: int = _MOST) -> int:
+    """A number of the C++ text.
+
+    Raises:
+        ConversionError: it is none from 1 to `most`.
+    """
+    digits = text.strip()
+    value = int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= len(str(_MOST)) else 0
+    if not 1 <= value <= most:
+        raise ConversionError(f"{what}: an integer from 1 to {most} wanted, not {shown(digits)}")
+    return value
+
+
+def evaluate(text: str, lookup: Callable[[str], int], what: str, most: int = _MOST) -> int:
     """A C++ integer expression.
 
     Raises:
@@ -193,9 +213,26 @@ def evaluate(text: str, lookup: Callable[[str], int], what: str) -> int:
         raise ValueError(ast.dump(node))
 
     try:
-        return value(ast.parse(" ".join(text.split()), mode="eval").body)
-    except (SyntaxError, KeyError, TypeError, ZeroDivisionError, ValueError, RecursionError, MemoryError):
+        found = value(ast.parse(" ".join(text.split()), mode="eval").body)
+    except (SyntaxError, LookupError, TypeError, ArithmeticError, ValueError, RecursionError, MemoryError):
         raise ConversionError(f"{what}: an integer expression wanted, not {text.strip()[:60]!r}") from None
+    if abs(found) > most:
+        raise ConversionError(f"{what}: at most {most} wanted, not {shown(found)}")
+    return found
+
+
+def numbers(layer: str, *sizes: int) -> int:
+    """How many numbers a tensor of that shape has.
+
+    Raises:
+        ConversionError: more than any design has, of which nothing must be computed.
+    """
+    found = math.prod(sizes)
+    if min(sizes, default=0) < 0 or found > _MOST_NUMBERS:
+        raise ConversionError(
+            f"layer {layer!r}: a tensor of at most {_MOST_NUMBERS} numbers wanted, not {shown(sizes)}"
+        )
+    return found
 
 
 def of_project(directory: Path) -> Firmware:
@@ -204,10 +241,11 @@ def of_project(directory: Path) -> Firmware:
     Raises:
         ConversionError: a file is missing or unreadable, or no C++ of hls4ml's Vivado or Vitis back end.
     """
-    config = _project_config(directory)
-    name = str(config.get("ProjectName", "myproject"))
+    name = _top(directory)
     firmware = directory / "firmware"
-    top, defines, parameters = (_text(firmware / file) for file in (f"{name}.cpp", "defines.h", "parameters.h"))
+    top, defines, parameters = (
+        generated.read(firmware / file) for file in (f"{name}.cpp", "defines.h", "parameters.h")
+    )
 
     def weights(array: str) -> npt.NDArray[np.float64]:
         path = firmware / "weights" / f"{array}.txt"
@@ -243,41 +281,35 @@ def _say_of_other_headers(folder: Path) -> None:
         )
 
 
-def _project_config(directory: Path) -> dict[str, Any]:
-    path = directory / "hls4ml_config.yml"
+def _top(directory: Path) -> str:
+    """The name of a project's top function."""
     if not directory.is_dir():
         raise ConversionError(f"{directory}: a project directory that hls4ml wrote wanted")
+    path = directory / generated.SETTINGS
     if not path.is_file():
         tops = sorted((directory / "firmware").glob("*.cpp"))
         if len(tops) != 1:
-            raise ConversionError(f"{directory}: hls4ml_config.yml, or one C++ file in firmware, wanted")
-        return {"ProjectName": tops[0].stem}
-
-    # Only names are wanted of it: what hls4ml tags (the model itself) is passed over.
-    text = re.sub(r"!\S+", "", _text(path))
-    try:
-        found = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConversionError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None
-    if not isinstance(found, dict):
-        raise ConversionError(f"{path}: keys and values wanted, not {type(found).__name__}")
-    backend = str(found.get("Backend", "Vivado"))
+            raise ConversionError(f"{directory}: {path.name}, or one C++ file in firmware, wanted")
+        return tops[0].stem
+    settings = generated.read_settings(directory)
+    backend = settings.get("Backend", "Vivado")
     if backend.lower() not in ("vivado", "vitis", "openrtl", "vivadoaccelerator", "vitisaccelerator"):
-        raise ConversionError(f"{path}: a project of hls4ml's Vivado or Vitis back end wanted, not {backend}")
-    return found
+        raise ConversionError(f"{path}: a project of hls4ml's Vivado or Vitis back end wanted, not {shown(backend)}")
+    return str(settings["ProjectName"])
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return bounds.read_text(path)
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        reason = str(error) if isinstance(error, bounds.TooLargeError) else reason
         raise ConversionError(f"{path}: cannot be read ({reason})") from None
 
 
 def _same_as_header(values: npt.NDArray[np.float64], header: Path) -> None:
     """The C simulation reads the text, synthesis the header: they must not differ."""
-    found = re.search(r"=\s*\{(?P<values>[^}]*)\}", _text(header))
+    found = re.search(r"=\s*+\{(?P<values>[^{}]*+)\}", _text(header))
     if found is None:
         return  # weights in a file that only the test bench reads
     try:
@@ -304,8 +336,8 @@ def of_graph(model: Any) -> Firmware:
     arrays = {}
     for node in model.get_layers():
         for type_name, kind in node.get_layer_precision().items():
-            found = _TYPEDEF.search(kind.definition_cpp())
-            typedefs[type_name] = found["type"] if found else kind.definition_cpp()
+            written = kind.definition_cpp()
+            typedefs[type_name] = next(iter(generated.typedefs(written).values()), written)
         for variable in node.get_variables():
             if isinstance(variable, InplaceTensorVariable):
                 aliases.append(f"auto& {variable.name} = {variable.input_var.name};")
@@ -353,25 +385,25 @@ def parse(
     Raises:
         ConversionError: they are not hls4ml's.
     """
-    code = _COMMENT.sub("", top)
-    signature = re.search(rf"\b{re.escape(name)}\s*\((?P<arguments>[^)]*)\)\s*{{", code)
+    code = generated.without_comments(top)
+    signature = re.search(rf"\b{re.escape(name)}\s*+\((?P<arguments>[^()]*+)\)\s*+{{", code)
     if signature is None:
         raise ConversionError(f"{source}: function {name} wanted in firmware/{name}.cpp, none found")
-    defines = _COMMENT.sub("", defines)
+    defines = generated.without_comments(defines)
     macros = {m["name"]: m["value"] for m in _DEFINE.finditer(defines)}
 
     def macro(key: str) -> int:
         return evaluate(macros[key], macro, f"{source}: macro {key}")
 
     arguments = signature["arguments"]
-    ports = [Port(m["name"], m["type"], None) for m in _STREAM_PORT.finditer(arguments)]
+    ports = [Port(m["name"], m["type"].strip(), None) for m in _STREAM_PORT.finditer(arguments)]
     is_stream = bool(ports)
     if not is_stream:
         for m in _ARRAY_PORT.finditer(arguments):
             ports.append(Port(m["name"], m["type"], evaluate(m["size"], macro, f"{source}: size of {m['name']}")))
-    typedefs = {m["name"]: " ".join(m["type"].split()) for m in _TYPEDEF.finditer(defines)}
+    typedefs = generated.typedefs(defines)
     body = top[top.find("{", top.find(f"{name}(")) :]
-    return _firmware(name, source, is_stream, ports, body, typedefs, _COMMENT.sub("", parameters), weights)
+    return _firmware(name, source, is_stream, ports, body, typedefs, generated.without_comments(parameters), weights)
 
 
 def _firmware(
@@ -389,24 +421,31 @@ def _firmware(
         aliases[m["alias"]] = aliases.get(m["name"], m["name"])
     calls = []
     for m in _CALL.finditer(body):
-        if m["function"].startswith("load_") or m["function"] == "save_layer_output":
+        types = m["types"].rstrip()
+        if m["function"].startswith("load_") or m["function"] == "save_layer_output" or not types.endswith(">"):
             continue
         arguments = tuple(aliases.get(part, part) for part in _parts(m["arguments"]))
-        calls.append(Call(m["layer"] or m["function"], m["function"], _parts(m["types"]), arguments))
+        calls.append(Call(m["layer"] or m["function"], m["function"], _parts(types[:-1]), arguments))
+    if len(calls) > generated.MAX_CALLS:
+        raise ConversionError(f"{source}: at most {generated.MAX_CALLS} layers wanted, not {len(calls)}")
     if not calls or not ports:
         raise ConversionError(f"{source}: calls of layers in the C++ of hls4ml's Vivado or Vitis back end wanted")
     structs = {}
-    for m in _STRUCT.finditer(parameters):
-        types = {t["name"]: " ".join(t["type"].split()) for t in _TYPEDEF.finditer(m["body"])}
-        types |= {t["name"]: t["type"] for t in _USING.finditer(m["body"])}
-        structs[m["name"]] = Struct(m["name"], {c["name"]: c["value"] for c in _CONSTANT.finditer(m["body"])}, types)
+    for struct, text in generated.structs(parameters):
+        types = generated.typedefs(text) | {t["name"]: t["type"] for t in _USING.finditer(text)}
+        structs[struct] = Struct(struct, {c["name"]: c["value"] for c in _CONSTANT.finditer(text)}, types)
     for m in _MEMBER.finditer(parameters):
         if m["struct"] in structs:
             one = structs[m["struct"]]
             structs[m["struct"]] = Struct(
                 one.name, {**one.constants, m["name"]: m["value"]}, {**one.types, f"{m['name']}_t": m["type"]}
             )
-    lists = {m["name"]: tuple(int(v) for v in m["values"].split(",") if v.strip()) for m in _LIST.finditer(parameters)}
+    lists = {
+        m["name"]: tuple(
+            int(v) if v.strip() == "0" else _number(v, m["name"]) for v in m["values"].split(",") if v.strip()
+        )
+        for m in _LIST.finditer(parameters)
+    }
     return Firmware(name, source, is_stream, tuple(ports), tuple(calls), structs, typedefs, lists, aliases, weights)
 
 

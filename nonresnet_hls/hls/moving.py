@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.network import Rearrange
-from nonresnet_hls.hls.firmware import Call, Struct
+from nonresnet_hls.hls.firmware import Call, Struct, numbers
 from nonresnet_hls.hls.reader import Builder, Reader
 
 
@@ -20,23 +20,25 @@ def _rearrange(reader: Reader, call: Call, index: Any, source_size: int, casts: 
     reader.layers.append(Rearrange(call.layer, (source,), (target,), flat, kind))
 
 
-def _image(struct: Struct) -> npt.NDArray[np.int64]:
+def _image(call: Call, struct: Struct) -> npt.NDArray[np.int64]:
     """The places of an image's numbers: rows x columns x channels."""
     shape = (struct.integer("in_height", 1), struct.integer("in_width"), struct.integer("n_chan"))
-    return np.arange(int(np.prod(shape))).reshape(shape)
+    return np.arange(numbers(call.layer, *shape)).reshape(shape)
 
 
 def _zero_pad(reader: Reader, call: Call) -> None:
     struct = reader.struct(call, call.types[2])
     top, bottom, left, right = (struct.integer(f"pad_{side}", 0) for side in ("top", "bottom", "left", "right"))
-    image = _image(struct)
+    image = _image(call, struct)
+    height, width, channels = image.shape
+    numbers(call.layer, top + height + bottom, left + width + right, channels)
     padded = np.pad(image, ((top, bottom), (left, right), (0, 0)), constant_values=-1)
     _rearrange(reader, call, padded, image.size)
 
 
 def _crop(reader: Reader, call: Call) -> None:
     struct = reader.struct(call, call.types[2])
-    image = _image(struct)
+    image = _image(call, struct)
     top, left = struct.integer("crop_top", 0), struct.integer("crop_left")
     height, width = struct.integer("out_height", 1), struct.integer("out_width")
     _rearrange(reader, call, image[top : top + height, left : left + width], image.size)
@@ -47,10 +49,11 @@ def _resize(reader: Reader, call: Call) -> None:
     height, width, channels, new_height, new_width = (
         struct.integer(key) for key in ("height", "width", "n_chan", "new_height", "new_width")
     )
+    numbers(call.layer, new_height, new_width, channels)
     rows, columns = (
         (np.arange(new) * ((old << 16) // new + 1)) >> 16 for old, new in ((height, new_height), (width, new_width))
     )
-    image = np.arange(height * width * channels).reshape(height, width, channels)
+    image = np.arange(numbers(call.layer, height, width, channels)).reshape(height, width, channels)
     resized = Call(call.layer, call.function, (call.types[0], call.types[0]), call.arguments)
     _rearrange(reader, resized, image[rows][:, columns], image.size, casts=False)
 
@@ -61,12 +64,12 @@ def _transpose(reader: Reader, call: Call) -> None:
     if None in lists:
         raise ConversionError(f"layer {call.layer!r}: the shape and order of {name} wanted in parameters.h, none found")
     shape, order = ([int(one) for one in found or ()] for found in lists)
-    index = np.arange(int(np.prod(shape))).reshape(shape).transpose(order)
+    index = np.arange(numbers(call.layer, *shape)).reshape(shape).transpose(order)
     _rearrange(reader, call, index, index.size)
 
 
 def _repack(reader: Reader, call: Call) -> None:
-    size = int(call.types[2])
+    size = reader.number(call, 2)
     _rearrange(reader, call, np.arange(size), size)
 
 
@@ -75,8 +78,9 @@ def _broadcast(reader: Reader, call: Call) -> None:
     before, after = (
         tuple(struct.integer(f"{side}_{axis}") for axis in ("height", "width", "chan")) for side in ("in", "out")
     )
-    index = np.broadcast_to(np.arange(int(np.prod(before))).reshape(before), after)
-    _rearrange(reader, call, index, int(np.prod(before)))
+    size = numbers(call.layer, *before)
+    numbers(call.layer, *after)
+    _rearrange(reader, call, np.broadcast_to(np.arange(size).reshape(before), after), size)
 
 
 BUILDERS: dict[str, Builder] = {

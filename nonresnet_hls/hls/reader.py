@@ -6,7 +6,7 @@ from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.network import Layer, Network, Stream
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import tables
-from nonresnet_hls.hls.firmware import Call, Firmware, Struct
+from nonresnet_hls.hls.firmware import Call, Firmware, Struct, numbers
 
 
 class Reader:
@@ -71,17 +71,25 @@ class Reader:
 
     def weights(self, call: Call, array: str, kind: FixedPointType, count: int) -> list[int]:
         """The mantissas of a weight array; hls4ml writes decimal numbers and its C++ casts what it reads."""
-        numbers = self.firmware.weights(array)
-        if numbers.size != count:
-            raise ConversionError(f"layer {call.layer!r}: {count} numbers wanted in {array}, got {numbers.size}")
-        return [tables.quantized(float(number), kind) for number in numbers.reshape(-1)]
+        found = self.firmware.weights(array)
+        if found.size != count:
+            raise ConversionError(f"layer {call.layer!r}: {count} numbers wanted in {array}, got {found.size}")
+        return [tables.quantized(float(number), kind) for number in found.reshape(-1)]
+
+    def number(self, call: Call, at: int) -> int:
+        """How many numbers a tensor has, of which a template argument tells."""
+        try:
+            return numbers(call.layer, int(call.types[at][:20]))
+        except (LookupError, ValueError):
+            wanted = f"a number as template argument {at + 1}"
+            raise ConversionError(f"layer {call.layer!r}: {wanted} of nnet::{call.function} wanted") from None
 
     def source(self, call: Call, at: int, size: int) -> str:
         """A tensor that a layer reads, which must have so many numbers."""
         name = call.arguments[at]
         if name not in self.type_names:
             raise ConversionError(f"layer {call.layer!r}: reads {name}, which no layer before it writes")
-        known = self.sizes.setdefault(name, size)
+        known = self.sizes.setdefault(name, numbers(call.layer, size))
         if known != size:
             raise ConversionError(f"layer {call.layer!r}: {size} numbers wanted in {name}, which has {known}")
         return name
@@ -97,7 +105,7 @@ class Reader:
         """A tensor that a layer writes."""
         name = call.arguments[at]
         self.type_names[name] = type_name
-        known = self.sizes.setdefault(name, size)
+        known = self.sizes.setdefault(name, numbers(call.layer, size))
         if known != size:
             raise ConversionError(f"layer {call.layer!r}: {size} numbers for {name}, which has {known}")
         return name

@@ -5,6 +5,7 @@ As library: through hls4ml's bridge, from Python, in double precision. As test b
 Both are built outside the project, which stays as it is, from one object file of the firmware.
 """
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -15,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import tools
+from nonresnet_hls import guardian, tools
 from nonresnet_hls.errors import ArtefactError, ToolError
 from nonresnet_hls.hls.convert import PROJECT, write_rows
 
@@ -105,30 +106,18 @@ class Simulation:
         following.write_bytes(np.int64(0).tobytes())
         # The package as this process has found it, and no TensorFlow: a worker starts in a moment.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        running = []
-        try:
+        with contextlib.ExitStack() as stack:
+            running = []
             for job in range(jobs):
                 mark, log = folder / f"progress-{job}", folder / f"log-{job}"
                 mark.write_bytes(np.int64(-1).tobytes())
                 command = [sys.executable, "-m", "nonresnet_hls.hls.worker", str(self._scratch / "library.so")]
                 command += [f"{PROJECT}_double", str(source), str(target), str(mark), str(following)]
-                with log.open("wb") as stream:
-                    running.append(
-                        subprocess.Popen(
-                            command,
-                            cwd=self._scratch,
-                            env=environment,
-                            stdin=subprocess.DEVNULL,
-                            stdout=stream,
-                            stderr=stream,
-                        )
-                    )
+                output = stack.enter_context(log.open("wb"))
+                pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+                started = guardian.started(command, cwd=self._scratch, env=environment, **pipes)
+                running.append(stack.enter_context(started))
             statuses = [process.wait() for process in running]
-        finally:
-            for process in running:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
         for job, status in enumerate(statuses):
             if status != 0:
                 image = int(np.frombuffer((folder / f"progress-{job}").read_bytes(), np.int64)[0])

@@ -1,5 +1,6 @@
 """hls4ml's functions of several numbers at a time, as layers of the exact network: sums, pooling, merging."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +26,7 @@ from nonresnet_hls.fixed.network import (
 )
 from nonresnet_hls.fixed.types import FixedPointType, Overflow
 from nonresnet_hls.hls import tables
-from nonresnet_hls.hls.firmware import Call, Struct
+from nonresnet_hls.hls.firmware import Call, Struct, numbers
 from nonresnet_hls.hls.reader import Builder, Reader, product
 
 Integers = npt.NDArray[np.object_]
@@ -116,6 +117,7 @@ def _sum(
     kernel, fraction, offsets = _products(call, inner, kernel, weight_kind)
     if depthwise:
         diagonal = np.arange(channels)
+        numbers(call.layer, pixels, channels, channels)
         flat, kernel = kernel, np.zeros((pixels, channels, channels), dtype=object)
         kernel[:, diagonal, diagonal] = flat
         kernel = kernel.reshape(rows, channels)
@@ -359,11 +361,11 @@ def _concatenate(reader: Reader, call: Call) -> None:
     axis = axis - 1 if axis > 0 else dimensions - 1 if axis == -1 else dimensions + axis if axis < 0 else 0
     if not 0 <= axis < dimensions:
         raise ConversionError(f"layer {call.layer!r}: an axis of {dimensions} wanted, not {struct.constants['axis']}")
-    sizes = [int(np.prod(shape)), int(np.prod(other))]
+    sizes = [numbers(call.layer, *shape), numbers(call.layer, *other)]
     sources = tuple(reader.source(call, at, size) for at, size in enumerate(sizes))
     target = reader.target(call, 2, call.types[2], sum(sizes))
     result = reader.kind(call, call.types[2], "result")
-    outer = int(np.prod(shape[:axis]))
+    outer = math.prod(shape[:axis])
     reader.layers.append(Merge(call.layer, sources, (target,), MergeOperation.CONCATENATE, result, outer))
 
 

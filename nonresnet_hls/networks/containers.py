@@ -4,10 +4,11 @@ Which of them a file is, is decided as Keras decides it, so that what is inspect
 both: a HDF5 file with an archive appended. Whoever has it opened here loads it from the same handle.
 """
 
+import io
 import json
 import math
+import os
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ class Container:
     """What the file says of the model, as plain JSON."""
     array_bytes: int
     """Memory that all arrays of the file take."""
-    archive: zipfile.ZipFile | None
-    """Of a `.keras` file."""
+    weights: io.BytesIO | None
+    """Of a `.keras` file: the HDF5 file that it holds."""
     hdf5: Any
     """The HDF5 file that the weights are in, as h5py opened it."""
 
@@ -54,15 +55,16 @@ def opened(path: Path) -> Iterator[Container]:
     if not path.is_file():
         wanted = "; a .keras or .h5 file wanted, not a folder (of a SavedModel, say)" if path.is_dir() else ""
         raise ModelError(f"{path}: no such file{wanted}")
-    with path.open("rb") as stream:
+    with bounds.open_plain(path) as stream:
         try:
-            stored = path.stat().st_size
-            # As `keras.models.load_model` does it. h5py is given a name: by a handle it would not see a closed file.
-            archive = zipfile.ZipFile(stream) if path.suffix == ".keras" and zipfile.is_zipfile(path) else None
+            stored = os.fstat(stream.fileno()).st_size
+            # As `keras.models.load_model` does it.
+            archive = zipfile.ZipFile(stream) if path.suffix == ".keras" and zipfile.is_zipfile(stream) else None
             if archive:
                 _check_version(path, json.loads(_read(archive, METADATA)).get("keras_version", ""))
             text = _read(archive, CONFIG) if archive else None
-            file = h5py.File(archive.open(WEIGHTS) if archive else stream, "r")
+            weights = _weights(archive, stored) if archive else None
+            file = h5py.File(weights or stream, "r")
         except _DAMAGE as error:
             raise _unreadable(path, error) from None
         with file:
@@ -70,7 +72,7 @@ def opened(path: Path) -> Iterator[Container]:
                 _check_version(path, file.attrs.get("keras_version", ""))
             try:
                 config = json.loads(text or _attribute(path, file))
-                found = Container(config, _array_bytes(file, stored), archive, file)
+                found = Container(config, _array_bytes(file, stored), weights, file)
             except _DAMAGE as error:
                 raise _unreadable(path, error) from None
             yield found
@@ -79,7 +81,7 @@ def opened(path: Path) -> Iterator[Container]:
 # What a damaged file makes zipfile, zlib, json and h5py stumble over.
 _DAMAGE = (
     *(OSError, EOFError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, MemoryError),
-    *(OverflowError, zipfile.BadZipFile, zlib.error),
+    *(OverflowError, *bounds.DAMAGED_ARCHIVE),
 )
 
 
@@ -121,6 +123,12 @@ def _read(archive: zipfile.ZipFile, name: str) -> str:
     with archive.open(name) as entry:
         content = entry.read(MAX_CONFIG_BYTES + 1)
     return _checked(content).decode("utf-8")
+
+
+def _weights(archive: zipfile.ZipFile, stored: int) -> io.BytesIO:
+    """The HDF5 file in an archive, unpacked once: h5py goes to and fro in it, and would have it unpacked each time."""
+    bounds.check_size(archive.getinfo(WEIGHTS).file_size, stored, WEIGHTS)
+    return io.BytesIO(archive.read(WEIGHTS))
 
 
 def _attribute(path: Path, file: Any) -> str:
@@ -176,4 +184,5 @@ def _check_array(name: str, item: Any) -> int:
         raise ValueError(f"{name}: an array kept in another file; arrays in the file itself wanted")
     if item.dtype.kind not in "fiub":
         raise ValueError(f"{name}: an array of numbers wanted, not of {item.dtype}")
-    return math.prod(item.shape or (0,)) * int(item.dtype.itemsize)
+    # Of an array that is stored in blocks a whole block is unpacked for its first number.
+    return max(math.prod(item.shape or (0,)), math.prod(item.chunks or (0,))) * int(item.dtype.itemsize)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls.errors import ModelError
+from nonresnet_hls.errors import ModelError, shown
 from nonresnet_hls.networks import vocabulary, wiring
 
 MAX_DEPTH = 100
@@ -63,6 +63,7 @@ class _Inspector:
             if self.object(kind.rpartition(">")[2], entry, inner):
                 return  # code that the user wants to have run
         for key, item in entry.items():
+            self.effort(key, item, inner.owner)
             self.value(item, inner.within(key=key))
 
     def object(self, kind: str, entry: dict[str, Any], place: _Place) -> bool:
@@ -124,6 +125,16 @@ class _Inspector:
         if not isinstance(config, dict) or str(dtype) not in vocabulary.DTYPES or not _numeric(config.get("value")):
             raise self.refuse(f"{name}: a constant of numbers wanted, not {dtype!r:.80}")
 
+    def effort(self, key: str, value: Any, name: str) -> None:
+        """Check what makes Keras or QKeras turn, or count in numbers without end."""
+        if key == "unroll" and value:
+            # Reshaped and repeated, a short input has any number of steps.
+            raise self.refuse(f"{name}: unroll: false wanted, which computes the same without a layer for each step")
+        most = vocabulary.EFFORTS.get(key)
+        size = len(value) if isinstance(value, list) else value
+        if most is not None and isinstance(size, int) and abs(size) > most:
+            raise self.refuse(f"{name}: {key}: at most {most} wanted, not {shown(size)}")
+
     def text(self, text: str, place: _Place) -> None:
         """Check a string that Keras or QKeras would look up, or take apart and call."""
         if place.key.endswith("quantizer") or place.key.endswith("activation"):
@@ -171,6 +182,10 @@ _LONGEST_REFUSAL = 1000
 
 
 def _check_wiring(config: Any, path: Path) -> None:
+    calls = wiring.calls(config)
+    if calls > wiring.MAX_CALLS:
+        raise ModelError(f"{path}: at most {wiring.MAX_CALLS} calls of layers wanted, those of models inside counted"
+                         f" each time, not {shown(calls)}")  # fmt: skip
     for model in _dictionaries(config):
         if str(model.get("class_name")).rpartition(">")[2] in vocabulary.MODELS:
             wiring.check(model, path)
@@ -218,13 +233,21 @@ def _numeric(value: Any) -> bool:
 
 
 # QKeras takes such texts apart by itself, and calls what stands before the bracket.
-_LITERAL = r"""(?:[\w.+-]*|'[\w.+-]*'|"[\w.+-]*")"""
-_CALL = re.compile(rf"(\w+)\(\s*(?:(?:\w+\s*=\s*)?{_LITERAL}\s*(?:,\s*(?:\w+\s*=\s*)?{_LITERAL}\s*)*)?\)")
+_CALL = re.compile(r"(\w+)\((.*)\)", re.DOTALL)
+_ARGUMENT = re.compile(r"""\s*+(?:\w++\s*+=\s*+)?(?:[\w.+-]*+|'[\w.+-]*+'|"[\w.+-]*+")\s*+""")
 
 
 def _is_quantizer_call(text: str) -> bool:
     found = _CALL.fullmatch(text) if len(text) <= _LONGEST_CALL else None
-    return found is not None and (found[1] in vocabulary.QUANTIZERS or found[1] in vocabulary.FUNCTIONS)
+    if found is None or not (found[1] in vocabulary.QUANTIZERS or found[1] in vocabulary.FUNCTIONS):
+        return False
+    # One by one: in one pattern there would be as many ways to fail as there are subsets of the commas.
+    return all(_ARGUMENT.fullmatch(argument) and _is_small(argument) for argument in found[2].split(","))
+
+
+def _is_small(argument: str) -> bool:
+    text = argument.rpartition("=")[2].strip()
+    return not re.fullmatch(r"[+-]?[0-9_]+", text) or (len(text) < 20 and abs(int(text)) <= vocabulary.EFFORTS["bits"])
 
 
 _LONGEST_CALL = 500

@@ -35,7 +35,7 @@ def load(path: Path, allow: Collection[str] = ()) -> Any:
     """
     with containers.opened(path) as found:
         # Of HDF5 Keras reads the text itself.
-        config = found.config if found.archive is None else inspection.without_compilation(found.config)
+        config = found.config if found.weights is None else inspection.without_compilation(found.config)
         runs_code = inspection.check(config, path, allow, _is_registered)
         try:
             return _build(found, config, path, safe=not runs_code)
@@ -56,11 +56,11 @@ def _build(found: containers.Container, config: Any, path: Path, safe: bool) -> 
     # Weights, and the state of random layers; what a graph holds twice counts twice.
     budget = _Budget(2 * found.array_bytes + _UNSAVED_BYTES, path)
     with keras.utils.custom_object_scope(quantizers()), tf.variable_creator_scope(budget.create):
-        if found.archive is None:
+        if found.weights is None:
             return keras.models.load_model(found.hdf5, compile=False)
         with serialization_lib.ObjectSharingScope():
             model = keras.saving.deserialize_keras_object(config, safe_mode=safe)
-            store = saving_lib.H5IOStore(containers.WEIGHTS, archive=found.archive, mode="r")
+            store = saving_lib.H5IOStore(found.weights, mode="r")
             try:
                 saving_lib._load_state(model, store, None, inner_path="", visited_trackables=set())
             finally:

@@ -1,7 +1,7 @@
 """What a model file may name: classes, functions and modules that do nothing but build and compute a network.
 
 Missing on purpose: layers that read files (`StringLookup`, `TextVectorization`, ...), that hold code (`Lambda`), that
-call methods by name (`ClassMethod`, ...), or that work in Python loops without bound (`LocallyConnected2D`).
+call methods by name (`ClassMethod`, ...), or that work in Python loops without bound (`LocallyConnected2D`, `unstack`).
 """
 
 import re
@@ -86,7 +86,7 @@ OPERATIONS = _names("""
     compat.v1.nn.avg_pool compat.v1.nn.max_pool compat.v1.nn.relu6 compat.v1.nn.softmax compat.v1.nn.leaky_relu
     compat.v1.math.softmax compat.v1.math.log_softmax
     keras.backend.relu keras.activations.relu keras.activations.gelu keras.activations.swish
-    clip_by_value cast identity reshape transpose squeeze expand_dims concat stack unstack split pad
+    clip_by_value cast identity reshape transpose squeeze expand_dims concat stack split pad
     compat.v1.transpose compat.v1.squeeze compat.v1.expand_dims compat.v1.pad compat.v1.reduce_mean
     compat.v1.reduce_sum compat.v1.reduce_max compat.v1.reduce_min compat.v1.clip_by_value
     image.flip_left_right image.flip_up_down image.resize
@@ -94,12 +94,18 @@ OPERATIONS = _names("""
 """Functions of TensorFlow that compute a tensor from tensors and numbers, and do nothing else."""
 SLICES = _names("__operators__.getitem")
 
+EFFORTS = {"power_iterations": 100, "num_or_size_splits": 1024, "number_of_unrolls": 100, "bits": 1024, "integer": 1024}
+"""Keys whose numbers are loops, counts of outputs or exponents in Python: how large (or how many) at most."""
+
 DTYPES = _names("""
     float16 bfloat16 float32 float64 half float double int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool
 """)
 
-MODULE = re.compile(r"builtins|(?:keras|tf_keras|qkeras)(?:\.[A-Za-z_]\w*)*|nonresnet_hls\.networks\.grids")
-"""Modules that a class of these names may be taken from."""
+MODULE = re.compile(
+    r"builtins|(?:keras|tf_keras)(?:\.[A-Za-z_]\w*)*|nonresnet_hls\.networks\.grids"
+    r"|qkeras(?:\.(?:quantizers|q[a-z0-9]+(?:_batchnorm)?))?"
+)
+"""Modules that a class of these names may be taken from; of QKeras not its tools (`qtools`, `autoqkeras`)."""
 ELSEWHERE = frozenset(
     (f"tensorflow.python.ops.init_ops{suffix}", kind) for suffix in ("", "_v2") for kind in INITIALIZERS
 )

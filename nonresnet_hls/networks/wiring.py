@@ -14,6 +14,9 @@ from nonresnet_hls.errors import ModelError
 MAX_LAYERS = 5_000
 """Of one model; the largest of `keras.applications` has 1,200."""
 
+MAX_CALLS = 50_000
+"""Of layers and their parts, when a model is called once."""
+
 _CONSTANT = "_CONSTANT_VALUE"
 # Outputs beside the first that layers with `return_state` have.
 _STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1, "QLSTM": 2, "QGRU": 1, "QSimpleRNN": 1}
@@ -36,6 +39,17 @@ class _Layer:
     """Number of the first call in the configuration: a model with inputs has been called once by itself."""
     outputs: int
     calls: tuple[tuple[_Reference, ...], ...]
+
+
+def calls(value: Any) -> int:
+    """How many layers a call of a model calls: a model inside is called as often as its layers say, and so on."""
+    if isinstance(value, list):
+        return sum(calls(item) for item in value)
+    if not isinstance(value, dict):
+        return 0
+    inside = sum(calls(item) for key, item in value.items() if key != "inbound_nodes")
+    nodes = value.get("inbound_nodes")
+    return (int("class_name" in value) + inside) * max(1, len(nodes) if isinstance(nodes, list) else 1)
 
 
 def check(model: dict[str, Any], path: Path) -> None:

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import dataflow, progress
+from nonresnet_hls import dataflow, made_here, progress
+from nonresnet_hls.errors import ArtefactError
 from nonresnet_hls.hls import convert, reuse
 from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import runner
@@ -15,7 +16,7 @@ from nonresnet_hls.recipe import Backend, FifoDepths, Hls, Recipe
 
 CONVERT = "convert"
 
-_ROOMS = ("fixed", "tools.py", "networks", "quantization", "hls", "dataflow", "pipeline/convert.py")
+_ROOMS = ("fixed", "generated.py", "tools.py", "networks", "quantization", "hls", "dataflow", "pipeline/convert.py")
 # Every sample of the project's own test bench is simulated by the vendor's co-simulation too, which takes minutes.
 _BENCH_SAMPLES = 10
 
@@ -72,7 +73,19 @@ def run_convert(recipe: Recipe, workspace: Workspace, fifo_depths: FifoDepths | 
             **sized,
         }
 
-    return runner.run(directory, CONVERT, _config(recipe.hls, depths), inputs, produce)
+    project = runner.run(directory, CONVERT, _config(recipe.hls, depths), inputs, produce)
+    if project.fresh:
+        made_here.remember(project.content)
+    return project
+
+
+def is_made_here(directory: Path) -> bool:
+    """Whether a project was made by this user, and nothing in it changed or added since."""
+    try:
+        project = runner.load(directory)
+    except ArtefactError:
+        return False
+    return project is not None and made_here.is_known(project.content) and runner.is_pristine(directory)
 
 
 def _config(hls: Hls, depths: FifoDepths) -> Hls | _Otherwise:
@@ -92,9 +105,10 @@ def _present_depths(hls: Hls, directory: Path, inputs: Mapping[str, str]) -> Fif
 def as_converted(recipe: Recipe, project: runner.Artefact) -> Recipe:
     """The recipe with what its project was made for, whatever the file says by now."""
     made = project.figures
-    hls = replace(recipe.hls, backend=Backend(made["backend"]), part=made["part"], clock_ns=made["clock_ns"])
-    hls = replace(hls, fifo_depths=FifoDepths.SIZED if is_sized(project) else FifoDepths.TENSOR)
-    bits = replace(recipe.quantization, weight_bits=made["weights"], activation_bits=made["activations"])
+    with runner.reading(project):
+        hls = replace(recipe.hls, backend=Backend(made["backend"]), part=made["part"], clock_ns=made["clock_ns"])
+        hls = replace(hls, fifo_depths=FifoDepths.SIZED if is_sized(project) else FifoDepths.TENSOR)
+        bits = replace(recipe.quantization, weight_bits=made["weights"], activation_bits=made["activations"])
     return replace(recipe, hls=hls, quantization=bits)
 
 

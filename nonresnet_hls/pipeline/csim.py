@@ -23,7 +23,7 @@ from nonresnet_hls.recipe import Recipe
 
 CSIM = "csim"
 
-_ROOMS = ("fixed", "tools.py", "networks", "quantization", "hls", "emulation", "pipeline/csim.py")
+_ROOMS = ("fixed", "generated.py", "tools.py", "networks", "quantization", "hls", "emulation", "pipeline/csim.py")
 
 
 def run_csim(

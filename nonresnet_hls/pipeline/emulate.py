@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nonresnet_hls import progress
+from nonresnet_hls import bounds, files, progress
 from nonresnet_hls.emulation import Emulator
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.network import Network
@@ -24,7 +24,16 @@ from nonresnet_hls.recipe import Recipe
 
 STAGE = "emulate"
 
-_ROOMS = ("fixed", "networks", "quantization", "hls", "emulation", "pipeline/quantize.py", "pipeline/emulate.py")
+_ROOMS = (
+    "fixed",
+    "generated.py",
+    "networks",
+    "quantization",
+    "hls",
+    "emulation",
+    "pipeline/quantize.py",
+    "pipeline/emulate.py",
+)
 _BATCH = 256
 
 
@@ -184,6 +193,11 @@ def emulate_project(project: Path, inputs: Path | None, outputs: Path | None, co
 def random_inputs(wanted: Network, count: int, seed: int = 0) -> list[Any]:
     """Numbers all over the types of a network's inputs; seeded."""
     rng = np.random.default_rng(seed)
+    size = sum(wanted.streams[name].words * wanted.streams[name].channels for name in wanted.inputs)
+    if 8 * count * size > bounds.machine_bytes() // 4:
+        raise ConversionError(
+            f"--samples: fewer than {count} wanted, of {size} numbers each: more memory than there is"
+        )
     found = []
     for name in wanted.inputs:
         stream = wanted.streams[name]
@@ -194,15 +208,17 @@ def random_inputs(wanted: Network, count: int, seed: int = 0) -> list[Any]:
 
 
 def _write(path: Path, outputs: Any) -> None:
-    with path.open("wb") as stream:
+    with files.replacing(path) as stream:
         np.save(stream, outputs)
 
 
 def _read(path: Path) -> Any:
     try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ConversionError(f"{path}: a .npy file of numbers wanted: {error}") from None
-    if not isinstance(found, np.ndarray):
-        raise ConversionError(f"{path}: a .npy file of numbers wanted, not an archive of arrays")
+        with bounds.open_plain(path) as stream:
+            found = bounds.load_npy(stream)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConversionError(f"{path}: a .npy file of numbers wanted: {reason}") from None
+    if found.dtype.kind not in "fiub" or found.ndim < 1 or found.size == 0:
+        raise ConversionError(f"{path}: samples of numbers wanted, not {found.dtype} {found.shape}")
     return found

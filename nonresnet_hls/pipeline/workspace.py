@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nonresnet_hls import recipe as recipes
-from nonresnet_hls.errors import RecipeError
+from nonresnet_hls.errors import ArtefactError, RecipeError
 from nonresnet_hls.pipeline import runner
 
 
@@ -23,16 +23,34 @@ class Workspace:
     @property
     def projects(self) -> Path:
         """The generated HLS projects."""
-        return self.root / "hls_projects"
+        return self._own(self.root / "hls_projects")
 
     @property
     def tables(self) -> Path:
         """Table I and Table II as files."""
-        return self.root / "tables"
+        return self._own(self.root / "tables")
 
     def artefact(self, name: str, stage: str) -> Path:
         """The folder of the artefact that a stage leaves for a recipe: `models/NAME/STAGE`."""
-        return self.models / name / stage
+        return self._own(self.models / name) / stage
+
+    def checkpoints(self, name: str) -> Path:
+        """The folder of what unfinished trainings of a recipe have come to."""
+        return self._own(self.models / name / "checkpoints")
+
+    def _own(self, folder: Path) -> Path:
+        """A folder that is written in, unless it is a link that leads out of the workspace: git brings such, too.
+
+        Raises:
+            ArtefactError: it is.
+        """
+        try:
+            inside = folder.resolve().is_relative_to(self.root.resolve())
+        except (OSError, RuntimeError):  # a circle of links
+            inside = False
+        if not inside:
+            raise ArtefactError(f"{folder}: a folder within {self.root} wanted, not over a link to elsewhere")
+        return folder
 
     def existing(self, name: str, stage: str, digest: str) -> runner.Artefact | None:
         """The artefact of that digest, in the workspace or shipped with the recipe; None if there is none.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import os
 import re
 import sys
 import tomllib
@@ -19,6 +20,9 @@ from nonresnet_hls.recipe.values import Family, Recipe, Training
 _PACKAGED = Path(__file__).parent.parent / "_models"
 BUILT_IN = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent.parent / "models"
 """Where the recipes that ship with the package are (the repository's `models/` in a checkout)."""
+
+MAX_BYTES = 1 << 20
+"""Of a recipe; those that ship have 1 kB."""
 
 GENTLE = 1e-5
 """Learning rate with which a model of the user's own is fine-tuned at 6 bits or more where its recipe says none."""
@@ -76,7 +80,8 @@ def load(name_or_path: str, models: Path | None = None) -> Recipe:
 
 
 def _same_file(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
+    # Unlike `Path.resolve` it takes circles of links.
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _namesake(recipe: Recipe, path: Path, models: Path) -> Path | None:
@@ -140,7 +145,7 @@ def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
         if len(chain) >= _LONGEST_CHAIN:
             raise RecipeError(f"{chain[0][0]}: extends: at most {_LONGEST_CHAIN} recipes in a row wanted")
         try:
-            table = tomllib.loads(bounds.read_text(path))
+            table = tomllib.loads(bounds.read_text(path, MAX_BYTES))
         except (OSError, ValueError) as error:  # integers of more digits than Python takes, too
             raise RecipeError(f"{path}: cannot be read as TOML: {error}") from None
         except RecursionError:

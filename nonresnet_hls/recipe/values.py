@@ -1,6 +1,7 @@
 """What a recipe may say: its tables are the dataclasses below, its keys their fields."""
 
 import dataclasses
+import os
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -159,6 +160,11 @@ class WeightMemory(StrEnum):
     BLOCK_RAM = "block_ram"
 
 
+_MOST_BLOCKS = 1000
+_MOST_WEIGHTS = 1 << 30
+"""Of a network of ours: ResNet1202 has 20 million, in 600 blocks."""
+
+
 def _want(condition: bool, key: str, wanted: str, got: object) -> None:
     if not condition:
         raise RecipeError(f"{shown(key)[1:-1]}: {wanted} wanted, not {shown(got)}")
@@ -201,6 +207,10 @@ class Architecture:
         for count in self.filters:
             _want_count(count, "filters")
         _want_count(self.blocks_per_group, "blocks_per_group")
+        blocks = len(self.filters) * self.blocks_per_group
+        _want(blocks <= _MOST_BLOCKS, "blocks_per_group", f"at most {_MOST_BLOCKS} blocks in all groups", blocks)
+        weights = 18 * self.blocks_per_group * sum(count**2 for count in self.filters)
+        _want(weights <= _MOST_WEIGHTS, "filters", f"at most {_MOST_WEIGHTS} weights in all blocks", weights)
 
 
 @dataclass(frozen=True)
@@ -220,7 +230,9 @@ class Dataset:
 
     def same_as(self, other: "Dataset") -> bool:
         """Whether it is the same data, however the path of its file is written."""
-        mine, theirs = (dataclasses.replace(one, file=one.file and one.file.resolve()) for one in (self, other))
+        mine, theirs = (
+            dataclasses.replace(one, file=one.file and Path(os.path.realpath(one.file))) for one in (self, other)
+        )
         return mine == theirs
 
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from nonresnet_hls import bounds
 from nonresnet_hls.reports.export import IMPLEMENTED, SYNTHESIZED
 from nonresnet_hls.reports.hls_log import logs_of_the_run
 from nonresnet_hls.reports.layout import Place, place_of
@@ -245,7 +246,8 @@ def _top_in_app(solution: Path) -> str:
     for name in ("hls.app", "vivado_hls.app"):
         file = solution.parent / name
         try:
-            text = file.read_bytes()[:20_000].decode("utf-8", "replace") if file.is_file() else ""
+            with bounds.open_plain(file) as stream:
+                text = stream.read(20_000).decode("utf-8", "replace")
         except OSError:
             text = ""
         match = _APP_TOP.search(text)

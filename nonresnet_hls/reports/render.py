@@ -4,9 +4,11 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from nonresnet_hls import progress
 
 
 class Format(StrEnum):
@@ -41,6 +43,9 @@ def render(table: Table, rows: Sequence[Mapping[str, Any]], form: Format) -> str
         return json.dumps(list(rows), indent=2, allow_nan=False) + "\n"
     if form is Format.CSV:
         return _csv(rows)
+    # A name that breaks the line breaks the table, and what a terminal obeys has no place in it.
+    rows_shown = tuple(tuple(progress.printable(cell) for cell in row) for row in table.rows)
+    table = replace(table, rows=rows_shown, footnotes=tuple(progress.printable(note, "\n") for note in table.footnotes))
     if form is Format.MARKDOWN:
         return _markdown(table)
     return _latex(table) if form is Format.LATEX else _plain(table)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nonresnet_hls import files, progress
+from nonresnet_hls import files, guardian, progress
 from nonresnet_hls.errors import ConversionError, NonResNetError
 from nonresnet_hls.fixed.arithmetic import Integers
 from nonresnet_hls.hls import fidelity
@@ -270,7 +270,8 @@ def compare(
 def c_simulation(model: Any, design: RtlDesign, scratch: Path) -> BitSimulation:
     """hls4ml's compiled C++ of the same model, in bits."""
     if model._top_function_lib is None:
-        model.compile()
+        with guardian.starting():
+            model.compile()
     streams = design.network.streams
     project = Path(model.config.get_output_dir())
     space = (model.config.get_writer_config() or {}).get("Namespace")

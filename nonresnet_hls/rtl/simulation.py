@@ -249,6 +249,7 @@ def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
     with contextlib.suppress(OSError, ValueError):
         if bounds.read_text(stamp) == _stamp(digest, harness):
             return Simulator(design, directory)
+    tools.say_that_projects_run()
     own_files.remove(directory)
     directory.mkdir(parents=True)
     (directory / "streams.inc").write_text(_stream_list(design), encoding="utf-8")

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from nonresnet_hls import bounds
 from nonresnet_hls.errors import ArtefactError
 from nonresnet_hls.fixed.network import Network, Stream
 from nonresnet_hls.fixed.types import FixedPointType
@@ -47,7 +48,7 @@ def load(directory: Path) -> RtlDesign:
     """
     path = directory / RECORD
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record: dict[str, Any] = json.loads(bounds.read_text(path))
         if record["format"] != FORMAT:
             raise ValueError(f"format {record['format']!r}, not {FORMAT}")
         streams = {
@@ -57,7 +58,7 @@ def load(directory: Path) -> RtlDesign:
         units = tuple(_unit(entry, directory) for entry in record["units"])
         fifos = tuple(Fifo(**{**entry, "stream": streams[entry["stream"]]}) for entry in record["fifos"])
         network = Network(record["name"], streams, (), tuple(record["inputs"]), tuple(record["outputs"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ArtefactError(f"{path}: cannot be read as a design ({type(error).__name__}: {error})") from None
     return RtlDesign(network, units, fifos, directory)
 

@@ -64,7 +64,7 @@ def load(path: Path) -> Checkpoint | None:
         return None
     redo = f"delete {path} to begin this training anew"
     try:
-        with path.open("rb") as stream:
+        with bounds.open_plain(path) as stream:
             arrays = bounds.load_npz(stream)
         meta = json.loads(str(arrays["meta"]))
         if meta["format"] != FORMAT:

@@ -212,7 +212,7 @@ def _npz(path: Path, input_type: FixedPointType) -> Data:
     if input_type.width > 24:
         raise DatasetError(f"{path}: input_type: at most 24 bits (those of float32) wanted, not {input_type}")
     try:
-        with path.open("rb") as stream:
+        with bounds.open_plain(path) as stream:
             arrays = bounds.load_npz(stream)
     except (OSError, ValueError, MemoryError) as error:
         raise DatasetError(f"{path}: cannot be read as .npz of plain arrays: {error}") from None

@@ -9,6 +9,7 @@ import pickletools
 from pathlib import Path
 from typing import IO, Any
 
+from nonresnet_hls import bounds
 from nonresnet_hls.errors import DatasetError
 
 
@@ -58,7 +59,7 @@ def load(path: Path) -> dict[str, Any]:
         DatasetError: the file is no pickle of a dictionary, or names anything but arrays of bytes.
     """
     try:
-        with path.open("rb") as stream:
+        with bounds.open_plain(path) as stream:
             _check_memory(stream)
             stream.seek(0)
             record = _Unpickler(stream, encoding="bytes").load()

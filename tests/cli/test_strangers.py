@@ -1,6 +1,7 @@
 """Recipes and projects of strangers at the command line: one line and status 2, or what was asked for."""
 
 import io
+import itertools
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from nonresnet_hls import tools
 from nonresnet_hls.cli import main
 from nonresnet_hls.errors import DatasetError
 from nonresnet_hls.fixed.types import FixedPointType
+from nonresnet_hls.pipeline import convert, runner
 from nonresnet_hls.recipe import Dataset, DatasetName
 from nonresnet_hls.training import curves, datasets
 from nonresnet_hls.training.algorithm1 import Phase
@@ -37,6 +39,11 @@ ODD_RECIPES = {
     "5000 digits": "[training]\nepochs = " + "9" * 5000,
     "hexadecimal": "[training]\nepochs = 0x" + "f" * 5000,
     "hexadecimal seed": "[training]\nseed = 0x" + "f" * 5000,
+    "a milliard blocks": '[architecture]\nfamily = "resnet"\nskips = "plain"\nblocks_per_group = 1000000000\n'
+    '[dataset]\nname = "digits"',
+    "a milliard channels": '[architecture]\nfamily = "resnet"\nskips = "plain"\nfilters = [1000000000]\n'
+    '[dataset]\nname = "digits"',
+    "a megabyte": "# " + "x" * (1 << 20),
     "hexadecimal rate": "[training]\nlearning_rate = 0x" + "f" * 5000,
     "deep list": "title = " + "[" * 5000 + "]" * 5000,
     "deeper than we want": "title = " + "[" * 50 + "]" * 50,
@@ -81,6 +88,21 @@ def test_escapes_of_a_description_do_not_reach_the_terminal(
     assert out.replace("\n", "").isprintable()
     (line,) = (line for line in out.splitlines() if line.startswith("odd"))
     assert line.endswith(r"\x1b]0;evil\x07\u202e\x9b2J\nnonresnet-hls: all is well")
+
+
+def test_escapes_of_a_name_do_not_get_into_tables(tiny: Path) -> None:
+    from nonresnet_hls.reports.render import Format, Table, render
+
+    odd = Table(("network",), (("\x1b[2Ja\nb\u202e",),), (False,), ("note\x07",))
+    for form in (Format.TABLE, Format.MARKDOWN, Format.LATEX):
+        text = render(odd, (), form)
+        assert text.replace("\n", "").isprintable()
+        assert "2Ja" in text
+    recipe = tiny / "models" / "tiny.toml"
+    recipe.write_text(recipe.read_text().replace('"Tiny"', '"\\u001b[2JTiny\\n\\u202e"'))
+    assert main(["table1", "tiny"]) == 0
+    for file in (tiny / "tables").iterdir():
+        assert file.read_text().replace("\n", "").isprintable(), file.name
 
 
 @pytest.mark.parametrize("title", ["$x^$", "$$", r"\frac{", "$\\alpha$ \x1b", "漢字", "\ue000" * 3])
@@ -135,11 +157,12 @@ ODD_YAML = {
 }
 
 
+@pytest.mark.parametrize("command", ["fifos", "emulate"])
 @pytest.mark.parametrize("kind", ODD_YAML)
-def test_odd_yaml_is_one_line(kind: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_odd_yaml_is_one_line(kind: str, command: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project = tiny / "hls_projects" / "tiny"
     (project / "hls4ml_config.yml").write_text(ODD_YAML[kind])
-    assert "hls4ml_config.yml: " in refused(capsys, "fifos", str(project))
+    assert "hls4ml_config.yml: " in refused(capsys, command, str(project))
 
 
 ODD_CPP = {
@@ -156,6 +179,54 @@ ODD_CPP = {
     "negative": ("parameters.h", "in_width = ", "in_width = -"),
     "deep": ("parameters.h", "in_width = ", "in_width = " + "(" * 5000),
 }
+# What `fifos` does not read, or knows how to bear.
+ODD_FOR_EMULATION = {name: ODD_CPP[name] for name in ODD_CPP if not name.startswith("depth")} | {
+    "words": ("defines.h", ">, ", f">, {'9' * 5000}*"),
+    "no arguments": ("myproject.cpp", "(layer9_out, layer2_out", "("),
+    "itself": ("parameters.h", "in_height = ", "in_height = in_height + "),
+    "windows": ("parameters.h", "filt_height = ", "filt_height = 99999999*"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_FOR_EMULATION)
+def test_odd_sizes_in_the_cpp_are_one_line_to_the_emulator(
+    kind: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tiny / "hls_projects" / "tiny"
+    file, old, new = ODD_FOR_EMULATION[kind]
+    path = project / "firmware" / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    refused(capsys, "emulate", str(project), "--samples", "2")
+
+
+def odd_inputs() -> dict[str, bytes]:
+    def saved(values: object) -> bytes:
+        stream = io.BytesIO()
+        np.save(stream, values)
+        return stream.getvalue()
+
+    header = io.BytesIO()
+    wanted = {"descr": "<f8", "fortran_order": False, "shape": (1 << 40, 32)}
+    np.lib.format.write_array_header_1_0(header, wanted)
+    archive = io.BytesIO()
+    np.savez(archive, x=np.zeros((2, 32)))
+    return {
+        "a lie": header.getvalue(),
+        "an archive": archive.getvalue(),
+        "objects": saved(np.array([None])),
+        "texts": saved(np.array(["x"])),
+        "one number": saved(np.float64(1)),
+        "nothing": saved(np.zeros((0, 32))),
+        "empty": b"",
+        "a long header": b"\x93NUMPY\x02\x00\xff\xff\xff\x7f",
+    }
+
+
+@pytest.mark.parametrize("kind", odd_inputs())
+def test_odd_inputs_are_one_line(kind: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tiny / "x.npy").write_bytes(odd_inputs()[kind])
+    assert "x.npy: " in refused(capsys, "emulate", str(tiny / "hls_projects" / "tiny"), "--inputs", "x.npy")
 
 
 @pytest.mark.parametrize("kind", ODD_CPP)
@@ -193,6 +264,78 @@ def test_a_strangers_project_runs_only_if_it_is_trusted(tiny: Path, capsys: pyte
         capsys, "fifos", str(project), "--prove"
     )
     assert not list(tiny.rglob("ran"))
+
+
+def forged(project: Path) -> None:
+    """A project with code of a stranger's, and a record as if it had been made so."""
+    source = project / "firmware" / "myproject.cpp"
+    source.write_text(source.read_text() + '\n#include <cstdlib>\nstatic int evil = std::system("touch ran");\n')
+    record = json.loads((project / runner.RECORD).read_text())
+    record["outputs"]["firmware/myproject.cpp"] = runner.file_digest(source)
+    del record["seal"]
+    (project / runner.RECORD).write_text(json.dumps(record | {"seal": runner._digest(record)}))
+    assert runner.load(project) is not None
+
+
+@pytest.mark.parametrize("change", ["none", "forged", "a header beside"])
+def test_a_project_is_ours_if_we_remember_it(
+    change: str, tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nonresnet_hls import made_here
+
+    project = tiny / "hls_projects" / "tiny"
+    monkeypatch.setenv("XDG_STATE_HOME", str(tiny / "state"))
+    monkeypatch.setattr(made_here, "_kept", False)
+    made_here.keep_notes()  # as the command line does
+    assert not made_here.is_known("a")
+    shutil.rmtree(project)
+    assert main(["convert", "tiny"]) == 0
+    if change == "forged":
+        forged(project)
+    elif change == "a header beside":
+        (project / "firmware" / "cmath").write_text('#error "evil"')
+    if change == "none":
+        assert convert.is_made_here(project)
+        return
+    capsys.readouterr()
+    for named in (str(project), "tiny"):
+        assert "--trust wanted" in refused(capsys, "fifos", named, "--prove")
+    assert not list(tiny.rglob("ran"))
+
+
+LINKED = {"a recipe's folder": "models/tiny", "all projects": "hls_projects", "the tables": "tables"}
+
+
+@pytest.mark.parametrize("kind", LINKED)
+def test_nothing_is_written_over_a_link_out_of_the_workspace(
+    kind: str, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside, folder = tmp_path / "outside", tiny / LINKED[kind]
+    outside.mkdir()
+    for name in ("table2.txt", "tiny", "quantize"):
+        (outside / name).write_text("precious")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.symlink_to(outside)
+    command = ["table2", "tiny"] if kind == "the tables" else ["convert", "tiny"]
+    assert "a folder within . wanted, not over a link to elsewhere" in refused(capsys, *command)
+    assert sorted(path.name for path in outside.iterdir()) == ["quantize", "table2.txt", "tiny"]
+    # Within the workspace a link is as good as a folder.
+    folder.unlink()
+    (tiny / "other").mkdir()
+    folder.symlink_to(tiny / "other")
+    if kind != "a recipe's folder":
+        assert main(["convert", "tiny"]) == 0
+
+
+def test_a_circle_of_links_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    (tmp_path / "loop.npz").symlink_to("loop.npz")
+    (tmp_path / "a.toml").write_text('extends = "loop.toml"')
+    (tmp_path / "b.toml").write_text('extends = "resnet8"\n[dataset]\nname = "npz"\nfile = "loop.npz"\n'
+                                     'input_type = "ufixed<4,0>"')  # fmt: skip
+    (tmp_path / "loop").symlink_to("loop")
+    for arguments in (["a.toml"], ["b.toml"], ["resnet8", "--workspace", str(tmp_path / "loop")]):
+        refused(capsys, "convert", *(str(tmp_path / one) if one.endswith(".toml") else one for one in arguments))
 
 
 @pytest.mark.nightly
@@ -254,6 +397,11 @@ ODD_ARRAYS = {
     "bomb": (array_file((256 << 20,), 256), "at most 200 bytes for a byte of the file wanted"),
     "lie": (array_file((1 << 50,), 1), "bytes as its header says wanted"),
     "no header": (array_file((1,), 1, odd=True), "no array of NumPy's"),
+    "long header": (
+        itertools.chain([b"\x93NUMPY\x02\x00\xff\xff\xff\x7f"], itertools.repeat(bytes(1 << 20), 256)),
+        "at most 200 bytes for a byte of the file wanted",
+    ),
+    "shape": (array_file((0, 1 << 70), 0), "no .npz file, or damaged|cannot be read"),
 }
 
 

@@ -166,6 +166,58 @@ def test_a_text_that_would_be_called_is_refused(refused, text, key):
     refused(change, f"{key}: unknown function")
 
 
+@pytest.mark.parametrize("text", ["quantized_bits(" + ", " * 200 + "!", "quantized_bits(10000000000)"])
+def test_a_text_that_takes_for_ever_is_refused(refused, text):
+    # The first had 2^200 ways to be no call; of the second QKeras computes 2 to the power of it.
+    def change(config):
+        named(config, "Conv2D")["config"]["kernel_regularizer"] = text
+
+    refused(change, "kernel_regularizer: unknown function")
+
+
+def _huge_bits(config):
+    kind = {"class_name": "quantized_bits", "module": "qkeras", "registered_name": None, "config": {"bits": 10**10}}
+    named(config, "Conv2D")["config"]["kernel_regularizer"] = kind
+
+
+def _unrolled(config):
+    kind = {"class_name": "LSTM", "config": {"name": "lstm", "units": 1, "unroll": True}}
+    named(config, "Conv2D")["config"]["layer"] = kind
+
+
+def _power_iterations(config):
+    named(config, "Conv2D")["config"]["power_iterations"] = 10**9
+
+
+def _splits(config):
+    named(config, "Add")["inbound_nodes"][0][0][3]["num_or_size_splits"] = 10**7
+
+
+@pytest.mark.parametrize("change", [_huge_bits, _unrolled, _power_iterations, _splits])
+def test_what_keras_would_turn_for_ever_is_refused(refused, change):
+    refused(change, "at most .* wanted|unroll: false wanted")
+
+
+def test_models_within_models_that_call_each_other_are_counted(refused):
+    def change(config):
+        for _ in range(15):
+            layer = {"class_name": "Functional", "name": "inner", "config": config["config"]}
+            layer["inbound_nodes"] = [[["image", 0, 0, {}]], [["inner", 1, 0, {}]], [["inner", 2, 0, {}]]]
+            image = {"class_name": "InputLayer", "name": "image", "config": {"name": "image"}, "inbound_nodes": []}
+            inside = {"name": "m", "layers": [image, layer], "input_layers": [["image", 0, 0]]}
+            config = {"class_name": "Functional", "config": inside | {"output_layers": [["inner", 3, 0]]}}
+        return config
+
+    refused(change, "at most 50000 calls of layers wanted")
+
+
+def test_tools_of_qkeras_are_not_imported(refused):
+    def change(config):
+        named(config, "ReLU")["module"] = "qkeras.autoqkeras"
+
+    refused(change, "unknown class 'ReLU' of module 'qkeras.autoqkeras'")
+
+
 def test_a_lambda_in_what_is_not_inspected_is_not_loaded(good, tmp_path):
     """HDF5 with an archive behind it: the archive is harmless, and what Keras reads is not."""
     from tensorflow import keras
@@ -285,6 +337,40 @@ def test_arrays_that_unpack_to_gigabytes_are_not_unpacked(good, tmp_path):
     assert len(huge) < 1 << 20
     bad = changed(good / "good.keras", tmp_path / "bad.keras", lambda config: None, huge)
     with pytest.raises(ModelError, match="at most 200 bytes for a byte of the file wanted, not 1073741824 of"):
+        saved.load(bad)
+
+
+def test_a_block_larger_than_its_array_is_not_unpacked(good, tmp_path):
+    # Sixteen bytes of which the first takes a gigabyte.
+    odd = weights_of(x=((4,), {"compression": "gzip", "chunks": (1 << 28,), "maxshape": (None,)}))
+    bad = changed(good / "good.keras", tmp_path / "bad.keras", lambda config: None, odd)
+    with pytest.raises(ModelError, match="at most 200 bytes for a byte of the file wanted, not 1073741824 of"):
+        saved.load(bad)
+
+
+def test_weights_that_unpack_to_gigabytes_are_not_unpacked(good, tmp_path):
+    bad = tmp_path / "bad.keras"
+    with zipfile.ZipFile(good / "good.keras") as old, zipfile.ZipFile(bad, "w", zipfile.ZIP_DEFLATED, True, 1) as new:
+        for name in ("metadata.json", "config.json"):
+            new.writestr(name, old.read(name))
+        with new.open("model.weights.h5", "w") as entry:
+            entry.write(old.read("model.weights.h5"))
+            for _ in range(200):
+                entry.write(bytes(1 << 20))
+    with pytest.raises(ModelError, match=r"model\.weights\.h5: at most 200 bytes for a byte of the file wanted"):
+        saved.load(bad)
+
+
+def test_a_damaged_archive_of_another_compression_is_named(good, tmp_path):
+    bad = tmp_path / "bad.keras"
+    with zipfile.ZipFile(good / "good.keras") as old, zipfile.ZipFile(bad, "w", zipfile.ZIP_LZMA) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    content = bytearray(bad.read_bytes())
+    for at in range(80, 200):
+        content[at] ^= 0x5A
+    bad.write_bytes(content)
+    with pytest.raises(ModelError, match=r"bad\.keras: cannot be read as \.keras or \.h5: "):
         saved.load(bad)
 
 

@@ -462,3 +462,16 @@ def test_texts_are_written_whole(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == "µ\n"
     assert json.loads((tmp_path / "deep" / "x.json").read_text()) == {"a": 1}
     assert sorted(p.name for p in path.parent.iterdir()) == ["table.txt", "x.json"]
+
+
+def test_figures_of_another_kind_are_those_of_a_record(tmp_path: Path) -> None:
+    made = runner.run(tmp_path / "a", "make", Config(), {"in": "d1"}, Producer())
+    with pytest.raises(TypeError), runner.reading(made):
+        len(3)  # type: ignore[arg-type]  # a fault of ours
+    found = runner.load(tmp_path / "a")
+    assert found is not None
+    wanted = r"a/stage\.json: figures as the stage writes them wanted \(TypeError: "
+    with pytest.raises(ArtefactError, match=wanted), runner.reading(made, found):
+        len(3)  # type: ignore[arg-type]
+    with pytest.raises(ArtefactError, match="no figure 'none'"), runner.reading(found):
+        found.figures["none"]

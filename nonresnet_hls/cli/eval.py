@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
         if trained is None:
             raise ArtefactError(f"recipe {recipe.name}: not trained; run: nonresnet-hls train {recipe.trained_as}")
         found = {"float": (saved.load(trained.directory / stage.MODEL), stage.read_metrics(trained)["top1"])}
+        if found["float"][1] is None:
+            raise DatasetError(f"recipe {recipe.name}: classes and labels wanted to evaluate top-1, there are none")
         quantized = quantization.recorded(recipe, place)
         if quantized is not None:
             found["quantized"] = (quantized.load(), quantized.top1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.fixed import tables
 from nonresnet_hls.fixed.arithmetic import (
     Affine,
     AtMost,
@@ -19,7 +20,6 @@ from nonresnet_hls.fixed.arithmetic import (
 )
 from nonresnet_hls.fixed.network import Clone, Elementwise, Embedding
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.hls import tables
 from nonresnet_hls.hls.firmware import Call, Struct
 from nonresnet_hls.hls.reader import Builder, Reader, product
 

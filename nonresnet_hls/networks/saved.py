@@ -117,7 +117,7 @@ def quantizers() -> dict[str, Any]:
     _add_supported_quantized_objects(known)
     from nonresnet_hls.networks import grids
 
-    for own in (grids.FixedPoint, grids.FixedPointActivation):
+    for own in grids.OWN:
         known[own.__name__] = own
     return known
 

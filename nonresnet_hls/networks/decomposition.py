@@ -13,6 +13,7 @@ _DROPPED = (
 )  # fmt: skip
 """Layers that do nothing at inference."""
 _TREES = ("Add", "Concatenate", "Multiply", "Average")
+_MERGES = ("Add", "Subtract", "Multiply", "Average")
 _SHIFTING = ("RandomCrop", "RandomHeight", "RandomWidth")
 
 
@@ -23,10 +24,12 @@ def decompose(model: Any) -> Any:
     - sums, products, averages and concatenations of three and more become trees of two, an average a sum and a scale;
     - a separable convolution becomes a depthwise and a pointwise one;
     - a dense layer on the channels of an image or a series becomes a 1x1 convolution;
+    - what is added to an image or a series, or multiplied with it, though it is one pixel, is repeated first;
     - a `PReLU` with a slope for each channel becomes relu(x) - slope * relu(-x).
     """
     network = graph.nodes(model)
-    makers = {node.name: _maker(node) for node in network if node.inputs}
+    shapes = {node.name: node.output_shape for node in network}
+    makers = {node.name: _maker(node, [shapes[name] for name in node.inputs]) for node in network if node.inputs}
     if not any(makers.values()):
         return model
     taken = {node.name for node in network}
@@ -66,12 +69,14 @@ class _Parts:
 _Maker = Callable[[_Parts, list[Any]], Any]
 
 
-def _maker(node: graph.Node) -> _Maker | None:
+def _maker(node: graph.Node, shapes: list[tuple[int, ...]]) -> _Maker | None:
     """What makes the layers that stand for a node; None where it stays."""
     if node.kind in _SHIFTING:
         raise ModelError(f"layer {node.name}: a model without {node.kind} wanted, which gives images other sizes")
     if node.kind in _DROPPED:
         return lambda _, inputs: inputs[0]
+    if node.kind in _MERGES and len(set(shapes)) > 1:
+        return _broadcast
     if node.kind == "Average" or (node.kind in _TREES and len(node.inputs) > 2):
         return _tree
     if node.kind in ("SeparableConv1D", "SeparableConv2D"):
@@ -103,6 +108,27 @@ def _tree(parts: _Parts, inputs: list[Any]) -> Any:
     if node.kind != "Average":
         return level[0]
     return keras.layers.Rescaling(1 / len(inputs), name=node.name)(level[0])
+
+
+def _broadcast(parts: _Parts, inputs: list[Any]) -> Any:
+    """Inputs of one shape: pixels are repeated all over the image. (hls4ml does so with one of its backends alone.)"""
+    node = parts.node
+    wanted = tuple(node.output_shape)
+    same = []
+    for number, tensor in enumerate(inputs):
+        shape = tuple(tensor.shape[1:])
+        if shape != wanted:
+            pixel = (*(1,) * (len(wanted) - 1), wanted[-1])
+            if shape not in (pixel, wanted[-1:]) or len(wanted) not in (2, 3):
+                raise ModelError(f"layer {node.name}: inputs of {wanted}, or one pixel of them, wanted, not {shape}")
+            if shape != pixel:
+                tensor = parts.call("Reshape", f"_pixel_{number}", tensor, target_shape=pixel)
+            sizes = wanted[:-1] if len(wanted) == 3 else wanted[0]
+            tensor = parts.call(f"UpSampling{len(wanted) - 1}D", f"_repeated_{number}", tensor, size=sizes)
+        same.append(tensor)
+    if len(same) == 2 and node.kind != "Average":
+        return parts.call(node.kind, "", same)
+    return _tree(parts, same)
 
 
 def _separable(parts: _Parts, inputs: list[Any]) -> Any:

@@ -9,6 +9,7 @@ This module imports Keras; import it inside functions.
 from typing import Any
 
 import numpy as np
+import qkeras
 import tensorflow as tf
 from tensorflow import keras
 
@@ -154,9 +155,59 @@ class QDepthwiseConv1D(keras.layers.DepthwiseConv1D):  # type: ignore[misc]
         return {**super().get_config(), **own}
 
 
+_OF_BATCH_NORMS = ("axis", "momentum", "epsilon", "center", "scale")
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class QDenseBatchnorm(qkeras.QDense):  # type: ignore[misc]
+    """A dense layer with a batch norm folded into its weights, as hls4ml's submissions use it; QKeras 0.9 has none.
+
+    It is there to be read, not to be trained: the batch norm's statistics stay as they are.
+    """
+
+    def __init__(self, units: int, **config: Any) -> None:
+        """The configuration that QKeras' own writes down; what of it is for training alone is left out."""
+        norm = {key: config.pop(key) for key in _OF_BATCH_NORMS if key in config}
+        for key in [key for key in config if key.startswith(("gamma_", "beta_", "moving_")) or key in _TRAINED]:
+            config.pop(key)
+        super().__init__(units, **config)
+        self.batchnorm = keras.layers.BatchNormalization(**norm)
+        self._norm = norm
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights, in the order in which QKeras' own saves them."""
+        super().build(input_shape)
+        self.batchnorm.build((None, self.units))
+        self._iteration = self.add_weight("iteration", (), tf.int64, "zeros", trainable=False)
+
+    def get_folded_weights(self) -> list[Any]:
+        """Kernel and bias with the batch norm in them, before they are quantized."""
+        norm = self.batchnorm
+        factor = tf.math.rsqrt(norm.moving_variance + norm.epsilon) * (norm.gamma if norm.scale else 1.0)
+        bias = self.bias if self.use_bias else 0.0
+        return [factor * self.kernel, factor * (bias - norm.moving_mean) + (norm.beta if norm.center else 0.0)]
+
+    def call(self, inputs: Any) -> Any:
+        """Multiply with the folded weights."""
+        kernel, bias = self.get_folded_weights()
+        if self.kernel_quantizer_internal is not None:
+            kernel = self.kernel_quantizer_internal(kernel)
+        if self.bias_quantizer_internal is not None:
+            bias = self.bias_quantizer_internal(bias)
+        found = tf.nn.bias_add(tf.matmul(inputs, kernel), bias)
+        return found if self.activation is None else self.activation(found)
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras restores the layer from."""
+        return {**super().get_config(), **self._norm}
+
+
+_TRAINED = ("ema_freeze_delay", "folding_mode")
+
+
 def _restored(quantizer: Any) -> Any:
     return keras.saving.deserialize_keras_object(quantizer) if isinstance(quantizer, dict) else quantizer
 
 
-OWN = (FixedPoint, FixedPointActivation, FixedPointTable, QDepthwiseConv1D)
+OWN = (FixedPoint, FixedPointActivation, FixedPointTable, QDepthwiseConv1D, QDenseBatchnorm)
 """What Keras must be told of to restore a model."""

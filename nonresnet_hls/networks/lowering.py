@@ -112,24 +112,38 @@ def _binary(kind: str) -> Callable[[_Arguments], Any]:
         if all(graph.is_tensor(one) for one in operands):
             return getattr(keras.layers, kind)()
         first, second = operands
-        number = second if graph.is_tensor(first) else first
-        if not isinstance(number, int | float):
+        factors = _numbers(second if graph.is_tensor(first) else first)
+        if factors is None:
             return None
         if kind == "Multiply":
-            return keras.layers.Rescaling(float(number))
+            return keras.layers.Rescaling(factors.tolist())
         if kind == "Add":
-            return keras.layers.Rescaling(1.0, float(number))
-        return keras.layers.Rescaling(*((1.0, -float(number)) if number is second else (-1.0, float(number))))
+            return keras.layers.Rescaling(1.0, factors.tolist())
+        turned = not graph.is_tensor(first)
+        return keras.layers.Rescaling(*((-1.0, factors.tolist()) if turned else (1.0, (-factors).tolist())))
 
     return make
+
+
+def _numbers(value: Any) -> Any:
+    """A constant as one float64, or as one for each channel; None where it is none of the two."""
+    import numpy as np
+
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError, NotImplementedError):
+        return None
+    squeezed = array.reshape(array.shape[-1:]) if array.ndim and array.size == array.shape[-1] else array
+    return squeezed if squeezed.ndim < 2 and np.isfinite(squeezed).all() else None
 
 
 def _quotient(arguments: _Arguments) -> Any:
     from tensorflow import keras
 
-    divisor = arguments.get("y")
-    usable = graph.is_tensor(arguments.get("x")) and isinstance(divisor, int | float) and divisor
-    return keras.layers.Rescaling(1.0 / float(divisor)) if usable else None  # type: ignore[arg-type]
+    divisor = _numbers(arguments.get("y"))
+    if divisor is None or not divisor.all() or not graph.is_tensor(arguments.get("x")):
+        return None
+    return keras.layers.Rescaling((1.0 / divisor).tolist())
 
 
 def _negative(_: _Arguments) -> Any:

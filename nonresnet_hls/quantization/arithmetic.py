@@ -298,7 +298,7 @@ def _sum(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     import numpy as np
 
     lsb, lows, highs = _aligned(node, inputs)
-    _broadcast(node, inputs)
+    _of_one_shape(node, inputs)
     if node.kind == "Subtract":
         lows[1], highs[1] = -highs[1], -lows[1]
     magnitude = sum(np.maximum(np.abs(low), np.abs(high)) for low, high in zip(lows, highs, strict=True))
@@ -310,21 +310,16 @@ def _product(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic
 
     if len(inputs) != 2:
         raise ModelError(f"layer {node.name}: 2 factors wanted, not {len(inputs)}")
-    _broadcast(node, inputs)
+    _of_one_shape(node, inputs)
     first, second = inputs
     ends = np.stack([times(a, b) for a in (first.low, first.high) for b in (second.low, second.high)])
     return result(node, ends.min(0), ends.max(0), first.output.lsb * second.output.lsb, bits(ends))
 
 
-def _broadcast(node: graph.Node, inputs: list[LayerArithmetic]) -> None:
-    """Refuse inputs of two shapes, but for a pixel beside an image."""
+def _of_one_shape(node: graph.Node, inputs: list[LayerArithmetic]) -> None:
     shapes = [source.node.output_shape for source in inputs]
-    pixels = [shape[:-1] for shape in shapes if math.prod(shape[:-1]) == 1]
-    if shapes[0] != shapes[1] and not (
-        pixels and len(shapes[0]) == len(shapes[1]) and shapes[0][-1] == shapes[1][-1] and len(shapes[0]) == 3
-    ):
-        wanted = "inputs of one shape, or one of them of (1, 1, channels),"
-        raise ModelError(f"layer {node.name}: {wanted} wanted, not {shapes[0]} and {shapes[1]}")
+    if shapes[0] != shapes[1]:
+        raise ModelError(f"layer {node.name}: inputs of one shape wanted, not {shapes[0]} and {shapes[1]}")
 
 
 def _concatenate(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:

@@ -21,7 +21,7 @@ _OFFSET_BITS = 20
 _SNAP_BITS = 20
 """Of the weights that QKeras gives, as w + (q(w) - w), which float32 rounds in its last bits."""
 
-_FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
+_FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm", "QDenseBatchnorm")
 _PLAIN = ("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Dense")
 _QUANTIZED = ("QConv1D", "QConv2D", "QDepthwiseConv2D", "QDense", "QDepthwiseConv1D")
 _ROUNDING = ("QActivation", "FixedPointActivation")
@@ -100,11 +100,11 @@ class _Maker:
     def _rounded(self, quantizer: Any, node: graph.Node, name: str, tensor: Any) -> Any:
         from nonresnet_hls.networks.grids import FixedPointActivation
 
+        if type(quantizer).__name__ == "binary":
+            raise ModelError(f"layer {node.name}: quantized_relu or quantized_bits wanted, not binary")
         own = quantizers.type_of(quantizer, node.name)
         if quantizers.least_value(quantizer, own) != own.min:
             raise ModelError(f"layer {node.name}: symmetric=0 wanted, not {quantizer.symmetric!r}")
-        if type(quantizer).__name__ == "binary":
-            raise ModelError(f"layer {node.name}: quantized_relu or quantized_bits wanted, not binary")
         return FixedPointActivation(str(own), name=name)(tensor)
 
     def _activated(self, node: graph.Node, tensor: Any) -> Any:
@@ -171,7 +171,8 @@ class _Maker:
         if quantizer is None:
             bits = _BITS if what == "kernel" else _OFFSET_BITS
             own = quantizers.grid(bits, best_integer_bits(values, bits, True), True)
-            self.approximated[node.name] = f"its {what}, which has no quantizer, is put on {own}"
+            told = f"its {what}, which has no quantizer, is put on {own}"
+            self.approximated[node.name] = "; ".join((*filter(None, [self.approximated.get(node.name)]), told))
             return Constant(own.mantissas(own.quantize_array(values)), own), None
         try:
             return constant(values, quantizer, where), None
@@ -179,7 +180,7 @@ class _Maker:
             pass  # a scale of its own, or values of another kind: as QKeras gives them
         given = np.asarray(quantizer(tf.constant(values, tf.float32)), np.float64)
         try:
-            return grid_constant(_snapped(given), where), None
+            return grid_constant(_snapped(given, where), where), None
         except ModelError:
             if what != "kernel":
                 raise
@@ -191,7 +192,7 @@ class _Maker:
                 f"layer {where}: values on a fixed-point grid wanted, not those of {type(quantizer).__name__}"
             )
         self.approximated[node.name] = f"its scales, no powers of two, are put on a grid of {_BITS} bits"
-        return grid_constant(_snapped(given / scale), where), scale.ravel()
+        return grid_constant(_snapped(given / scale, where), where), scale.ravel()
 
     def _batch_norm(self, node: graph.Node, layer: Any, tensor: Any) -> Any:
         from tensorflow import keras
@@ -212,15 +213,22 @@ _SHAPING = (
 )  # fmt: skip
 
 
-def _snapped(values: Any) -> Any:
-    """Values without what float32 got wrong in their last bits."""
+def _snapped(values: Any, where: str) -> Any:
+    """Values without what float32 got wrong in their last bits.
+
+    Raises:
+        ModelError: they have more bits than that.
+    """
     import numpy as np
 
     largest = float(np.abs(values).max(initial=0.0))
     if not largest:
         return values
     exponent = int(np.ceil(np.log2(largest))) - _SNAP_BITS
-    return np.ldexp(np.rint(np.ldexp(values, -exponent)), exponent)
+    snapped = np.ldexp(np.rint(np.ldexp(values, -exponent)), exponent)
+    if np.abs(snapped - values).max() > largest * 2.0**-22:
+        raise ModelError(f"layer {where}: values on a fixed-point grid of at most {_SNAP_BITS} bits wanted")
+    return snapped
 
 
 def _text(own: FixedPointType) -> str:

@@ -15,12 +15,14 @@ from nonresnet_hls.networks.activations import Activation
 from nonresnet_hls.networks.decomposition import decompose
 from nonresnet_hls.quantization import quantizers
 from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next, is_scale, scale_and_offset
+from nonresnet_hls.quantization.ranges import grid_constant, quantized_constants
 from nonresnet_hls.recipe import Quantization
 
 BIAS_BITS = 16
 SCALE_BITS = 8
 """Of a batch norm that stays: sign included, the largest scale of the layer uses them all."""
 OFFSET_BITS = 12
+_MOST_OFFSET_BITS = 20
 _LEAST_INTEGER_BITS = -32
 """Of a grid: what is smaller than that does nothing but widen sums."""
 
@@ -248,8 +250,6 @@ def finish(model: Any) -> Any:
     import numpy as np
     from tensorflow import keras
 
-    from nonresnet_hls.quantization.ranges import quantized_constants
-
     scaled = put_on_grid(model)
 
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
@@ -278,7 +278,16 @@ def finish(model: Any) -> Any:
 def put_on_grid(model: Any) -> list[str]:
     """The batch norms of a model that `finish` makes a scale and an offset of."""
     kept = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
-    return [layer.name for layer in kept if not is_scale(layer)]
+    return [layer.name for layer in kept if not (is_scale(layer) and _is_on_grid(layer))]
+
+
+def _is_on_grid(batch_norm: Any) -> bool:
+    """Whether scales and offsets have few bits already."""
+    try:
+        constants = [grid_constant(values, batch_norm.name) for values in scale_and_offset(batch_norm)]
+    except ModelError:
+        return False
+    return all(constant.type.width <= _MOST_OFFSET_BITS for constant in constants)
 
 
 def _batch_norm_bits(model: Any) -> tuple[int, int]:
@@ -287,7 +296,7 @@ def _batch_norm_bits(model: Any) -> tuple[int, int]:
         getattr(layer, f"{role}_quantizer_internal", None) for layer in model.layers for role in ("kernel", "depthwise")
     ]
     bits = max((int(getattr(one, "bits", 1)) for one in own if one is not None), default=SCALE_BITS)
-    return max(bits, SCALE_BITS), max(min(bits + 4, 20), OFFSET_BITS)
+    return max(bits, SCALE_BITS), max(min(bits + 4, _MOST_OFFSET_BITS), OFFSET_BITS)
 
 
 def to_grid(values: Any, bits: int) -> Any:

@@ -67,7 +67,7 @@ def _layer(node: graph.Node, inputs: list[Tensor]) -> Tensor:
         case "Subtract":
             return {i: x[i] - inputs[1][i] for i in out}
         case "Multiply":
-            return {i: x[i] * inputs[1].get(i, inputs[1].get((0, 0, i[-1]))) for i in out}
+            return {i: x[i] * inputs[1][i] for i in out}
         case "Add":
             return {i: sum((y[i] for y in inputs), Fraction(0)) for i in out}
         case "Concatenate":

@@ -149,7 +149,7 @@ def _excited(x: Any) -> Any:
     y = relu(4, 1)(conv(4, padding="same")(x))
     z = relu(6, 1)(keras.layers.GlobalAveragePooling2D(keepdims=True)(y))
     z = table("sigmoid")(linear(8, 3)(conv(4, 1)(z)))
-    return relu(6, 1)(keras.layers.Multiply()([y, z]))
+    return relu(6, 1)(keras.layers.Multiply()([y, keras.layers.UpSampling2D(6)(z)]))
 
 
 def _series(x: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.fixed import tables
 from nonresnet_hls.fixed.arithmetic import Affine, Cast, Chain, Positive
 from nonresnet_hls.fixed.network import (
     Clone,
@@ -26,7 +27,7 @@ from nonresnet_hls.fixed.network import (
     Window,
 )
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
-from nonresnet_hls.hls import fidelity
+from nonresnet_hls.hls import fidelity, functions
 
 
 def read(model: Any) -> Network:
@@ -60,7 +61,7 @@ def read(model: Any) -> Network:
             raise ConversionError(f"layer {name!r}: OpenRTL builds a flatten before dense layers, no other reshape")
         if builder is None:
             known = ", ".join(sorted(_BUILDERS))
-            raise ConversionError(f"layer {node.name!r}: OpenRTL builds {known}, not {node.class_name}")
+            raise ConversionError(f"layer {node.name!r}: {node.class_name} is no layer that OpenRTL builds ({known})")
         layers.append(builder(node, inputs, tuple(node.outputs), streams))
         _refuse_other_words(layers[-1], streams)
     return Network(
@@ -323,13 +324,44 @@ def _batch_normalization(
 
 
 def _activation(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], _: dict[str, Stream]) -> Layer:
-    function = str(node.get_attr("activation")).lower()
-    result = Cast(_result(node, outputs[0]))
+    function = _FUNCTIONS.get(str(node.get_attr("activation")).lower(), str(node.get_attr("activation")).lower())
+    chain = _chain(node, function)
+    return Elementwise(node.name, inputs, outputs, (*chain, Cast(_result(node, outputs[0]))))
+
+
+_FUNCTIONS = {"leakyrelu": "leaky_relu", "thresholdedrelu": "thresholded_relu"}
+"""How hls4ml's parser calls functions, where its C++ does otherwise."""
+
+
+def _chain(node: Any, function: str) -> Chain:
+    """What an activation makes of a number, before it is cast to the result's type."""
+
+    def kind(name: str) -> FixedPointType:
+        return _kind(node, node.get_attr(name).precision, name)
+
+    def parameter() -> int:
+        return tables.quantized(float(node.get_attr("activ_param")), kind("param_t"))
+
     if function == "linear":
-        return Elementwise(node.name, inputs, outputs, (result,))
+        return ()
     if function == "relu":
-        return Elementwise(node.name, inputs, outputs, (Positive(), result))
-    raise ConversionError(f"layer {node.name!r}: OpenRTL builds the activations linear and relu, not {function}")
+        return (Positive(),)
+    if function in functions.CENTRED:
+        return functions.centred(function, int(node.get_attr("table_size")), kind("table_t"))
+    if function == "leaky_relu":
+        return functions.leaky_relu(parameter(), kind("param_t"))
+    if function == "thresholded_relu":
+        return functions.thresholded_relu(parameter(), kind("param_t"))
+    if function == "elu":
+        return functions.elu(parameter(), kind("param_t"), int(node.get_attr("table_size")), kind("table_t"))
+    if function in ("hard_sigmoid", "hard_tanh"):
+        slope, shift = (
+            (tables.quantized(float(node.get_attr(name)), kind(f"{name}_t")), kind(f"{name}_t"))
+            for name in ("slope", "shift")
+        )
+        return functions.hard(function, slope, shift)
+    known = ", ".join(("linear", "relu", "leaky_relu", "thresholded_relu", "elu", "hard_sigmoid", *functions.CENTRED))
+    raise ConversionError(f"layer {node.name!r}: {function} is no activation that OpenRTL builds ({known})")
 
 
 def _pool(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams: dict[str, Stream]) -> Layer:
@@ -380,6 +412,8 @@ def _merge(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams
 _Builder = Callable[[Any, tuple[str, ...], tuple[str, ...], dict[str, Stream]], Layer]
 _BUILDERS: dict[str, _Builder] = {
     "Activation": _activation,
+    "HardActivation": _activation,
+    "ParametrizedActivation": _activation,
     "ApplyAlpha": _batch_normalization,
     "BatchNormalization": _batch_normalization,
     "Clone": _clone,

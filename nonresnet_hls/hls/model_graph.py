@@ -23,6 +23,7 @@ from nonresnet_hls.fixed.network import (
     Pad,
     Pool,
     Reduction,
+    Repeat,
     Stream,
     Window,
 )
@@ -56,6 +57,9 @@ def read(model: Any) -> Network:
         if node.class_name in ("Input", "InputLayer"):
             continue
         builder = _BUILDERS.get(node.class_name)
+        if node.class_name == "Repack" and _alike(streams[inputs[0]], streams[node.outputs[0]]):
+            alias[node.outputs[0]] = inputs[0]  # other sizes of the same words
+            continue
         if node.class_name == "Repack":
             name = node.name.removeprefix("repack_")
             raise ConversionError(f"layer {name!r}: OpenRTL builds a flatten before dense layers, no other reshape")
@@ -71,6 +75,11 @@ def read(model: Any) -> Network:
         tuple(name for name in model.inputs),
         tuple(alias.get(name, name) for name in model.outputs),
     )
+
+
+def _alike(one: Stream, other: Stream) -> bool:
+    """Whether two streams carry the same words."""
+    return (one.words, one.channels, one.kind) == (other.words, other.channels, other.kind)
 
 
 def _refuse_other_words(layer: Layer, streams: dict[str, Stream]) -> None:
@@ -157,6 +166,22 @@ def _pad(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], _: dict[s
         height, top, bottom = (int(node.get_attr(key)) for key in ("in_height", "pad_top", "pad_bottom"))
     width, left, right = (int(node.get_attr(key)) for key in ("in_width", "pad_left", "pad_right"))
     return Pad(node.name, inputs, outputs, height, width, top, bottom, left, right)
+
+
+def _resize(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams: dict[str, Stream]) -> Layer:
+    algorithm = str(node.get_attr("algorithm", "nearest"))
+    if algorithm != "nearest":
+        raise ConversionError(f"layer {node.name!r}: OpenRTL builds up-sampling nearest, not {algorithm}")
+    height, width, high, wide = (
+        int(node.get_attr(key)) for key in ("in_height", "in_width", "out_height", "out_width")
+    )
+    if high % height or wide % width:
+        wanted = f"an image of a multiple of {height} x {width} pixels"
+        raise ConversionError(f"layer {node.name!r}: {wanted} wanted, not {high} x {wide}")
+    before, after = streams[inputs[0]].kind, _result(node, outputs[0])
+    if before != after:
+        raise ConversionError(f"layer {node.name!r}: a result of its input's type {before} wanted, not {after}")
+    return Repeat(node.name, inputs, outputs, height, width, high // height, wide // width)
 
 
 def _clone(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], _: dict[str, Stream]) -> Layer:
@@ -430,6 +455,7 @@ _BUILDERS: dict[str, _Builder] = {
     "PointwiseConv2D": _matrix,
     "Pooling1D": _pool,
     "Pooling2D": _pool,
+    "Resize": _resize,
     "ZeroPadding1D": _pad,
     "ZeroPadding2D": _pad,
 }

@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv
 RUN := $(VENV)/bin/nonresnet-hls
 TARGETS := all setup table1 table2 table2-full test test-nightly lint format bench-train bench-fifos bench-emulate \
-	bench-timing 	clean distclean help
+	bench-timing bench-models clean distclean help
 # A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
 RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
 NETWORKS := resnet8 shortresnet8 nonresnet8
@@ -72,6 +72,9 @@ bench-fifos: setup ## FIFOs with whole tensors and sized: ResNets with and witho
 
 bench-emulate: setup ## the exact outputs of whole test sets against Keras' predict and the C simulation
 	$(VENV)/bin/python -m benchmarks.emulate
+
+bench-models: setup ## models of the field through everything, a row each (an hour and more)
+	$(VENV)/bin/python -m benchmarks.models
 
 bench-timing: setup ## the timing model against real csynth reports (where these are at hand)
 	$(VENV)/bin/python -m benchmarks.timing

@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
         if trained is None:
             raise ArtefactError(f"recipe {recipe.name}: not trained; run: nonresnet-hls train {recipe.trained_as}")
         found = {"float": (saved.load(trained.directory / stage.MODEL), stage.read_metrics(trained)["top1"])}
+        if found["float"][1] is None:
+            raise DatasetError(f"recipe {recipe.name}: classes and labels wanted to evaluate top-1, there are none")
         quantized = quantization.recorded(recipe, place)
         if quantized is not None:
             found["quantized"] = (quantized.load(), quantized.top1)
@@ -50,14 +52,14 @@ def run(args: argparse.Namespace) -> int:
                     "weights": kind,
                     "dataset": str(dataset.name),
                     "top1": top1,
-                    "test_samples": len(data.y_test),
+                    "test_samples": len(data.x_test),
                     "recorded_top1": recorded,
                     "equal": equal,
                 }
             )
             if not args.json:
                 told = {True: ", as recorded", False: f", but {recorded:.2%} is recorded", None: ""}[equal]
-                print(f"{recipe.name}, {kind}: top-1 {top1:.2%} of {len(data.y_test)} {dataset.name} samples{told}")
+                print(f"{recipe.name}, {kind}: top-1 {top1:.2%} of {len(data.x_test)} {dataset.name} samples{told}")
     if args.json:
         common.print_json(results)
     return 0 if all(row["equal"] is not False for row in results) else 1

@@ -25,8 +25,9 @@ def run(args: argparse.Namespace) -> int:
         metrics = stage.read_metrics(artefact)
         results.append({"name": recipe.name, "artefact": str(artefact.directory), **metrics})
         if not args.json:
+            found = "no top-1 (no classes with labels)" if metrics["top1"] is None else f"top-1 {metrics['top1']:.2%}"
             print(
-                f"{recipe.name}: top-1 {metrics['top1']:.2%} of {metrics['test_samples']} test samples, "
+                f"{recipe.name}: {found} of {metrics['test_samples']} test samples, "
                 f"{metrics['epochs']} epochs, {metrics['seconds']:.0f} s, {artefact.directory}"
             )
     if args.json:

@@ -102,6 +102,17 @@ class Pad(Layer):
 
 
 @dataclass(frozen=True)
+class Repeat(Layer):
+    """Each pixel of an image several times, downwards and to the right (nearest neighbours of a larger image)."""
+
+    height: int
+    width: int
+    rows: int
+    """How often downwards."""
+    columns: int
+
+
+@dataclass(frozen=True)
 class Clone(Layer):
     """The input on every output."""
 

@@ -20,7 +20,7 @@ from nonresnet_hls.fixed.types import FixedPointType, Overflow
 from nonresnet_hls.hls.reuse import ReuseFactor
 from nonresnet_hls.networks import graph as keras_graph
 from nonresnet_hls.networks import names
-from nonresnet_hls.quantization.arithmetic import LayerArithmetic, ModelArithmetic
+from nonresnet_hls.quantization.ranges import LayerArithmetic, ModelArithmetic
 from nonresnet_hls.recipe import Backend, Hls
 
 PROJECT = names.PROJECT
@@ -97,6 +97,8 @@ def _as_hls4ml_knows_it(model: Any) -> Any:
 
     def replace(node: keras_graph.Node, inputs: list[Any]) -> Any:
         config = node.layer.get_config()
+        if node.kind == "FixedPointTable":
+            return keras.layers.Activation(node.layer.function, name=node.name)(inputs[0])
         if node.kind == "FixedPointActivation":
             signed = node.layer.quantizer.type.signed
             return keras.layers.Activation("linear" if signed else "relu", name=node.name)(inputs[0])
@@ -115,6 +117,8 @@ _SHAPING = ("name", "filters", "units", "kernel_size", "strides", "padding", "de
 
 
 def _has_own_grid(layer: Any) -> bool:
+    if type(layer).__module__ == "nonresnet_hls.networks.grids":
+        return True
     quantizers = (getattr(layer, f"{role}_quantizer_internal", None) for role in ("kernel", "depthwise", "bias"))
     return any(type(one).__name__ == "FixedPoint" for one in (*quantizers, getattr(layer, "quantizer", None)))
 
@@ -130,7 +134,7 @@ def _refuse(arithmetic: ModelArithmetic) -> None:
         if not names.suits(name, is_input=not layer.node.inputs):
             wanted = "a C++ identifier that is not reserved by hls4ml"
             raise ConversionError(f"layer {name!r}: {wanted} wanted as its name; rename the layer")
-        if layer.node.kind == "QDepthwiseConv2D" and layer.node.layer.depth_multiplier != 1:
+        if "Depthwise" in layer.node.kind and layer.node.layer.depth_multiplier != 1:
             raise ConversionError(f"layer {name}: depth_multiplier 1 wanted, not {layer.node.layer.depth_multiplier}")
         if layer.node.kind == "Reshape":
             before = arithmetic.layers[layer.node.inputs[0]].node.output_shape[-1]
@@ -139,7 +143,7 @@ def _refuse(arithmetic: ModelArithmetic) -> None:
                 # repack_stream would drop values.
                 wanted = f"a multiple or divisor of the {before} channels before"
                 raise ConversionError(f"layer {name}: {wanted} wanted as its channels, not {after}")
-        if layer.node.kind in ("MaxPooling2D", "AveragePooling2D"):
+        if "Pooling" in layer.node.kind and not layer.node.kind.startswith("Global"):
             size, steps = tuple(layer.node.layer.pool_size), tuple(layer.node.layer.strides)
             if size != steps:
                 # Their C++ asserts these, which would end the process.
@@ -267,11 +271,16 @@ def _layer_config(layer: LayerArithmetic, reuse: ReuseFactor | None, hls: Hls, t
         precision["accum"] = str(layer.accumulator)
     if layer.kernel is not None:
         role = "scale" if layer.node.kind == "BatchNormalization" else "weight"
-        if layer.node.kind == "QDepthwiseConv2D":
+        if "Depthwise" in layer.node.kind:
             role = "depthwise"
         precision[role] = str(layer.kernel.type)
         precision["bias"] = str(layer.bias.type if layer.bias is not None else FixedPointType(1, 1))
     own: dict[str, Any] = {"Precision": precision, "Trace": trace, "ReuseFactor": 1}
+    if layer.slope is not None:
+        precision["param"] = str(layer.slope.type)
+    if layer.node.kind == "FixedPointTable":
+        own["table_t"] = str(layer.output)  # (hls4ml reads it here, not among the others)
+        own["TableSize"] = layer.node.layer.size
     if reuse is not None:
         own |= {"ReuseFactor": reuse.used, "Strategy": str(hls.strategy).capitalize()}
     result = {layer.name: own}

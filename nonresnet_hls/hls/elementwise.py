@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.fixed import tables
 from nonresnet_hls.fixed.arithmetic import (
     Affine,
     AtMost,
@@ -15,11 +16,10 @@ from nonresnet_hls.fixed.arithmetic import (
     Lookup,
     Piecewise,
     Positive,
-    Threshold,
 )
 from nonresnet_hls.fixed.network import Clone, Elementwise, Embedding
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.hls import tables
+from nonresnet_hls.hls import functions
 from nonresnet_hls.hls.firmware import Call, Struct
 from nonresnet_hls.hls.reader import Builder, Reader, product
 
@@ -69,8 +69,7 @@ def _relu_max(site: _Site) -> Chain:
 
 def _centred(site: _Site) -> Chain:
     size, kind = site.struct.integer("table_size"), site.reader.struct_type(site.call, site.struct, "table_t")
-    span = 8 if site.call.function == "tanh" else 16
-    return (Lookup(tables.centred(site.call.function, size, kind), kind.fraction_bits, size, span, size // 2),)
+    return functions.centred(site.call.function, size, kind)
 
 
 def _parameter(call: Call, at: int, kind: FixedPointType) -> int:
@@ -82,8 +81,7 @@ def _parameter(call: Call, at: int, kind: FixedPointType) -> int:
 
 def _leaky(site: _Site) -> Chain:
     kind = site.reader.kind(site.call, site.call.types[1], "slope")
-    slope = _parameter(site.call, 1, kind)
-    return (Piecewise((), (Affine((slope,), kind.fraction_bits, (0,), 0),)),)
+    return functions.leaky_relu(_parameter(site.call, 1, kind), kind)
 
 
 def _prelu(site: _Site) -> Chain:
@@ -94,7 +92,7 @@ def _prelu(site: _Site) -> Chain:
 
 def _thresholded(site: _Site) -> Chain:
     kind = site.reader.kind(site.call, site.call.types[1], "threshold")
-    return (Threshold(_parameter(site.call, 1, kind), kind.fraction_bits),)
+    return functions.thresholded_relu(_parameter(site.call, 1, kind), kind)
 
 
 def _elu(site: _Site) -> Chain:
@@ -103,8 +101,7 @@ def _elu(site: _Site) -> Chain:
     if len(site.call.types) == 4:
         alpha_kind = site.reader.kind(site.call, site.call.types[1], "alpha")
         alpha = _parameter(site.call, 1, alpha_kind)
-    table = Lookup(tables.negative("elu", size, kind), kind.fraction_bits, size, -8, 0)
-    return (Piecewise((), (table, Affine((alpha,), alpha_kind.fraction_bits, (0,), 0))),)
+    return functions.elu(alpha, alpha_kind, size, kind)
 
 
 def _selu(site: _Site) -> Chain:
@@ -121,14 +118,13 @@ def _hard(site: _Site) -> Chain:
     for name in ("slope", "shift"):
         kind = site.reader.struct_type(site.call, site.struct, f"{name}_t")
         try:
-            numbers.append((tables.quantized(float(site.struct.constants[name]), kind), kind.fraction_bits))
+            numbers.append((tables.quantized(float(site.struct.constants[name]), kind), kind))
         except (KeyError, ValueError):
             raise ConversionError(
                 f"layer {site.call.layer!r}: a number wanted for {name} in {site.struct.name}"
             ) from None
-    (slope, slope_fraction), (shift, shift_fraction) = numbers
-    clipped = (Affine((slope,), slope_fraction, (shift,), shift_fraction), Positive(), AtMost(1))
-    return clipped if site.call.function == "hard_sigmoid" else (*clipped, Affine((2,), 0, (-1,), 0))
+    slope, shift = numbers
+    return functions.hard(site.call.function, slope, shift)
 
 
 def _binary_tanh(site: _Site) -> Chain:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.fixed import tables
 from nonresnet_hls.fixed.arithmetic import Affine, Cast, Chain, Positive
 from nonresnet_hls.fixed.network import (
     Clone,
@@ -22,11 +23,12 @@ from nonresnet_hls.fixed.network import (
     Pad,
     Pool,
     Reduction,
+    Repeat,
     Stream,
     Window,
 )
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
-from nonresnet_hls.hls import fidelity
+from nonresnet_hls.hls import fidelity, functions
 
 
 def read(model: Any) -> Network:
@@ -55,12 +57,15 @@ def read(model: Any) -> Network:
         if node.class_name in ("Input", "InputLayer"):
             continue
         builder = _BUILDERS.get(node.class_name)
+        if node.class_name == "Repack" and _alike(streams[inputs[0]], streams[node.outputs[0]]):
+            alias[node.outputs[0]] = inputs[0]  # other sizes of the same words
+            continue
         if node.class_name == "Repack":
             name = node.name.removeprefix("repack_")
             raise ConversionError(f"layer {name!r}: OpenRTL builds a flatten before dense layers, no other reshape")
         if builder is None:
             known = ", ".join(sorted(_BUILDERS))
-            raise ConversionError(f"layer {node.name!r}: OpenRTL builds {known}, not {node.class_name}")
+            raise ConversionError(f"layer {node.name!r}: {node.class_name} is no layer that OpenRTL builds ({known})")
         layers.append(builder(node, inputs, tuple(node.outputs), streams))
         _refuse_other_words(layers[-1], streams)
     return Network(
@@ -70,6 +75,11 @@ def read(model: Any) -> Network:
         tuple(name for name in model.inputs),
         tuple(alias.get(name, name) for name in model.outputs),
     )
+
+
+def _alike(one: Stream, other: Stream) -> bool:
+    """Whether two streams carry the same words."""
+    return (one.words, one.channels, one.kind) == (other.words, other.channels, other.kind)
 
 
 def _refuse_other_words(layer: Layer, streams: dict[str, Stream]) -> None:
@@ -156,6 +166,22 @@ def _pad(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], _: dict[s
         height, top, bottom = (int(node.get_attr(key)) for key in ("in_height", "pad_top", "pad_bottom"))
     width, left, right = (int(node.get_attr(key)) for key in ("in_width", "pad_left", "pad_right"))
     return Pad(node.name, inputs, outputs, height, width, top, bottom, left, right)
+
+
+def _resize(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams: dict[str, Stream]) -> Layer:
+    algorithm = str(node.get_attr("algorithm", "nearest"))
+    if algorithm != "nearest":
+        raise ConversionError(f"layer {node.name!r}: OpenRTL builds up-sampling nearest, not {algorithm}")
+    height, width, high, wide = (
+        int(node.get_attr(key)) for key in ("in_height", "in_width", "out_height", "out_width")
+    )
+    if high % height or wide % width:
+        wanted = f"an image of a multiple of {height} x {width} pixels"
+        raise ConversionError(f"layer {node.name!r}: {wanted} wanted, not {high} x {wide}")
+    before, after = streams[inputs[0]].kind, _result(node, outputs[0])
+    if before != after:
+        raise ConversionError(f"layer {node.name!r}: a result of its input's type {before} wanted, not {after}")
+    return Repeat(node.name, inputs, outputs, height, width, high // height, wide // width)
 
 
 def _clone(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], _: dict[str, Stream]) -> Layer:
@@ -323,13 +349,44 @@ def _batch_normalization(
 
 
 def _activation(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], _: dict[str, Stream]) -> Layer:
-    function = str(node.get_attr("activation")).lower()
-    result = Cast(_result(node, outputs[0]))
+    function = _FUNCTIONS.get(str(node.get_attr("activation")).lower(), str(node.get_attr("activation")).lower())
+    chain = _chain(node, function)
+    return Elementwise(node.name, inputs, outputs, (*chain, Cast(_result(node, outputs[0]))))
+
+
+_FUNCTIONS = {"leakyrelu": "leaky_relu", "thresholdedrelu": "thresholded_relu"}
+"""How hls4ml's parser calls functions, where its C++ does otherwise."""
+
+
+def _chain(node: Any, function: str) -> Chain:
+    """What an activation makes of a number, before it is cast to the result's type."""
+
+    def kind(name: str) -> FixedPointType:
+        return _kind(node, node.get_attr(name).precision, name)
+
+    def parameter() -> int:
+        return tables.quantized(float(node.get_attr("activ_param")), kind("param_t"))
+
     if function == "linear":
-        return Elementwise(node.name, inputs, outputs, (result,))
+        return ()
     if function == "relu":
-        return Elementwise(node.name, inputs, outputs, (Positive(), result))
-    raise ConversionError(f"layer {node.name!r}: OpenRTL builds the activations linear and relu, not {function}")
+        return (Positive(),)
+    if function in functions.CENTRED:
+        return functions.centred(function, int(node.get_attr("table_size")), kind("table_t"))
+    if function == "leaky_relu":
+        return functions.leaky_relu(parameter(), kind("param_t"))
+    if function == "thresholded_relu":
+        return functions.thresholded_relu(parameter(), kind("param_t"))
+    if function == "elu":
+        return functions.elu(parameter(), kind("param_t"), int(node.get_attr("table_size")), kind("table_t"))
+    if function in ("hard_sigmoid", "hard_tanh"):
+        slope, shift = (
+            (tables.quantized(float(node.get_attr(name)), kind(f"{name}_t")), kind(f"{name}_t"))
+            for name in ("slope", "shift")
+        )
+        return functions.hard(function, slope, shift)
+    known = ", ".join(("linear", "relu", "leaky_relu", "thresholded_relu", "elu", "hard_sigmoid", *functions.CENTRED))
+    raise ConversionError(f"layer {node.name!r}: {function} is no activation that OpenRTL builds ({known})")
 
 
 def _pool(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams: dict[str, Stream]) -> Layer:
@@ -380,6 +437,8 @@ def _merge(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams
 _Builder = Callable[[Any, tuple[str, ...], tuple[str, ...], dict[str, Stream]], Layer]
 _BUILDERS: dict[str, _Builder] = {
     "Activation": _activation,
+    "HardActivation": _activation,
+    "ParametrizedActivation": _activation,
     "ApplyAlpha": _batch_normalization,
     "BatchNormalization": _batch_normalization,
     "Clone": _clone,
@@ -396,6 +455,7 @@ _BUILDERS: dict[str, _Builder] = {
     "PointwiseConv2D": _matrix,
     "Pooling1D": _pool,
     "Pooling2D": _pool,
+    "Resize": _resize,
     "ZeroPadding1D": _pad,
     "ZeroPadding2D": _pad,
 }

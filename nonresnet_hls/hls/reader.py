@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.fixed import tables
 from nonresnet_hls.fixed.network import Layer, Network, Stream
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.hls import tables
 from nonresnet_hls.hls.firmware import Call, Firmware, Struct, numbers
 
 

@@ -9,10 +9,10 @@ import math
 from dataclasses import dataclass
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.quantization.arithmetic import ModelArithmetic
+from nonresnet_hls.quantization.ranges import ModelArithmetic
 from nonresnet_hls.recipe import Hls, Strategy
 
-_WITH_WEIGHTS = ("QConv2D", "QDepthwiseConv2D", "QDense")
+_WITH_WEIGHTS = ("QConv1D", "QConv2D", "QDepthwiseConv1D", "QDepthwiseConv2D", "QDense")
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,9 @@ def resolve(arithmetic: ModelArithmetic, hls: Hls) -> dict[str, ReuseFactor]:
         if layer.node.kind not in _WITH_WEIGHTS:
             continue
         kernel = layer.kernel.mantissas.shape  # type: ignore[union-attr]
-        # A depthwise kernel is (height, width, channels, multiplier): each channel is summed for itself.
-        depthwise = layer.node.kind == "QDepthwiseConv2D"
-        n_in, n_out = (
-            (math.prod(kernel[:2]), math.prod(kernel[2:])) if depthwise else (math.prod(kernel[:-1]), kernel[-1])
-        )
+        # A depthwise kernel ends in (channels, multiplier): each channel is summed for itself.
+        outputs = 2 if "Depthwise" in layer.node.kind else 1
+        n_in, n_out = math.prod(kernel[:-outputs]), math.prod(kernel[-outputs:])
         own = hls.reuse_factors.get(name)
         best = nearest(n_in, n_out, own or hls.reuse_factor, hls.strategy)
         if own is not None and own != best:

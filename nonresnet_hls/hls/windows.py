@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.fixed import tables
 from nonresnet_hls.fixed.arithmetic import Affine, Cast, Chain
 from nonresnet_hls.fixed.network import (
     ArgMax,
@@ -25,7 +26,6 @@ from nonresnet_hls.fixed.network import (
     Window,
 )
 from nonresnet_hls.fixed.types import FixedPointType, Overflow
-from nonresnet_hls.hls import tables
 from nonresnet_hls.hls.firmware import Call, Struct, numbers
 from nonresnet_hls.hls.reader import Builder, Reader, product
 

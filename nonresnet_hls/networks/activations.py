@@ -8,12 +8,19 @@ from nonresnet_hls.errors import ModelError
 LINEAR = "linear"
 RELU = "relu"
 SOFTMAX = "softmax"
+LEAKY_RELU = "leaky_relu"
+PRELU = "prelu"
+HARD_SIGMOID = "hard_sigmoid"
 
 _LAYERS = {
-    "ReLU": RELU, "Softmax": SOFTMAX, "LeakyReLU": "leaky_relu", "PReLU": "prelu", "ELU": "elu",
+    "ReLU": RELU, "Softmax": SOFTMAX, "LeakyReLU": LEAKY_RELU, "PReLU": PRELU, "ELU": "elu",
     "ThresholdedReLU": "thresholded_relu",
 }  # fmt: skip
 """Layers that are an activation and nothing else."""
+
+
+_SLOPE = 0.2
+"""Of TensorFlow's function `leaky_relu`."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,8 @@ class Activation:
     """As Keras calls the function; `relu` is max(x, 0) and nothing else, but for `max_value`."""
     max_value: float | None = None
     """Where a `relu` clips; None: nowhere."""
+    slope: float | None = None
+    """Of a `leaky_relu` below 0."""
 
     def __str__(self) -> str:
         return self.name if self.max_value is None else f"{self.name} with max_value {self.max_value:g}"
@@ -58,6 +67,8 @@ def of(layer: Any) -> Activation:
         return Activation(RELU, 6.0)
     if name == "softmax_v2":  # tf.nn.softmax
         return Activation(SOFTMAX)
+    if name == LEAKY_RELU:
+        return Activation(LEAKY_RELU, slope=_SLOPE)
     if not _is_known(name, function):
         raise ModelError(f"layer {layer.name}: an activation of Keras' own wanted, not the function {name!r}")
     return Activation(str(name))
@@ -65,7 +76,12 @@ def of(layer: Any) -> Activation:
 
 def _of_layer(layer: Any) -> Activation:
     kind = type(layer).__name__
+    if kind == "LeakyReLU":
+        return Activation(LEAKY_RELU, slope=float(layer.alpha))
     if kind == "ReLU":
+        slope = float(layer.negative_slope)
+        if slope and layer.max_value is None and not layer.threshold:
+            return Activation(LEAKY_RELU, slope=slope)
         for key in ("negative_slope", "threshold"):
             if getattr(layer, key):
                 return Activation(f"ReLU with {key} {float(getattr(layer, key)):g}")

@@ -1,16 +1,19 @@
-"""Keras objects of our own for grids that QKeras cannot express: those with a negative number of integer bits.
+"""Keras objects of our own for what QKeras cannot express: grids with a negative number of integer bits, tables.
 
 QKeras' quantizers compute 2^integer in integers, which fails below 0 (and their `alpha` scales the result without
-scaling what is rounded), so weights that are all smaller than 1/2 would lose bits. These two take any fixed-point type.
+scaling what is rounded), so weights that are all smaller than 1/2 would lose bits. These take any fixed-point type.
 
 This module imports Keras; import it inside functions.
 """
 
 from typing import Any
 
+import numpy as np
+import qkeras
 import tensorflow as tf
 from tensorflow import keras
 
+from nonresnet_hls.fixed import tables
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
 _PACKAGE = "nonresnet_hls"
@@ -79,3 +82,132 @@ class FixedPointActivation(keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """What Keras restores the layer from."""
         return {**super().get_config(), **self.quantizer.get_config()}
+
+
+TABLES = {"sigmoid": 16, "tanh": 8, "softplus": 16, "softsign": 16}
+"""Functions that hls4ml looks up in a table, and the span of their arguments, around 0."""
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class FixedPointTable(keras.layers.Layer):  # type: ignore[misc]
+    """Activation layer that looks a function up in a table, as hls4ml's C++ does: values of a fixed-point type."""
+
+    def __init__(self, function: str, size: int, type: str, **more: Any) -> None:
+        """One of `TABLES`, entries (a power of two), and the type of the results as text."""
+        super().__init__(**more)
+        if function not in TABLES or size < 2 or size & (size - 1) or size > 1 << 16:
+            wanted = f"one of {', '.join(TABLES)} with 2^n entries, at most {1 << 16},"
+            raise ValueError(f"table: {wanted} wanted, not {function!r} with {size}")
+        self.function, self.size, self.type = function, size, _wanted(type)
+        self.mantissas = tables.centred(function, size, self.type)
+        self.float_function = keras.activations.get(function)
+
+    def indices(self, values: Any) -> Any:
+        """Where arguments (float64 array) are looked up: cut off towards 0, within the table."""
+        scaled = np.trunc(np.asarray(values, np.float64) * self.size / TABLES[self.function])
+        return np.clip(scaled + self.size // 2, 0, self.size - 1).astype(np.int64)
+
+    def call(self, inputs: Any) -> Any:
+        """Look a tensor up; the gradient is the function's."""
+        scale = self.size / TABLES[self.function]
+        limit = float(self.size)  # beyond which there is nothing but the ends
+        at = tf.cast(tf.clip_by_value(inputs * scale, -limit, limit), tf.int32) + self.size // 2
+        values = tf.constant(np.ldexp(np.array(self.mantissas, np.float64), -self.type.fraction_bits), inputs.dtype)
+        found = tf.gather(values, tf.clip_by_value(at, 0, self.size - 1))
+        smooth = self.float_function(inputs)
+        return tf.stop_gradient(found) + (smooth - tf.stop_gradient(smooth))
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras restores the layer from."""
+        return {**super().get_config(), "function": self.function, "size": self.size, "type": str(self.type)}
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class QDepthwiseConv1D(keras.layers.DepthwiseConv1D):  # type: ignore[misc]
+    """Depthwise convolution in one dimension with quantized weights; QKeras has none."""
+
+    def __init__(self, *sizes: Any, depthwise_quantizer: Any = None, bias_quantizer: Any = None, **more: Any) -> None:
+        """Keras' arguments, and the quantizers as objects or as Keras writes them down."""
+        super().__init__(*sizes, **more)
+        self.depthwise_quantizer_internal = _restored(depthwise_quantizer)
+        self.bias_quantizer_internal = _restored(bias_quantizer)
+
+    def call(self, inputs: Any) -> Any:
+        """Convolve with the quantized weights."""
+        kernel, padding = self.depthwise_kernel, self.padding.upper()
+        if self.depthwise_quantizer_internal is not None:
+            kernel = self.depthwise_quantizer_internal(kernel)
+        strides = (1, *self.strides * 2, 1)
+        found = tf.nn.depthwise_conv2d(
+            inputs[:, None], kernel[None], strides, padding, dilations=(1, *self.dilation_rate)
+        )
+        if self.use_bias:
+            bias = self.bias if self.bias_quantizer_internal is None else self.bias_quantizer_internal(self.bias)
+            found = tf.nn.bias_add(found, bias)
+        return self.activation(found[:, 0])
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras restores the layer from."""
+        own = {
+            f"{role}_quantizer": None if one is None else keras.saving.serialize_keras_object(one)
+            for role, one in (("depthwise", self.depthwise_quantizer_internal), ("bias", self.bias_quantizer_internal))
+        }
+        return {**super().get_config(), **own}
+
+
+_OF_BATCH_NORMS = ("axis", "momentum", "epsilon", "center", "scale")
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class QDenseBatchnorm(qkeras.QDense):  # type: ignore[misc]
+    """A dense layer with a batch norm folded into its weights, as hls4ml's submissions use it; QKeras 0.9 has none.
+
+    It is there to be read, not to be trained: the batch norm's statistics stay as they are.
+    """
+
+    def __init__(self, units: int, **config: Any) -> None:
+        """The configuration that QKeras' own writes down; what of it is for training alone is left out."""
+        norm = {key: config.pop(key) for key in _OF_BATCH_NORMS if key in config}
+        for key in [key for key in config if key.startswith(("gamma_", "beta_", "moving_")) or key in _TRAINED]:
+            config.pop(key)
+        super().__init__(units, **config)
+        self.batchnorm = keras.layers.BatchNormalization(**norm)
+        self._norm = norm
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights, in the order in which QKeras' own saves them."""
+        super().build(input_shape)
+        self.batchnorm.build((None, self.units))
+        self._iteration = self.add_weight("iteration", (), tf.int64, "zeros", trainable=False)
+
+    def get_folded_weights(self) -> list[Any]:
+        """Kernel and bias with the batch norm in them, before they are quantized."""
+        norm = self.batchnorm
+        factor = tf.math.rsqrt(norm.moving_variance + norm.epsilon) * (norm.gamma if norm.scale else 1.0)
+        bias = self.bias if self.use_bias else 0.0
+        return [factor * self.kernel, factor * (bias - norm.moving_mean) + (norm.beta if norm.center else 0.0)]
+
+    def call(self, inputs: Any) -> Any:
+        """Multiply with the folded weights."""
+        kernel, bias = self.get_folded_weights()
+        if self.kernel_quantizer_internal is not None:
+            kernel = self.kernel_quantizer_internal(kernel)
+        if self.bias_quantizer_internal is not None:
+            bias = self.bias_quantizer_internal(bias)
+        found = tf.nn.bias_add(tf.matmul(inputs, kernel), bias)
+        return found if self.activation is None else self.activation(found)
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras restores the layer from."""
+        return {**super().get_config(), **self._norm}
+
+
+_TRAINED = ("ema_freeze_delay", "folding_mode")
+
+
+def _restored(quantizer: Any) -> Any:
+    return keras.saving.deserialize_keras_object(quantizer) if isinstance(quantizer, dict) else quantizer
+
+
+OWN = (FixedPoint, FixedPointActivation, FixedPointTable, QDepthwiseConv1D, QDenseBatchnorm)
+"""What Keras must be told of to restore a model."""

@@ -6,6 +6,7 @@ from typing import Any
 from nonresnet_hls import progress
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import graph, names
+from nonresnet_hls.networks.flat import flattened
 
 _OPERATORS = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty")
 
@@ -13,13 +14,15 @@ _OPERATORS = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", 
 def lower(model: Any) -> Any:
     """The model with the same outputs, made of layers that can be quantized and converted; itself where it is so.
 
-    `x + y`, `tf.add`, `tf.nn.relu`, `tf.concat` of channels and `tf.reduce_mean` over an image become the layers that
-    do the same. Layers whose names hls4ml's C++ cannot bear get others. What computed in other numbers (mixed
-    precision, float64) computes in float32. The last two are said.
+    Models inside the model are flattened. `x + y`, `x - y` and `x * y`, also with numbers for y, `tf.nn.relu` and its
+    like, `tf.concat` of channels and `tf.reduce_mean` over an image become the layers that do the same. Layers whose
+    names hls4ml's C++ cannot bear get others. What computed in other numbers (mixed precision, float64) computes in
+    float32. The last two are said.
 
     Raises:
         ModelError: an operator has no layer that does the same, or the model is none that `graph.nodes` reads.
     """
+    model = flattened(model)
     network = graph.nodes(model)
     renamed = names.replacements([(node.name, not node.inputs) for node in network if node.kind not in _OPERATORS])
     for old, new in renamed.items():
@@ -87,7 +90,8 @@ def _layer(model: Any, node: graph.Node) -> Any:
     (call,) = graph.calls(model, node.layer)
     layer = make(dict(zip(names_of, call.call_args, strict=False)) | dict(call.call_kwargs))
     if layer is None:
-        taken = "x + y of two tensors, tf.nn.relu, tf.concat of channels or tf.reduce_mean over an image"
+        taken = "+, - and * of two tensors or a tensor and a number, tf.nn.relu, relu6, leaky_relu, sigmoid and tanh,"
+        taken += " tf.concat of channels, tf.reduce_mean over an image"
         raise ModelError(
             f"layer {node.name}: a Keras layer wanted in place of the operator {symbol} as it is used here"
             f" (taken are {taken})"
@@ -98,11 +102,75 @@ def _layer(model: Any, node: graph.Node) -> Any:
 _Arguments = Mapping[str, Any]
 
 
-def _add(arguments: _Arguments) -> Any:
+def _binary(kind: str) -> Callable[[_Arguments], Any]:
+    """A sum, difference or product of two tensors, or of a tensor and a number."""
+
+    def make(arguments: _Arguments) -> Any:
+        from tensorflow import keras
+
+        operands = arguments["inputs"] if "inputs" in arguments else [arguments.get("x"), arguments.get("y")]
+        if all(graph.is_tensor(one) for one in operands):
+            return getattr(keras.layers, kind)()
+        first, second = operands
+        factors = _numbers(second if graph.is_tensor(first) else first)
+        if factors is None:
+            return None
+        if kind == "Multiply":
+            return keras.layers.Rescaling(factors.tolist())
+        if kind == "Add":
+            return keras.layers.Rescaling(1.0, factors.tolist())
+        turned = not graph.is_tensor(first)
+        return keras.layers.Rescaling(*((-1.0, factors.tolist()) if turned else (1.0, (-factors).tolist())))
+
+    return make
+
+
+def _numbers(value: Any) -> Any:
+    """A constant as one float64, or as one for each channel; None where it is none of the two."""
+    import numpy as np
+
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError, NotImplementedError):
+        return None
+    squeezed = array.reshape(array.shape[-1:]) if array.ndim and array.size == array.shape[-1] else array
+    return squeezed if squeezed.ndim < 2 and np.isfinite(squeezed).all() else None
+
+
+def _quotient(arguments: _Arguments) -> Any:
     from tensorflow import keras
 
-    summands = arguments["inputs"] if "inputs" in arguments else [arguments.get("x"), arguments.get("y")]
-    return keras.layers.Add() if all(graph.is_tensor(one) for one in summands) else None
+    divisor = _numbers(arguments.get("y"))
+    if divisor is None or not divisor.all() or not graph.is_tensor(arguments.get("x")):
+        return None
+    return keras.layers.Rescaling((1.0 / divisor).tolist())
+
+
+def _negative(_: _Arguments) -> Any:
+    from tensorflow import keras
+
+    return keras.layers.Rescaling(-1.0)
+
+
+def _activation(name: str) -> Callable[[_Arguments], Any]:
+    def make(_: _Arguments) -> Any:
+        from tensorflow import keras
+
+        return keras.layers.Activation(name)
+
+    return make
+
+
+def _leaky_relu(arguments: _Arguments) -> Any:
+    from tensorflow import keras
+
+    return keras.layers.LeakyReLU(float(arguments.get("alpha", 0.2)))
+
+
+def _relu6(_: _Arguments) -> Any:
+    from tensorflow import keras
+
+    return keras.layers.ReLU(6.0)
 
 
 def _relu(_: _Arguments) -> Any:
@@ -131,10 +199,23 @@ def _mean(arguments: _Arguments) -> Any:
 
 # By operator: what its arguments are called, and what makes the layer of them; None where no layer does the same.
 _TWINS: dict[str, tuple[tuple[str, ...], Callable[[_Arguments], Any]]] = {
-    "__operators__.add": (("x", "y"), _add),
-    "math.add": (("x", "y"), _add),
-    "math.add_n": (("inputs",), _add),
+    "__operators__.add": (("x", "y"), _binary("Add")),
+    "__operators__.sub": (("x", "y"), _binary("Subtract")),
+    "__operators__.mul": (("x", "y"), _binary("Multiply")),
+    "math.add": (("x", "y"), _binary("Add")),
+    "math.add_n": (("inputs",), _binary("Add")),
+    "math.subtract": (("x", "y"), _binary("Subtract")),
+    "math.multiply": (("x", "y"), _binary("Multiply")),
+    "math.divide": (("x", "y"), _quotient),
+    "math.truediv": (("x", "y"), _quotient),
+    "math.negative": (("x",), _negative),
+    "math.sigmoid": (("x",), _activation("sigmoid")),
+    "math.tanh": (("x",), _activation("tanh")),
+    "nn.sigmoid": (("x",), _activation("sigmoid")),
+    "nn.tanh": (("x",), _activation("tanh")),
     "nn.relu": (("features",), _relu),
+    "nn.relu6": (("features",), _relu6),
+    "nn.leaky_relu": (("features", "alpha"), _leaky_relu),
     "concat": (("values", "axis"), _concatenate),
     "math.reduce_mean": (("input_tensor", "axis", "keepdims"), _mean),
 }

@@ -59,13 +59,28 @@ def _build(found: containers.Container, config: Any, path: Path, safe: bool) -> 
         if found.weights is None:
             return keras.models.load_model(found.hdf5, compile=False)
         with serialization_lib.ObjectSharingScope():
-            model = keras.saving.deserialize_keras_object(config, safe_mode=safe)
+            model = keras.saving.deserialize_keras_object(_with_quantizers(config), safe_mode=safe)
             store = saving_lib.H5IOStore(found.weights, mode="r")
             try:
                 saving_lib._load_state(model, store, None, inner_path="", visited_trackables=set())
             finally:
                 store.close()
         return model
+
+
+def _with_quantizers(config: Any) -> Any:
+    """A configuration with the quantizers of `QActivation` as objects: the layer takes no description of them."""
+    from tensorflow import keras
+
+    if isinstance(config, list):
+        return [_with_quantizers(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    found = {key: _with_quantizers(value) for key, value in config.items()}
+    own = found.get("config")
+    if found.get("class_name") == "QActivation" and isinstance(own, dict) and isinstance(own.get("activation"), dict):
+        found["config"] = own | {"activation": keras.saving.deserialize_keras_object(own["activation"])}
+    return found
 
 
 _UNSAVED_BYTES = 16 << 20
@@ -117,7 +132,7 @@ def quantizers() -> dict[str, Any]:
     _add_supported_quantized_objects(known)
     from nonresnet_hls.networks import grids
 
-    for own in (grids.FixedPoint, grids.FixedPointActivation):
+    for own in grids.OWN:
         known[own.__name__] = own
     return known
 

@@ -173,11 +173,12 @@ def _split(data: datasets.Data, seed: int) -> tuple[datasets.Data, tuple[Any, An
     count = len(data.x_train)
     if count < 2:
         raise DatasetError(f"{data.source}: 2 or more training samples wanted for fine-tuning, not {count}")
+    labels, _ = data.labels
     order = np.random.default_rng(seed).permutation(count)
     held_out = np.zeros(count, bool)
     held_out[order[: max(count // _HELD_OUT, 1)]] = True
-    learnt = dataclasses.replace(data, x_train=data.x_train[~held_out], y_train=data.y_train[~held_out])
-    return learnt, (data.x_train[held_out], data.y_train[held_out])
+    learnt = dataclasses.replace(data, x_train=data.x_train[~held_out], y_train=labels[~held_out])
+    return learnt, (data.x_train[held_out], labels[held_out])
 
 
 def validation(tuned: runner.Artefact) -> Validation | None:

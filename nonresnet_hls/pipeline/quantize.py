@@ -21,9 +21,10 @@ from nonresnet_hls.networks import lowering, saved
 from nonresnet_hls.pipeline import finetune, runner
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
-from nonresnet_hls.quantization import arithmetic, block, quantizers, worth
-from nonresnet_hls.quantization.quantize import finish, is_quantized, put_on_grid, quantize
+from nonresnet_hls.quantization import arithmetic, block, own_qkeras, quantizers, worth
+from nonresnet_hls.quantization.quantize import finish, is_quantized, quantize
 from nonresnet_hls.quantization.quantized import Quantized
+from nonresnet_hls.quantization.ranges import ModelArithmetic
 from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe
 from nonresnet_hls.training import datasets, downloads, fit, losses
 
@@ -52,7 +53,7 @@ class Weights(StrEnum):
 
     TRAINED = "trained"
     NOT_FINE_TUNED = "trained, not fine-tuned"
-    PUT_ON_GRID = "trained, batch norms put on a grid"
+    PUT_ON_GRID = "trained, some put on a grid"
     """Those of a user's QKeras model, which no fixed-point design computes as Keras does."""
     NO_BETTER = "trained, as before a fine-tuning that made them no better"
     UNTRAINED = "untrained"
@@ -82,18 +83,22 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
     def data() -> datasets.Data:
         return _data(source)
 
+    approximated: dict[str, str] = {}
+
     @functools.cache
     def quantized() -> Any:
         progress.say(f"quantizing {recipe.name}: {_bits(recipe.quantization)}")
         model = lowering.lower(network.load())
         if is_quantized(model):
-            if put_on_grid(model):
-                progress.say(f"{recipe.name}: batch norms {', '.join(put_on_grid(model))} are put on a grid")
-            return model
+            taken = own_qkeras.normalized(model)
+            for name, how in taken.approximated.items():
+                progress.say(f"{recipe.name}: layer {name}: {how}")
+            approximated.update(taken.approximated)
+            return taken.model
         only = block.belongs if _is_block(recipe) else (lambda _: True)
         return quantize(model, recipe.quantization, data().x_train[:_CALIBRATION_SAMPLES], only)
 
-    def convertible(model: Any) -> tuple[Any, arithmetic.ModelArithmetic, FixedPointType, Any]:
+    def convertible(model: Any) -> tuple[Any, ModelArithmetic, FixedPointType, Any]:
         """What is converted, its arithmetic, the type of its input, and test samples.
 
         Refuses, by layer, what could not be converted.
@@ -111,7 +116,10 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
         return finished, arithmetic.infer(finished, input_type), input_type, samples
 
     tuned = finetune.existing(recipe, network, workspace)
-    if tuned is None and finetune.wanted(recipe, network) and (fine_tune or source.training.on_demand):
+    tunable = tuned is None and finetune.wanted(recipe, network) and (fine_tune or source.training.on_demand)
+    if tunable and network.artefact is not None and training.read_metrics(network.artefact)["top1"] is None:
+        progress.say(f"{recipe.name}: not fine-tuned: its outputs are no classes, or its data has no labels")
+    elif tunable:
         convertible(quantized())  # before it takes hours
         tuned = finetune.run(recipe, network, workspace, datasets.load(source.dataset), quantized)
 
@@ -124,20 +132,21 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
         original = network.load()
         outputs = _float_outputs(original, recipe, samples, tested)
         labels = None
-        if outputs.ndim == 2 and _has_data(source):
+        if outputs.ndim == 2 and _has_data(source) and tested.y_test is not None:
             labels = tested.y_test[: len(samples)]
         _save_samples(folder / SAMPLES, samples, input_type, outputs, labels)
         inexact = inferred.first_inexact()
         judged = finetune.validation(tuned) if tuned else None
         validation = None if judged is None else {**asdict(judged), "kept": str(judged.kept), "said": judged.said}
         accuracy = {}
-        if network.artefact is not None and _has_data(source):
+        before = None if network.artefact is None else training.read_metrics(network.artefact)["top1"]
+        if before is not None and _has_data(source):
             accuracy = {
-                "top1_float": training.read_metrics(network.artefact)["top1"],
+                "top1_float": before,
                 "top1_quantized": fit.top1(finetune.deployed(model, recipe), tested.x_test, tested.y_test),
             }
         return {
-            "weights": str(_weights(recipe, network, tuned, model)),
+            "weights": str(_weights(recipe, network, tuned, bool(approximated))),
             "samples": _samples_are(source),
             **accuracy,
             "fine_tuning": validation,
@@ -212,11 +221,10 @@ def _identity(
     return STAGE, config, inputs
 
 
-def _weights(recipe: Recipe, network: training.Network, tuned: runner.Artefact | None, model: Any) -> Weights:
+def _weights(recipe: Recipe, network: training.Network, tuned: runner.Artefact | None, approximated: bool) -> Weights:
     if network.how is training.How.UNTRAINED:
         return Weights.UNTRAINED
-    file = network.recipe.architecture.file
-    if file is not None and saved.is_quantized(file) and put_on_grid(model):
+    if approximated:
         return Weights.PUT_ON_GRID
     if tuned is not None and tuned.figures.get("kept") == finetune.Kept.BEFORE:
         return Weights.NO_BETTER
@@ -264,7 +272,7 @@ def load(artefact: runner.Artefact) -> Quantized:
 
 
 def labelled(recipe: Recipe, workspace: Workspace) -> tuple[Any, Any]:
-    """The whole test set of a recipe's network, and its labels.
+    """The whole test set of a recipe's network, and its labels (None where it has none).
 
     Raises:
         RecipeError: the recipe is a block, or the data set is not on this machine.

@@ -141,7 +141,7 @@ def _table1_row(network: _Network, workspace: Workspace, wanted: bool) -> dict[s
         "dataset": str(recipe.dataset.name),
         "network": recipe.title or recipe.name,
         "skips": str(recipe.architecture.skips or ""),
-        "top1_percent_32_bit": 100 * metrics["top1"],
+        "top1_percent_32_bit": None if metrics["top1"] is None else 100 * metrics["top1"],
         "epochs": metrics["epochs"],
         "training_hours": metrics["seconds"] / 3600,
         "test_samples": metrics["test_samples"],

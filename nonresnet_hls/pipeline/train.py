@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import bounds, networks, progress, recipe, skips
-from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError, shown
+from nonresnet_hls.errors import ArtefactError, DatasetError, ModelError, RecipeError, shown
 from nonresnet_hls.networks import lowering, rescaling, saved
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
@@ -113,10 +113,12 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
 
         if config.distillation is None:
             model = build(wanted)
-            result = fit.fit(
-                model, data, config.training, checkpoints / "phase-1.npz", label=wanted.trained_as,
-                callbacks=callbacks(1), identity=identity,
-            )  # fmt: skip
+            result = fit.Fit((), 0.0)
+            if config.training.epochs or losses.classifies(model, data):
+                result = fit.fit(
+                    model, data, config.training, checkpoints / "phase-1.npz", label=wanted.trained_as,
+                    callbacks=callbacks(1), identity=identity,
+                )  # fmt: skip
             phases: Sequence[Phase] = (Phase("training", (), result.seconds, result.curve),)
         else:
             trained = {role: saved.load(artefact.directory / MODEL) for role, artefact in before.items()}
@@ -221,6 +223,8 @@ def build(wanted: Recipe) -> Any:
         if data.factor != 1:
             model = rescaling.of_inputs(lowering.lower(model), data.factor)
         return _without_skips(model, architecture.file) if architecture.remove_skips else model
+    if not data.classes:
+        raise DatasetError(f"recipe {wanted.name}: dataset: labels wanted for a network of ours, there are none")
     return networks.build(architecture, data.shape, data.classes, wanted.training.seed)
 
 
@@ -339,7 +343,8 @@ def metrics(model: Any, data: datasets.Data, phases: Sequence[Phase]) -> dict[st
     """What `metrics.json` says of a network and of the phases in which it was trained; format 1."""
     return {
         "format": 1,
-        "top1": fit.top1(model, data.x_test, data.y_test),
+        # (None of outputs that are no classes, or of data without labels.)
+        "top1": fit.top1(model, data.x_test, data.y_test) if losses.classifies(model, data) else None,
         "test_samples": len(data.x_test),
         "training_samples": len(data.x_train),
         "epochs": sum(len(phase.curve) for phase in phases),

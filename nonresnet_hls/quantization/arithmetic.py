@@ -5,7 +5,8 @@ and products get a type wide enough for every value that any input can cause, so
 where a quantizer says so. The input may take every value of its type.
 """
 
-from dataclasses import dataclass, field, replace
+import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,66 +14,21 @@ from nonresnet_hls.errors import ModelError
 from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
 from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.quantization import quantizers
+from nonresnet_hls.quantization.ranges import (
+    Constant,
+    LayerArithmetic,
+    ModelArithmetic,
+    array,
+    bits,
+    constant,
+    grid_constant,
+    result,
+    times,
+)
 
-FLOAT32_BITS = 24
-"""Integers of this many bits, and so all sums of them that stay within, are exact in Keras' float32."""
-
-_MAX_CONSTANT_BITS = 24
-
-
-@dataclass(frozen=True, eq=False)
-class Constant:
-    """Weights on their fixed-point grid: value = mantissa * lsb."""
-
-    mantissas: Any
-    """int64, in the layer's own shape."""
-    type: FixedPointType
-
-    @property
-    def values(self) -> Any:
-        """float64."""
-        import numpy as np
-
-        return np.ldexp(self.mantissas.astype(np.float64), -self.type.fraction_bits)
-
-
-@dataclass(frozen=True, eq=False)
-class LayerArithmetic:
-    """What a layer computes with. Bounds are integers, in units of `output.lsb`."""
-
-    node: graph.Node
-    output: FixedPointType
-    low: Any
-    """int64 (channels,) or (1,): least value per channel."""
-    high: Any
-    """int64, likewise: greatest value."""
-    float_bits: int
-    """Bits of the largest integer that Keras meets while it computes the layer."""
-    kernel: Constant | None = None
-    bias: Constant | None = None
-    accumulator: FixedPointType | None = None
-    """Type of the running sum; conv, dense and average pooling only."""
-
-    @property
-    def name(self) -> str:
-        """The layer's name."""
-        return self.node.name
-
-    @property
-    def exact_in_keras(self) -> bool:
-        """Whether Keras' float32 computes this layer without rounding."""
-        return self.float_bits <= FLOAT32_BITS
-
-
-@dataclass(frozen=True, eq=False)
-class ModelArithmetic:
-    """The arithmetic of all layers, in topological order."""
-
-    layers: dict[str, LayerArithmetic] = field(default_factory=dict)
-
-    def first_inexact(self) -> LayerArithmetic | None:
-        """The first layer where Keras' float32 may round; None where Keras is exact throughout."""
-        return next((layer for layer in self.layers.values() if not layer.exact_in_keras), None)
+_CUT_BITS = 8
+"""That an average over other than 2^n pixels keeps behind the point, more than are needed to tell its quotients apart:
+so many a quantizer behind it may have more than the numbers that are averaged."""
 
 
 def infer(model: Any, input_types: FixedPointType | dict[str, FixedPointType]) -> ModelArithmetic:
@@ -106,63 +62,9 @@ def infer(model: Any, input_types: FixedPointType | dict[str, FixedPointType]) -
     return ModelArithmetic(layers)
 
 
-def _array(*values: int) -> Any:
-    import numpy as np
-
-    return np.array(values, dtype=np.int64)
-
-
-def _bits(*magnitudes: Any) -> int:
-    import numpy as np
-
-    return max(int(np.abs(m).max()).bit_length() for m in magnitudes)
-
-
-def _result(node: graph.Node, low: Any, high: Any, lsb: Fraction, float_bits: int, **more: Any) -> LayerArithmetic:
-    """A layer whose result is just wide enough for its bounds."""
-    output = FixedPointType.covering(int(low.min()) * lsb, int(high.max()) * lsb, lsb)
-    if output.width > 62:
-        raise FixedPointError(f"a sum of {output.width} bits; at most 62 wanted")
-    return LayerArithmetic(node, output, low, high, float_bits, **more)
-
-
 def _input(node: graph.Node, own: FixedPointType) -> LayerArithmetic:
-    bounds = _array(own.min_mantissa), _array(own.max_mantissa)
-    return LayerArithmetic(node, own, *bounds, float_bits=_bits(*bounds))
-
-
-def _constant(values: Any, quantizer: Any, where: str) -> Constant:
-    import numpy as np
-
-    if quantizer is None:
-        raise ModelError(f"layer {where}: no quantizer; a QKeras layer with one wanted")
-    if not np.isfinite(values).all():
-        raise ModelError(f"layer {where}: finite weights wanted, not {values[~np.isfinite(values)][0]}")
-    own = quantizers.type_of(quantizer, where)
-    if type(quantizer).__name__ == "binary":
-        return Constant(np.where(values >= 0, 1, -1).astype(np.int64), own)
-    quantized = np.maximum(own.quantize_array(values), float(quantizers.least_value(quantizer, own)))
-    return Constant(own.mantissas(quantized), own)
-
-
-def grid_constant(values: Any, where: str) -> Constant:
-    """Constants that are taken as they are, on the coarsest grid that holds them all.
-
-    Raises:
-        ModelError: that grid would need more than 24 bits: the values were never quantized.
-    """
-    import numpy as np
-
-    array = np.asarray(values, np.float64)
-    for fraction_bits in range(-_MAX_CONSTANT_BITS, 2 * _MAX_CONSTANT_BITS):
-        scaled = np.ldexp(array, fraction_bits)
-        if (scaled == np.rint(scaled)).all():
-            lsb = Fraction(2) ** -fraction_bits
-            own = FixedPointType.covering(int(scaled.min()) * lsb, int(scaled.max()) * lsb, lsb)
-            if own.width <= _MAX_CONSTANT_BITS:
-                return Constant(scaled.astype(np.int64), own)
-            break
-    raise ModelError(f"layer {where}: values on a fixed-point grid of at most {_MAX_CONSTANT_BITS} bits wanted")
+    bounds = array(own.min_mantissa), array(own.max_mantissa)
+    return LayerArithmetic(node, own, *bounds, float_bits=bits(*bounds))
 
 
 def _weighted(node: graph.Node, inputs: list[LayerArithmetic], kernel: Constant, axes: int) -> LayerArithmetic:
@@ -173,9 +75,8 @@ def _weighted(node: graph.Node, inputs: list[LayerArithmetic], kernel: Constant,
     layer = node.layer
     if (own := activations.of(layer)).name != activations.LINEAR:
         raise ModelError(f"layer {node.name}: no activation of its own wanted (a QActivation after it), not {own}")
-    padded = getattr(layer, "padding", "valid") == "same"
     low, high = source.low, source.high
-    if padded:
+    if getattr(layer, "padding", "valid") != "valid":
         low, high = np.minimum(low, 0), np.maximum(high, 0)
     if node.kind == "QDense" and low.size not in (1, kernel.mantissas.shape[0]):
         low, high = low.min(keepdims=True), high.max(keepdims=True)
@@ -194,38 +95,42 @@ def _weighted(node: graph.Node, inputs: list[LayerArithmetic], kernel: Constant,
     lsb = source.output.lsb * kernel.type.lsb
     bias = None
     if layer.use_bias:
-        bias = _constant(layer.bias.numpy(), layer.bias_quantizer_internal, f"{node.name} (bias)")
+        bias = constant(layer.bias.numpy(), layer.bias_quantizer_internal, f"{node.name} (bias)")
         finest = min(lsb, bias.type.lsb)
-        own = bias.mantissas * int(bias.type.lsb / finest)
-        top, bottom, magnitude = (value * int(lsb / finest) for value in sums)
+        own = times(bias.mantissas, int(bias.type.lsb / finest))
+        top, bottom, magnitude = (times(value, int(lsb / finest)) for value in sums)
         sums = [top + own, bottom + own, magnitude + np.abs(own)]
         lsb = finest
-    result = _result(node, sums[1], sums[0], lsb, _bits(sums[2]), kernel=kernel, bias=bias)
-    return replace(result, accumulator=result.output)
+    found = result(node, sums[1], sums[0], lsb, bits(sums[2]), kernel=kernel, bias=bias)
+    return replace(found, accumulator=found.output)
 
 
 def _conv(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     layer = node.layer
-    if tuple(layer.dilation_rate) != (1, 1):
-        raise ModelError(f"layer {node.name}: dilation 1 wanted, not {layer.dilation_rate}")
+    _no_dilation(node)
     if getattr(layer, "groups", 1) != 1:
         raise ModelError(f"layer {node.name}: 1 group wanted, not {layer.groups}")
-    kernel = _constant(layer.kernel.numpy(), layer.kernel_quantizer_internal, f"{node.name} (kernel)")
-    return _weighted(node, inputs, kernel, axes=3)
+    kernel = constant(layer.kernel.numpy(), layer.kernel_quantizer_internal, f"{node.name} (kernel)")
+    return _weighted(node, inputs, kernel, axes=kernel.mantissas.ndim - 1)
 
 
 def _depthwise(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     layer = node.layer
-    if tuple(layer.dilation_rate) != (1, 1):
-        raise ModelError(f"layer {node.name}: dilation 1 wanted, not {layer.dilation_rate}")
+    _no_dilation(node)
     weights = layer.depthwise_kernel.numpy()
-    kernel = _constant(weights, layer.depthwise_quantizer_internal, f"{node.name} (kernel)")
-    return _weighted(node, inputs, kernel, axes=2)
+    kernel = constant(weights, layer.depthwise_quantizer_internal, f"{node.name} (kernel)")
+    return _weighted(node, inputs, kernel, axes=kernel.mantissas.ndim - 2)
+
+
+def _no_dilation(node: graph.Node) -> None:
+    rate = tuple(node.layer.dilation_rate)
+    if set(rate) != {1}:
+        raise ModelError(f"layer {node.name}: dilation 1 wanted, not {rate}")
 
 
 def _dense(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     layer = node.layer
-    kernel = _constant(layer.kernel.numpy(), layer.kernel_quantizer_internal, f"{node.name} (kernel)")
+    kernel = constant(layer.kernel.numpy(), layer.kernel_quantizer_internal, f"{node.name} (kernel)")
     return _weighted(node, inputs, kernel, axes=1)
 
 
@@ -244,51 +149,82 @@ def _batch_norm(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithme
     offset = grid_constant(beta, f"{node.name} (beta)")
     product = source.output.lsb * scale.type.lsb
     lsb = min(product, offset.type.lsb)
-    up, shift = int(product / lsb), int(offset.type.lsb / lsb)
-    ends = np.stack([source.low * scale.mantissas * up, source.high * scale.mantissas * up])
-    own = offset.mantissas * shift
-    return _result(
+    factors = times(scale.mantissas, int(product / lsb))
+    ends = np.stack([times(source.low, factors), times(source.high, factors)])
+    own = times(offset.mantissas, int(offset.type.lsb / lsb))
+    return result(
         node,
         ends.min(0) + own,
         ends.max(0) + own,
         lsb,
-        _bits(np.abs(ends).max(0) + np.abs(own)),
+        bits(np.abs(ends).max(0) + np.abs(own)),
         kernel=scale,
         bias=offset,
     )
+
+
+def _quantizer(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
+    """A layer that rounds to a type."""
+    (source,) = inputs
+    quantizer = node.layer.quantizer
+    if type(quantizer).__name__ == "binary":
+        raise ModelError(f"layer {node.name}: quantized_relu or quantized_bits wanted, not binary")
+    own = quantizers.type_of(quantizer, node.name)
+    if quantizers.least_value(quantizer, own) != own.min:
+        raise ModelError(f"layer {node.name}: symmetric=0 wanted, not {quantizer.symmetric!r}")
+    unit = float(source.output.lsb)
+    low, high = (own.mantissas(own.quantize_array(bound * unit)) for bound in (source.low, source.high))
+    # Keras computes x + (q(x) - x), in the finer of the two units.
+    finest = min(source.output.lsb, own.lsb)
+    of_input = bits(source.low, source.high) + _shift(source.output.lsb / finest)
+    of_output = own.width + _shift(own.lsb / finest)
+    heals = source.cut is not None and own.fraction_bits <= source.cut
+    return LayerArithmetic(node, own, low, high, max(of_input, of_output), heals=heals)
+
+
+def _shift(ratio: Fraction) -> int:
+    """The exponent of a power of two of at least 1."""
+    return ratio.numerator.bit_length() - 1
 
 
 def _activation(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     import numpy as np
 
     (source,) = inputs
-    if node.kind in ("QActivation", "FixedPointActivation"):
-        quantizer = node.layer.quantizer
-        if type(quantizer).__name__ == "binary":
-            raise ModelError(f"layer {node.name}: quantized_relu or quantized_bits wanted, not binary")
-        own = quantizers.type_of(quantizer, node.name)
-        if quantizers.least_value(quantizer, own) != own.min:
-            raise ModelError(f"layer {node.name}: symmetric=0 wanted, not {quantizer.symmetric!r}")
-        unit = float(source.output.lsb)
-        low, high = (own.mantissas(own.quantize_array(bound * unit)) for bound in (source.low, source.high))
-        # Keras computes x + (q(x) - x), in the finer of the two units.
-        finest = min(source.output.lsb, own.lsb)
-        of_input = _bits(source.low, source.high) + (source.output.lsb / finest).numerator.bit_length() - 1
-        of_output = own.width + (own.lsb / finest).numerator.bit_length() - 1
-        return LayerArithmetic(node, own, low, high, max(of_input, of_output))
     applied = activations.of(node.layer)
     if applied.name == activations.LINEAR:
         return _same(node, inputs)
+    if applied.name == activations.LEAKY_RELU and applied.slope is not None:
+        slope = grid_constant(applied.slope, f"{node.name} (slope)")
+        factor, unit = int(slope.mantissas), int(1 / slope.type.lsb) if slope.type.lsb < 1 else 1
+        lsb = source.output.lsb * min(slope.type.lsb, Fraction(1))
+        factor *= int(max(slope.type.lsb, Fraction(1)))
+        ends = [np.where(bound > 0, times(bound, unit), times(bound, factor)) for bound in (source.low, source.high)]
+        ends.append(np.where((source.low < 0) & (source.high > 0), 0, ends[0]))
+        widest = max(bits(source.low, source.high) + max(unit, abs(factor), 1).bit_length(), source.float_bits)
+        return result(node, np.minimum.reduce(ends), np.maximum.reduce(ends), lsb, widest, slope=slope)
     if applied != activations.Activation(activations.RELU):
         wanted = "a plain ReLU" if node.kind == "ReLU" else "relu, linear or a QActivation"
         raise ModelError(f"layer {node.name}: {wanted} wanted, not {applied}")
     low, high = np.maximum(source.low, 0), np.maximum(source.high, 0)
-    return _result(node, low, high, source.output.lsb, source.float_bits)
+    return result(node, low, high, source.output.lsb, source.float_bits)
+
+
+def _table(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
+    import numpy as np
+
+    layer = node.layer
+    (source,) = inputs
+    mantissas = np.array(layer.mantissas, np.int64)
+    ends = layer.indices(np.array([source.low.min(), source.high.max()]) * float(source.output.lsb))
+    reached = mantissas[int(ends[0]) : int(ends[1]) + 1]
+    widest = bits(source.low, source.high)
+    return LayerArithmetic(node, layer.type, array(int(reached.min())), array(int(reached.max())), widest)
 
 
 def _same(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     (source,) = inputs
-    return LayerArithmetic(node, source.output, source.low, source.high, _bits(source.low, source.high))
+    return LayerArithmetic(node, source.output, source.low, source.high, bits(source.low, source.high))
 
 
 def _padding(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
@@ -296,19 +232,19 @@ def _padding(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic
 
     (source,) = inputs
     return LayerArithmetic(
-        node, source.output, np.minimum(source.low, 0), np.maximum(source.high, 0), _bits(source.low, source.high)
+        node, source.output, np.minimum(source.low, 0), np.maximum(source.high, 0), bits(source.low, source.high)
     )
 
 
 def _flatten(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     (source,) = inputs
     low, high = source.low.min(keepdims=True), source.high.max(keepdims=True)
-    return LayerArithmetic(node, source.output, low, high, _bits(low, high))
+    return LayerArithmetic(node, source.output, low, high, bits(low, high), cut=source.cut)
 
 
 def _up_sampling(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
-    if node.layer.interpolation != "nearest":
-        raise ModelError(f"layer {node.name}: interpolation nearest wanted, not {node.layer.interpolation}")
+    if (how := getattr(node.layer, "interpolation", "nearest")) != "nearest":
+        raise ModelError(f"layer {node.name}: interpolation nearest wanted, not {how}")
     return _same(node, inputs)
 
 
@@ -320,27 +256,70 @@ def _max_pool(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmeti
 def _no_padding(node: graph.Node) -> None:
     layer = node.layer
     if getattr(layer, "padding", "valid") == "same":
-        size, step, shape = layer.pool_size, layer.strides, layer.input.shape[1:3]
+        size, step, shape = layer.pool_size, layer.strides, layer.input.shape[1:-1]
         if any(s != p or n % p for s, p, n in zip(step, size, shape, strict=True)):
             raise ModelError(f"layer {node.name}: pooling without padding wanted")
 
 
-def _add(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
+def _average_pool(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
+    (source,) = inputs
+    if node.kind.startswith("Global"):
+        count = math.prod(source.node.output_shape[:-1])
+    else:
+        _no_padding(node)
+        count = math.prod(node.layer.pool_size)
+    # The quotient is of integers, in a unit that is finer: enough to hold it where `count` is 2^n.
+    whole = count & (count - 1) == 0
+    finer = (count - 1).bit_length() + (0 if whole else _CUT_BITS)
+    lsb = source.output.lsb / 2**finer
+    low, high = (times(bound, 2**finer) for bound in (source.low, source.high))
+    # Keras divides a sum, of which some more bits must be right to round the quotient as we do.
+    float_bits = bits(low, high) if whole else bits(times(source.low, count), times(source.high, count)) + _CUT_BITS
+    # A quotient is no tie (half a last bit of a quantizer), or a multiple of 1/count last bits away from one.
+    cut = None if whole else source.output.fraction_bits + _CUT_BITS - 1
+    found = result(node, low, high, lsb, float_bits, cut=cut)
+    # hls4ml divides in the accumulator's type: it must hold the sum, and the quotient's last bit.
+    accumulator = FixedPointType.covering(int(low.min()) * count * lsb, int(high.max()) * count * lsb, lsb)
+    return replace(found, accumulator=accumulator)
+
+
+def _aligned(node: graph.Node, inputs: list[LayerArithmetic]) -> tuple[Fraction, list[Any], list[Any]]:
+    """The finest unit of two inputs, and both inputs' bounds in it."""
+    if len(inputs) != 2:
+        raise ModelError(f"layer {node.name}: 2 inputs wanted, not {len(inputs)}")
+    lsb = min(source.output.lsb for source in inputs)
+    factors = [int(source.output.lsb / lsb) for source in inputs]
+    lows = [times(source.low, factor) for source, factor in zip(inputs, factors, strict=True)]
+    highs = [times(source.high, factor) for source, factor in zip(inputs, factors, strict=True)]
+    return lsb, lows, highs
+
+
+def _sum(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
+    import numpy as np
+
+    lsb, lows, highs = _aligned(node, inputs)
+    _of_one_shape(node, inputs)
+    if node.kind == "Subtract":
+        lows[1], highs[1] = -highs[1], -lows[1]
+    magnitude = sum(np.maximum(np.abs(low), np.abs(high)) for low, high in zip(lows, highs, strict=True))
+    return result(node, lows[0] + lows[1], highs[0] + highs[1], lsb, bits(magnitude))
+
+
+def _product(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     import numpy as np
 
     if len(inputs) != 2:
-        raise ModelError(f"layer {node.name}: a sum of 2 wanted, not of {len(inputs)}")
-    if len({source.node.output_shape for source in inputs}) != 1:
-        raise ModelError(f"layer {node.name}: summands of one shape wanted")
-    lsb = min(source.output.lsb for source in inputs)
-    scales = [int(source.output.lsb / lsb) for source in inputs]
-    low = sum(source.low * scale for source, scale in zip(inputs, scales, strict=True))
-    high = sum(source.high * scale for source, scale in zip(inputs, scales, strict=True))
-    magnitude = sum(
-        np.maximum(np.abs(source.low), np.abs(source.high)) * scale
-        for source, scale in zip(inputs, scales, strict=True)
-    )
-    return _result(node, low, high, lsb, _bits(magnitude))
+        raise ModelError(f"layer {node.name}: 2 factors wanted, not {len(inputs)}")
+    _of_one_shape(node, inputs)
+    first, second = inputs
+    ends = np.stack([times(a, b) for a in (first.low, first.high) for b in (second.low, second.high)])
+    return result(node, ends.min(0), ends.max(0), first.output.lsb * second.output.lsb, bits(ends))
+
+
+def _of_one_shape(node: graph.Node, inputs: list[LayerArithmetic]) -> None:
+    shapes = [source.node.output_shape for source in inputs]
+    if shapes[0] != shapes[1]:
+        raise ModelError(f"layer {node.name}: inputs of one shape wanted, not {shapes[0]} and {shapes[1]}")
 
 
 def _concatenate(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
@@ -348,75 +327,36 @@ def _concatenate(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithm
 
     if node.layer.axis not in (-1, len(node.output_shape)):
         raise ModelError(f"layer {node.name}: concatenation of channels wanted, not of axis {node.layer.axis}")
-    lsb = min(source.output.lsb for source in inputs)
-    lows = [np.broadcast_to(s.low * int(s.output.lsb / lsb), s.node.output_shape[-1:]) for s in inputs]
-    highs = [np.broadcast_to(s.high * int(s.output.lsb / lsb), s.node.output_shape[-1:]) for s in inputs]
-    low, high = np.concatenate(lows), np.concatenate(highs)
-    return _result(node, low, high, lsb, _bits(low, high))
-
-
-def _average_pool(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
-    (source,) = inputs
-    if node.kind == "GlobalAveragePooling2D":
-        height, width = source.node.output_shape[:2]
-    else:
-        _no_padding(node)
-        height, width = node.layer.pool_size
-    count = height * width
-    if count & (count - 1):
-        raise ModelError(f"layer {node.name}: an average of 2^n pixels wanted, not of {height}x{width} = {count}")
-    # The sum of `count` integers, read in a unit `count` times finer.
-    lsb = source.output.lsb / count
-    low, high = source.low * count, source.high * count
-    result = _result(node, low, high, lsb, _bits(low, high))
-    # hls4ml divides in the accumulator's type: it must hold the sum, and the quotient's last bit.
-    accumulator = FixedPointType.covering(int(low.min()) * count * lsb, int(high.max()) * count * lsb, lsb)
-    return replace(result, accumulator=accumulator)
+    lsb, lows, highs = _aligned(node, inputs)
+    shapes = [source.node.output_shape[-1:] for source in inputs]
+    low, high = (
+        np.concatenate([np.broadcast_to(bound, shape) for bound, shape in zip(bounds, shapes, strict=True)])
+        for bounds in (lows, highs)
+    )
+    return result(node, low, high, lsb, bits(low, high))
 
 
 _RULES = {
+    "QConv1D": _conv,
     "QConv2D": _conv,
+    "QDepthwiseConv1D": _depthwise,
     "QDepthwiseConv2D": _depthwise,
     "QDense": _dense,
     "BatchNormalization": _batch_norm,
-    "QActivation": _activation,
-    "FixedPointActivation": _activation,
+    "QActivation": _quantizer,
+    "FixedPointActivation": _quantizer,
+    "FixedPointTable": _table,
     "Activation": _activation,
     "ReLU": _activation,
-    "Add": _add,
+    "LeakyReLU": _activation,
+    "Add": _sum,
+    "Subtract": _sum,
+    "Multiply": _product,
     "Concatenate": _concatenate,
-    "MaxPooling2D": _max_pool,
-    "GlobalMaxPooling2D": _same,
-    "AveragePooling2D": _average_pool,
-    "GlobalAveragePooling2D": _average_pool,
-    "ZeroPadding2D": _padding,
-    "UpSampling2D": _up_sampling,
-    "Flatten": _flatten,
-    "Reshape": _flatten,
+    **dict.fromkeys(("MaxPooling1D", "MaxPooling2D"), _max_pool),
+    **dict.fromkeys(("GlobalMaxPooling1D", "GlobalMaxPooling2D"), _same),
+    **dict.fromkeys((f"{which}AveragePooling{n}D" for which in ("", "Global") for n in (1, 2)), _average_pool),
+    **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D"), _padding),
+    **dict.fromkeys(("UpSampling1D", "UpSampling2D"), _up_sampling),
+    **dict.fromkeys(("Flatten", "Reshape"), _flatten),
 }
-
-
-def quantized_constants(node: graph.Node) -> list[Any]:
-    """The weights of a QKeras layer as its quantizers make them, in the order of `get_weights`.
-
-    Raises:
-        ModelError: a quantizer is missing or has no fixed-point twin.
-    """
-    import numpy as np
-
-    layer = node.layer
-    role = "depthwise" if node.kind == "QDepthwiseConv2D" else "kernel"
-    kernel = getattr(layer, f"{role}_quantizer_internal")
-    given = layer.get_weights()[0]
-    constant = _constant(given, kernel, f"{node.name} (kernel)")
-    values = [constant.values]
-    if given.any() and not constant.mantissas.any():
-        largest = float(np.abs(given).max())
-        raise ModelError(
-            f"layer {node.name} (kernel): a finer grid than {constant.type} wanted, on which all {given.size} weights"
-            f" round to 0 (the largest is {largest:.3g}, the last bit {float(constant.type.lsb):.3g})"
-        )
-    if layer.use_bias:
-        bias = layer.bias_quantizer_internal
-        values.append(_constant(layer.get_weights()[1], bias, f"{node.name} (bias)").values)
-    return values

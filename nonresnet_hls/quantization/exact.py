@@ -4,13 +4,14 @@ Keras computes in float32, which rounds sums of more than 24 bits. Here every te
 two: in float64 as long as no sum of a layer needs more than 53 bits, in Python's integers above.
 """
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 from nonresnet_hls.networks import activations
-from nonresnet_hls.quantization.arithmetic import LayerArithmetic, ModelArithmetic
+from nonresnet_hls.quantization.ranges import LayerArithmetic, ModelArithmetic
 
 _FLOAT64_BITS = 53
 _CHUNK = 32  # samples at a time: a convolution's patches take 9 times the room of its input
@@ -71,7 +72,7 @@ def _evaluate(layer: LayerArithmetic, sources: list[LayerArithmetic], inputs: li
     keras = layer.node.layer
     x = inputs[0]
     match layer.node.kind:
-        case "QConv2D" | "QDepthwiseConv2D" | "QDense":
+        case "QConv1D" | "QConv2D" | "QDepthwiseConv1D" | "QDepthwiseConv2D" | "QDense":
             product = shifts[0] + layer.kernel.type.fraction_bits  # type: ignore[union-attr]
             sums = _scaled(_products(layer, x), own - product)
             return sums if layer.bias is None else sums + _bias(layer, own, like=x)
@@ -81,29 +82,58 @@ def _evaluate(layer: LayerArithmetic, sources: list[LayerArithmetic], inputs: li
             return _scaled(x * scale, own - product) + _bias(layer, own, like=x)
         case "QActivation" | "FixedPointActivation":
             return requantize(x, shifts[0], layer.output)
-        case "ReLU" | "Activation":
-            return np.maximum(x, 0) if activations.of(keras).name == activations.RELU else x
-        case "Add":
-            return sum(_scaled(value, own - shift) for value, shift in zip(inputs, shifts, strict=True))
+        case "FixedPointTable":
+            arguments = np.ldexp(x.astype(np.float64), -shifts[0])
+            return np.array(keras.mantissas, np.float64)[keras.indices(arguments)]
+        case "ReLU" | "Activation" | "LeakyReLU":
+            applied = activations.of(keras).name
+            if applied == activations.LEAKY_RELU:
+                slope: Any = layer.slope
+                finer = own - shifts[0] - slope.type.fraction_bits
+                below = _scaled(x * _like(x, slope.mantissas), finer)
+                return np.where(x > 0, _scaled(x, own - shifts[0]), below)
+            return np.maximum(x, 0) if applied == activations.RELU else x
+        case "Add" | "Subtract":
+            first, second = (_scaled(value, own - shift) for value, shift in zip(inputs, shifts, strict=True))
+            return first + second if layer.node.kind == "Add" else first - second
+        case "Multiply":
+            return inputs[0] * inputs[1]
         case "Concatenate":
             parts = [_scaled(value, own - shift) for value, shift in zip(inputs, shifts, strict=True)]
             return np.concatenate(parts, axis=-1)
-        case "MaxPooling2D":
-            return _windows(x, keras.pool_size, keras.strides).max((-2, -1))
-        case "GlobalMaxPooling2D":
-            return _keepdims(keras, x.max((1, 2)))
-        # The type's last bit is the sum's divided by the number of pixels: the sum is the mean.
-        case "AveragePooling2D":
-            return _windows(x, keras.pool_size, keras.strides).sum((-2, -1))
-        case "GlobalAveragePooling2D":
-            return _keepdims(keras, x.sum((1, 2)))
+        case "MaxPooling1D" | "MaxPooling2D":
+            return _pooled(keras, x, lambda windows: windows.max((-2, -1)))
+        case "GlobalMaxPooling1D" | "GlobalMaxPooling2D":
+            return _keepdims(keras, x.max(tuple(range(1, x.ndim - 1)), keepdims=True))
+        case "AveragePooling1D" | "AveragePooling2D":
+            count = math.prod(keras.pool_size)
+            return _pooled(keras, x, lambda windows: _quotient(windows.sum((-2, -1)), own - shifts[0], count))
+        case "GlobalAveragePooling1D" | "GlobalAveragePooling2D":
+            sums = x.sum(tuple(range(1, x.ndim - 1)), keepdims=True)
+            return _keepdims(keras, _quotient(sums, own - shifts[0], math.prod(x.shape[1:-1])))
+        case "ZeroPadding1D":
+            return np.pad(x, ((0, 0), keras.padding, (0, 0)))
         case "ZeroPadding2D":
             return np.pad(x, ((0, 0), *keras.padding, (0, 0)))
+        case "UpSampling1D":
+            return x.repeat(keras.size, 1)
         case "UpSampling2D":
             return x.repeat(keras.size[0], 1).repeat(keras.size[1], 2)
         case "Flatten" | "Reshape":
             return x.reshape(len(x), *layer.node.output_shape)
     raise ModelError(f"layer {layer.name}: {layer.node.kind} cannot be evaluated exactly")
+
+
+def _quotient(sums: Any, shift: int, count: int) -> Any:
+    """Sums times 2**shift by a count, cut off towards 0, as `ap_fixed` divides."""
+    import numpy as np
+
+    if sums.dtype != object and float(np.abs(sums).max(initial=0)) * 2.0**shift >= 2.0**_FLOAT64_BITS:
+        sums = _as_integers(sums)
+    scaled = _scaled(sums, shift)
+    if scaled.dtype == object:
+        return np.where(scaled < 0, -(-scaled // count), scaled // count)
+    return np.trunc(scaled / count)
 
 
 def requantize(mantissas: Any, fraction_bits: int, target: FixedPointType) -> Any:
@@ -156,15 +186,30 @@ def _products(layer: LayerArithmetic, x: Any) -> Any:
     if layer.node.kind == "QDense":
         return x @ kernel
     keras = layer.node.layer
+    one_dimensional = layer.node.kind.endswith("1D")
+    strides = tuple(keras.strides)
+    if one_dimensional:  # an image of one row
+        x, kernel, strides = x[:, None], kernel[None], (1, *strides[:1])
     size = kernel.shape[:2]
     if keras.padding == "same":
-        x = np.pad(x, ((0, 0), *_same_padding(x.shape[1:3], size, keras.strides), (0, 0)))
-    windows = _windows(x, size, keras.strides)  # (samples, rows, columns, channels, height, width)
-    if layer.node.kind == "QDepthwiseConv2D":
+        x = np.pad(x, ((0, 0), *_same_padding(x.shape[1:3], size, strides), (0, 0)))
+    elif keras.padding == "causal":
+        x = np.pad(x, ((0, 0), (0, 0), (size[1] - 1, 0), (0, 0)))
+    windows = _windows(x, size, strides)  # (samples, rows, columns, channels, height, width)
+    if "Depthwise" in layer.node.kind:
         result = (windows[..., None] * kernel.transpose(2, 0, 1, 3)).sum((-3, -2))
-        return result.reshape(*result.shape[:3], -1)
-    patches = windows.reshape(*windows.shape[:3], -1)
-    return patches @ kernel.transpose(2, 0, 1, 3).reshape(-1, kernel.shape[-1])
+        result = result.reshape(*result.shape[:3], -1)
+    else:
+        patches = windows.reshape(*windows.shape[:3], -1)
+        result = patches @ kernel.transpose(2, 0, 1, 3).reshape(-1, kernel.shape[-1])
+    return result[:, 0] if one_dimensional else result
+
+
+def _pooled(keras: Any, x: Any, reduce: Callable[[Any], Any]) -> Any:
+    """A reduction of the windows of a pooling layer."""
+    if x.ndim == 4:
+        return reduce(_windows(x, keras.pool_size, keras.strides))
+    return reduce(_windows(x[:, None], (1, *keras.pool_size), (1, *keras.strides)))[:, 0]
 
 
 def _windows(x: Any, size: tuple[int, ...], strides: tuple[int, ...]) -> Any:
@@ -184,4 +229,5 @@ def _same_padding(shape: tuple[int, ...], size: tuple[int, ...], strides: tuple[
 
 
 def _keepdims(keras: Any, x: Any) -> Any:
-    return x[:, None, None] if keras.keepdims else x
+    """A global pooling's result, of which x has the axes of one pixel."""
+    return x if keras.keepdims else x.reshape(len(x), x.shape[-1])

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from nonresnet_hls import progress
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import activations, graph
 
-FOLDABLE = ("Conv2D", "DepthwiseConv2D", "Dense")
+FOLDABLE = ("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Dense")
 
 
 def fold_batch_norms(model: Any, only: Callable[[str], bool] = lambda _: True) -> Any:
-    """A new model in which every batch norm that directly follows a convolution or dense layer is gone.
+    """A new model in which no batch norm directly follows a convolution or dense layer.
 
     Args:
         model: a functional Keras model.
@@ -45,7 +46,7 @@ def fold_batch_norms(model: Any, only: Callable[[str], bool] = lambda _: True) -
     graph.carry_weights(model, result)
     for name, batch_norm in folded.items():
         result.get_layer(name).set_weights(_folded(by_name[name], batch_norm.layer))
-    return result
+    return fold_batch_norms(result, only) if folded else result  # of several, one behind the other
 
 
 _AFFINE = ("BatchNormalization", "Normalization", "Rescaling")
@@ -61,9 +62,8 @@ def fold_into_next(model: Any, only: Callable[[str], bool] = lambda _: True) -> 
     `Rescaling`, `Normalization` and batch norms on the channels y = scale * x + offset whose readers all have weights:
     a kernel becomes kernel * scale, along its inputs, and a bias bias + sum(kernel * offset).
 
-    Raises:
-        ModelError: a layer is read by one with zero padding, beyond which its offset is not; or by one without
-            weights, and it is no batch norm. Names both.
+    Where that cannot be (a reader has no weights, or pads with zeros, beyond which an offset is not) such a layer
+    stays, as a batch norm, which `quantize` puts on a grid.
     """
     network = graph.nodes(model)
     used_by = graph.consumers(network)
@@ -72,10 +72,7 @@ def fold_into_next(model: Any, only: Callable[[str], bool] = lambda _: True) -> 
     problems = {node.name: _problem(node, used_by[node.name], outputs) for node in candidates}
     affine = {node.name: node for node in candidates if problems[node.name] is None}
     if not affine:
-        for node in candidates:
-            if node.kind != "BatchNormalization":  # of which `quantize` says what it wants instead
-                raise ModelError(f"layer {node.name}: {node.kind} cannot be folded into weights: {problems[node.name]}")
-        return model
+        return _as_batch_norms(model, {node.name: problems[node.name] for node in candidates})
 
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
         if node.name in affine:
@@ -93,6 +90,29 @@ def fold_into_next(model: Any, only: Callable[[str], bool] = lambda _: True) -> 
     return fold_into_next(result, only)  # what stood before those
 
 
+def _as_batch_norms(model: Any, why: dict[str, str | None]) -> Any:
+    """A model with batch norms in place of layers that could not be folded, which is said."""
+    import numpy as np
+    from tensorflow import keras
+
+    network = graph.nodes(model)
+    others = {node.name: _factors(node) for node in network if node.name in why and node.kind != "BatchNormalization"}
+    if not others:
+        return model
+
+    def replace(node: graph.Node, inputs: list[Any]) -> Any:
+        if node.name in others:
+            return keras.layers.BatchNormalization(epsilon=0.0, trainable=False, name=node.name)(inputs[0])
+        return graph.copied(node, inputs)
+
+    result = graph.rebuild(model, replace)
+    graph.carry_weights(model, result)
+    for name, (scale, offset) in others.items():
+        progress.say(f"layer {name}: stays as a scale and an offset: {why[name]}")
+        result.get_layer(name).set_weights([scale, offset, np.zeros_like(scale), np.ones_like(scale)])
+    return result
+
+
 def _problem(node: graph.Node, readers: list[graph.Node], outputs: list[str]) -> str | None:
     """Why scale and offset of a layer cannot be in the weights of those who read it; None where they can."""
     if not readers or node.name in outputs:
@@ -101,7 +121,7 @@ def _problem(node: graph.Node, readers: list[graph.Node], outputs: list[str]) ->
     for reader in readers:
         if reader.kind not in FOLDABLE:
             return f"layer {reader.name} ({reader.kind}), which reads it, has no weights to take it over"
-        if getattr(reader.layer, "padding", "valid") == "same" and offset.any() and _pads(reader):
+        if getattr(reader.layer, "padding", "valid") != "valid" and offset.any() and _pads(reader):
             return f"layer {reader.name}, which reads it, pads with zeros, where its offset would be missing"
     return None
 
@@ -143,9 +163,10 @@ def _with_inputs(node: graph.Node, scale: Any, offset: Any) -> list[Any]:
     weights = node.layer.get_weights()
     kernel = weights[0].astype(np.float64)
     bias = weights[1].astype(np.float64) if node.layer.use_bias else 0.0
-    # A depthwise kernel is (height, width, channels, multiplier), others end in (channels, outputs).
+    # A depthwise kernel ends in (channels, multiplier), others in (channels, outputs).
     own = kernel * offset[:, None]
-    added = own.sum((0, 1)).ravel() if node.kind == "DepthwiseConv2D" else own.sum(tuple(range(kernel.ndim - 1)))
+    over = kernel.ndim - (2 if _is_depthwise(node) else 1)
+    added = own.sum(tuple(range(over))).ravel()
     return [kernel * scale[:, None], bias + added]
 
 
@@ -184,6 +205,10 @@ def scale_and_offset(batch_norm: Any) -> tuple[Any, Any]:
     return scale, beta - values(batch_norm.moving_mean, 0.0) * scale
 
 
+def _is_depthwise(node: graph.Node) -> bool:
+    return "Depthwise" in node.kind
+
+
 def _folded(node: graph.Node, batch_norm: Any) -> list[Any]:
     import numpy as np
 
@@ -191,6 +216,6 @@ def _folded(node: graph.Node, batch_norm: Any) -> list[Any]:
     kernel = weights[0].astype(np.float64)
     bias = weights[1] if node.layer.use_bias else 0.0
     scale, offset = scale_and_offset(batch_norm)
-    # A depthwise kernel is (height, width, channels, multiplier); output channel = channel * multiplier + m.
-    per_weight = scale.reshape(kernel.shape[2:]) if node.kind == "DepthwiseConv2D" else scale
+    # A depthwise kernel ends in (channels, multiplier); output channel = channel * multiplier + m.
+    per_weight = scale.reshape(kernel.shape[-2:]) if _is_depthwise(node) else scale
     return [kernel * per_weight, bias * scale + offset]

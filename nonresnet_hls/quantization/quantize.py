@@ -1,8 +1,8 @@
 """A float Keras model as a QKeras model: batch norms folded, weights and activations on fixed-point grids.
 
-With weights of 3 to 16 bits, batch norms are folded into weights and bias first. With 1-bit weights (+1, -1) they
-cannot be: there they stay as batch norms while the model trains, and `finish` turns them into a scale and an offset
-on a grid, as a batch norm with epsilon 0, mean 0 and variance 1.
+With weights of 3 to 16 bits, batch norms are folded into weights and bias where they can be. Others (behind a sum or
+an activation; all of them with 1-bit weights, +1 and -1) stay as batch norms while the model trains, and `finish` turns
+them into a scale and an offset on a grid, as a batch norm with epsilon 0, mean 0 and variance 1.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,18 @@ from typing import Any
 from nonresnet_hls import progress
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import activations, graph
+from nonresnet_hls.networks.activations import Activation
+from nonresnet_hls.networks.decomposition import decompose
 from nonresnet_hls.quantization import quantizers
 from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next, is_scale, scale_and_offset
+from nonresnet_hls.quantization.ranges import grid_constant, quantized_constants
 from nonresnet_hls.recipe import Quantization
 
 BIAS_BITS = 16
 SCALE_BITS = 8
 """Of a batch norm that stays: sign included, the largest scale of the layer uses them all."""
 OFFSET_BITS = 12
+_MOST_OFFSET_BITS = 20
 _LEAST_INTEGER_BITS = -32
 """Of a grid: what is smaller than that does nothing but widen sums."""
 
@@ -26,11 +30,19 @@ _CALIBRATION_BATCH = 64
 _CALIBRATION_VALUES = 1 << 15
 """Of each tensor and batch, drawn at random: all values of all tensors of a 20-layer network would take gigabytes."""
 
-_WEIGHTED = ("Conv2D", "DepthwiseConv2D", "Dense")
+_WEIGHTED = ("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Dense")
 _QUANTIZED = tuple(f"Q{kind}" for kind in _WEIGHTED)
-_DROPPED = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization")
-_TRANSPARENT = ("MaxPooling2D", "GlobalMaxPooling2D", "ZeroPadding2D", "UpSampling2D", "Flatten", "Reshape")
-_AVERAGING = ("AveragePooling2D", "GlobalAveragePooling2D")
+_ACTIVATIONS = ("ReLU", "Activation", "LeakyReLU", "PReLU", "ELU", "ThresholdedReLU", "Softmax")
+_PASSING = (
+    "MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "ZeroPadding1D", "ZeroPadding2D",
+    "UpSampling1D", "UpSampling2D", "Flatten", "Reshape",
+)  # fmt: skip
+_AVERAGING = ("AveragePooling1D", "AveragePooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D")
+_MERGING = ("Add", "Subtract", "Multiply", "Concatenate")
+
+_LEAST_TABLE_BITS = 10
+_MOST_TABLE_BITS = 14
+"""Of the arguments of tables: 2^10 entries are hls4ml's own choice; of more than 2^14 each channel takes block RAMs."""
 
 
 def is_quantized(model: Any) -> bool:
@@ -52,89 +64,175 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
     Raises:
         ModelError: a layer cannot be quantized; names it.
     """
+    model = decompose(model)
     if config.weight_bits > 1:
         model = fold_into_next(fold_batch_norms(model, only), only)
-    network = graph.nodes(model)
-    ranges = _activation_values(model, network, samples, only)
-    used_by = graph.consumers(network)
-    outputs = graph.output_names(model)
-    layers = {layer.name: layer for layer in model.layers}
-    positive = _never_negative(network)
-    taken = {node.name for node in network}
+    return _Quantizer(model, config, samples, only).model()
 
-    def named(wanted: str) -> str:
+
+class _Quantizer:
+    """Makes the quantized twin of a model, layer by layer."""
+
+    def __init__(self, model: Any, config: Quantization, samples: Any, only: Callable[[str], bool]) -> None:
+        self._float, self._config, self._only = model, config, only
+        network = graph.nodes(model)
+        self._ranges = _activation_values(model, network, samples, only)
+        self._used_by = graph.consumers(network)
+        self._outputs = graph.output_names(model)
+        self._layers = {layer.name: layer for layer in model.layers}
+        self._positive = _never_negative(network)
+        self._taken = {node.name for node in network}
+        self._constants: list[tuple[Any, list[Any]]] = []
+
+    def model(self) -> Any:
+        result = graph.rebuild(self._float, self._replace)
+        graph.carry_weights(self._float, result)
+        for layer, weights in self._constants:
+            layer.set_weights(weights)
+        return result
+
+    def _named(self, wanted: str) -> str:
         """A name for a layer of ours that no layer of the model has."""
-        while wanted in taken:
+        while wanted in self._taken:
             wanted += "_"
-        taken.add(wanted)
+        self._taken.add(wanted)
         return wanted
 
-    def activation(name: str, of: str, relu: bool, tensor: Any) -> Any:
-        bits, signed = config.activation_bits, not relu
-        if signed and bits == 1:  # of which QKeras makes -1 and +1
-            wanted = "2 or more activation bits wanted, since its output can be negative"
-            raise ModelError(f"layer {of}: {wanted}, not 1")
-        integer_bits = _integer_bits(ranges[of], bits, signed)
-        return quantizers.activation(bits, integer_bits, relu, name)(tensor)
-
-    def replace(node: graph.Node, inputs: list[Any]) -> Any:
+    def _replace(self, node: graph.Node, inputs: list[Any]) -> Any:
         layer, kind = node.layer, node.kind
-        if not only(node.name):
+        if not self._only(node.name):
             return graph.copied(node, inputs)
-        if kind in _DROPPED:
-            return inputs[0]
         applied = activations.of(layer)
-        name = applied.name
-        if name == activations.SOFTMAX:
-            if used_by[node.name] or node.name not in outputs:
+        if applied.name == activations.SOFTMAX:
+            if self._used_by[node.name] or node.name not in self._outputs:
                 raise ModelError(f"layer {node.name}: softmax wanted at the end only")
-            if kind in ("Softmax", "Activation"):
+            if kind in _ACTIVATIONS:
                 return inputs[0]
-            name = activations.LINEAR
-        if applied.max_value is not None:
-            progress.say(f"layer {node.name}: clips at the end of its type's range, not at {applied.max_value:g}")
+            applied = Activation(activations.LINEAR)
         if kind in _WEIGHTED:
-            tensor = _quantized_twin(layer, layers[node.name], config, ranges[node.name])(inputs[0])
-            if name == activations.RELU:
-                return activation(named(f"{node.name}_relu"), node.name, True, tensor)
-            if name != activations.LINEAR:
-                raise ModelError(f"layer {node.name}: activation relu, linear or a final softmax wanted, not {name}")
-            return _feeding(node, tensor)
-        if kind in ("ReLU", "Activation") and name == activations.RELU:
-            return activation(node.name, node.name, True, inputs[0])
-        if kind == "ReLU":
-            raise ModelError(f"layer {node.name}: a ReLU without slope and threshold wanted, not {name}")
-        if kind in _TRANSPARENT or (kind == "Activation" and name == activations.LINEAR):
-            return graph.copy_layer(layer)(inputs[0])
+            twin = _quantized_twin(layer, self._layers[node.name], self._config, self._ranges[node.name])
+            tensor = twin(inputs[0])
+            if applied.name == activations.LINEAR:
+                return self._feeding(node, tensor)
+            return self._nonlinear(
+                node, applied, tensor, "_relu" if applied.name == activations.RELU else "_activation"
+            )
+        if kind in _ACTIVATIONS and applied.name != activations.LINEAR:
+            return self._nonlinear(node, applied, inputs[0], "")
+        if kind in (*_PASSING, "Activation"):
+            return graph.copied(node, inputs)
         if kind in _AVERAGING:
-            tensor = graph.copy_layer(layer)(inputs[0])
-            return activation(named(f"{node.name}_q"), node.name, node.inputs[0] in positive, tensor)
-        if kind == "BatchNormalization":
-            if config.weight_bits > 1:
-                raise ModelError(f"layer {node.name}: a batch norm right behind a convolution or dense layer wanted")
-            return _feeding(node, graph.copy_layer(layer)(inputs[0]))
-        if kind in ("Add", "Concatenate"):
-            return _feeding(node, graph.copy_layer(layer)(inputs))
+            tensor = graph.copied(node, inputs)
+            return self._rounded(node, tensor, "_q", node.inputs[0] in self._positive)
+        if kind in ("BatchNormalization", *_MERGING):
+            return self._feeding(node, graph.copied(node, inputs))
         raise ModelError(f"layer {node.name}: {kind} cannot be quantized")
 
-    def _feeding(node: graph.Node, tensor: Any) -> Any:
-        """Quantize a linear tensor where a layer with weights reads it: products of wide sums would explode."""
-        feeds_weights = any(_reads_as_activation(user, used_by, only) for user in used_by[node.name])
-        if not feeds_weights:
-            return tensor
-        return activation(named(f"{node.name}_q"), node.name, False, tensor)
+    def _rounded(self, node: graph.Node, tensor: Any, suffix: str, relu: bool) -> Any:
+        """A tensor on the grid that fits the values of a node, through a ReLU or as they are."""
+        bits = self._config.activation_bits
+        if not relu and bits == 1:  # of which QKeras makes -1 and +1
+            wanted = "2 or more activation bits wanted, since its output can be negative"
+            raise ModelError(f"layer {node.name}: {wanted}, not 1")
+        name = self._named(node.name + suffix) if suffix else node.name
+        return quantizers.activation(bits, best_integer_bits(self._ranges[node.name], bits, not relu), relu, name)(
+            tensor
+        )
 
-    result = graph.rebuild(model, replace)
-    graph.carry_weights(model, result)
-    return result
+    def _nonlinear(self, node: graph.Node, applied: Activation, tensor: Any, suffix: str) -> Any:
+        """What stands for an activation; the layer that ends it is called as the node, and `suffix`."""
+        from tensorflow import keras
+
+        from nonresnet_hls.networks import grids
+
+        def part(of: str) -> str:
+            return self._named(f"{node.name}{of}")
+
+        if applied == Activation(activations.RELU):
+            return self._rounded(node, tensor, suffix, True)
+        if applied.name == activations.RELU and applied.max_value is not None:
+            return self._clipped(node, tensor, suffix, applied.max_value)
+        if applied.name == activations.LEAKY_RELU and applied.slope is not None:
+            slope = float(
+                to_grid(applied.slope, self._config.weight_bits if self._config.weight_bits > 1 else SCALE_BITS)
+            )
+            if slope != applied.slope:
+                progress.say(f"layer {node.name}: the slope {applied.slope:g} is rounded to {slope:g}")
+            leaky = keras.layers.LeakyReLU(slope, name=part("_leaky"))(tensor)
+            return self._rounded(node, leaky, suffix or "_q", False)
+        if applied.name == activations.HARD_SIGMOID:
+            scaled = self._scale(tensor, 0.2, 0.5, part("_slope"))
+            return self._clipped(node, scaled, suffix, 1.0)
+        if applied.name in grids.TABLES:
+            argument_bits = min(max(self._config.activation_bits + 2, _LEAST_TABLE_BITS), _MOST_TABLE_BITS)
+            integer_bits = grids.TABLES[applied.name].bit_length() - 2  # without sign: half of the span
+            at = quantizers.activation(argument_bits, integer_bits, False, part("_argument"))(tensor)
+            positive = applied.name in ("sigmoid", "softplus")
+            bits = self._config.activation_bits
+            own = quantizers.grid(bits, best_integer_bits(self._ranges[node.name], bits, not positive), not positive)
+            name = self._named(node.name + suffix) if suffix else node.name
+            return grids.FixedPointTable(applied.name, 1 << argument_bits, str(own), name=name)(at)
+        known = f"relu, relu6, leaky_relu, hard_sigmoid, {', '.join(grids.TABLES)}, linear or a final softmax"
+        raise ModelError(f"layer {node.name}: activation {known} wanted, not {applied}")
+
+    def _clipped(self, node: graph.Node, tensor: Any, suffix: str, most: float) -> Any:
+        """min(relu(x), most) on a grid: as most - relu(most - relu(x)) where the grid goes on beyond `most`."""
+        from tensorflow import keras
+
+        bits = self._config.activation_bits
+        integer_bits = best_integer_bits(self._ranges[node.name], bits, False)
+        own = quantizers.grid(bits, integer_bits, False)
+        if float(own.max) <= most:
+            return self._rounded(node, tensor, suffix, True)
+        end = float(own.quantize_array(most))
+        if end != most:
+            progress.say(f"layer {node.name}: clips at {end:g}, not at {most:g}, which {own} does not hold")
+        name = self._named(f"{node.name}_rectified")
+        rectified = quantizers.activation(bits, integer_bits, True, name)(tensor)
+        beyond = self._scale(rectified, -1.0, end, self._named(f"{node.name}_rest"))
+        beyond = keras.layers.ReLU(name=self._named(f"{node.name}_left"))(beyond)
+        return self._scale(beyond, -1.0, end, self._named(node.name + suffix) if suffix else node.name)
+
+    def _scale(self, tensor: Any, scale: float, offset: float, name: str) -> Any:
+        """A tensor times a scale, plus an offset, both on a grid."""
+        import numpy as np
+        from tensorflow import keras
+
+        layer = keras.layers.BatchNormalization(epsilon=0.0, trainable=False, name=name)
+        scaled = layer(tensor)
+        ones = np.ones(tensor.shape[-1])
+        own = to_grid(scale * ones, max(self._config.weight_bits, SCALE_BITS))
+        self._constants.append((layer, [own, offset * ones, 0 * ones, ones]))
+        return scaled
+
+    def _feeding(self, node: graph.Node, tensor: Any) -> Any:
+        """Quantize a linear tensor where a layer multiplies it: products of wide sums would explode."""
+        if any(self._is_factor(user) for user in self._used_by[node.name]):
+            return self._rounded(node, tensor, "_q", False)
+        return tensor
+
+    def _is_factor(self, user: graph.Node) -> bool:
+        """Whether a layer, or what it passes its input on to, multiplies it."""
+        if not self._only(user.name):
+            return False
+        # Of 1-bit weights the sum is short, and its scale a part of the layer.
+        kinds = (*_WEIGHTED, "Multiply", *(("BatchNormalization",) if self._config.weight_bits > 1 else ()))
+        return user.kind in kinds or (
+            user.kind in _PASSING and any(self._is_factor(reader) for reader in self._used_by[user.name])
+        )
 
 
 def _never_negative(network: list[graph.Node]) -> set[str]:
-    """Layers whose outputs cannot be negative: what comes from ReLUs alone."""
+    """Layers whose outputs cannot be negative: what comes from ReLUs and their like alone."""
     found: set[str] = set()
     for node in network:
-        passes = node.kind in (*_TRANSPARENT, *_AVERAGING, *_DROPPED, "Add", "Concatenate")
-        rectified = activations.of(node.layer).name == activations.RELU
+        passes = node.kind in (*_PASSING, *_AVERAGING, "Add", "Multiply", "Concatenate")
+        rectified = activations.of(node.layer).name in (
+            activations.RELU,
+            activations.HARD_SIGMOID,
+            "sigmoid",
+            "softplus",
+        )
         if rectified or (passes and all(name in found for name in node.inputs)):
             found.add(node.name)
     return found
@@ -152,8 +250,6 @@ def finish(model: Any) -> Any:
     import numpy as np
     from tensorflow import keras
 
-    from nonresnet_hls.quantization.arithmetic import quantized_constants
-
     scaled = put_on_grid(model)
 
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
@@ -164,6 +260,7 @@ def finish(model: Any) -> Any:
 
     result = graph.rebuild(model, replace)
     graph.carry_weights(model, result)
+    scale_bits, offset_bits = _batch_norm_bits(model)
     for node in graph.nodes(model):
         target = result.get_layer(node.name)
         if node.name in scaled:
@@ -172,7 +269,7 @@ def finish(model: Any) -> Any:
             if not (np.isfinite(scale).all() and np.isfinite(offset).all()):
                 raise ModelError(f"layer {node.name}: a batch norm of finite scale and offset wanted")
             zeros, ones = np.zeros_like(scale), np.ones_like(scale)
-            target.set_weights([_to_grid(scale, SCALE_BITS), _to_grid(offset, OFFSET_BITS), zeros, ones])
+            target.set_weights([to_grid(scale, scale_bits), to_grid(offset, offset_bits), zeros, ones])
         elif node.layer.weights and node.kind != "BatchNormalization":
             if node.kind not in _QUANTIZED:
                 wanted = f"{', '.join(_QUANTIZED)} or BatchNormalization wanted of layers with weights"
@@ -184,10 +281,28 @@ def finish(model: Any) -> Any:
 def put_on_grid(model: Any) -> list[str]:
     """The batch norms of a model that `finish` makes a scale and an offset of."""
     kept = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
-    return [layer.name for layer in kept if not is_scale(layer)]
+    return [layer.name for layer in kept if not (is_scale(layer) and _is_on_grid(layer))]
 
 
-def _to_grid(values: Any, bits: int) -> Any:
+def _is_on_grid(batch_norm: Any) -> bool:
+    """Whether scales and offsets have few bits already."""
+    try:
+        constants = [grid_constant(values, batch_norm.name) for values in scale_and_offset(batch_norm)]
+    except ModelError:
+        return False
+    return all(constant.type.width <= _MOST_OFFSET_BITS for constant in constants)
+
+
+def _batch_norm_bits(model: Any) -> tuple[int, int]:
+    """Bits of scales and offsets: as many as the weights of the model have, but enough for those of 1-bit weights."""
+    own = [
+        getattr(layer, f"{role}_quantizer_internal", None) for layer in model.layers for role in ("kernel", "depthwise")
+    ]
+    bits = max((int(getattr(one, "bits", 1)) for one in own if one is not None), default=SCALE_BITS)
+    return max(bits, SCALE_BITS), max(min(bits + 4, _MOST_OFFSET_BITS), OFFSET_BITS)
+
+
+def to_grid(values: Any, bits: int) -> Any:
     """Nearest values on the finest power-of-two grid on which the largest needs no more than `bits` (signed)."""
     import numpy as np
 
@@ -195,16 +310,6 @@ def _to_grid(values: Any, bits: int) -> Any:
     exponent = int(np.floor(np.log2(largest))) + 2 - bits if largest > 0 else 0
     mantissas = np.clip(np.rint(np.ldexp(values, -exponent)), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     return np.ldexp(mantissas, exponent)
-
-
-def _reads_as_activation(user: graph.Node, used_by: dict[str, list[graph.Node]], only: Callable[[str], bool]) -> bool:
-    if not only(user.name):
-        return False
-    if user.kind in _WEIGHTED:
-        return True
-    if user.kind in (*_TRANSPARENT, *_DROPPED):
-        return any(_reads_as_activation(next_user, used_by, only) for next_user in used_by[user.name])
-    return False
 
 
 def _quantized_twin(layer: Any, with_weights: Any, config: Quantization, outputs: Any) -> Any:
@@ -215,14 +320,19 @@ def _quantized_twin(layer: Any, with_weights: Any, config: Quantization, outputs
     binary = config.weight_bits == 1
     kernel = quantizers.binary()
     if not binary:
-        kernel = quantizers.signed(config.weight_bits, _integer_bits(values[0], config.weight_bits, True))
-    role = "depthwise_quantizer" if type(layer).__name__ == "DepthwiseConv2D" else "kernel_quantizer"
+        kernel = quantizers.signed(config.weight_bits, best_integer_bits(values[0], config.weight_bits, True))
+    kind = type(layer).__name__
+    role = "depthwise_quantizer" if kind.startswith("Depthwise") else "kernel_quantizer"
     own |= {"activation": None, role: kernel}
     if own.pop("groups", 1) != 1:
         raise ModelError(f"layer {layer.name}: 1 group wanted, not {layer.groups}")
     if layer.use_bias:
         own["bias_quantizer"] = quantizers.signed(BIAS_BITS, _bias_integer_bits(values[1], outputs))
-    twin: Any = getattr(qkeras, f"Q{type(layer).__name__}")
+    if kind == "DepthwiseConv1D":
+        from nonresnet_hls.networks.grids import QDepthwiseConv1D
+
+        return QDepthwiseConv1D(**own)
+    twin: Any = getattr(qkeras, f"Q{kind}")
     return twin(**own)
 
 
@@ -234,7 +344,7 @@ def _covering_integer_bits(values: Any) -> int:
     return max(int(np.ceil(np.log2(largest))), _LEAST_INTEGER_BITS) if largest > 0 else 0
 
 
-def _integer_bits(values: Any, bits: int, signed: bool) -> int:
+def best_integer_bits(values: Any, bits: int, signed: bool) -> int:
     """Integer bits (without sign) that quantize `values` with the least squared error, over all powers of two."""
     import numpy as np
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.quantization.arithmetic import ModelArithmetic
+from nonresnet_hls.quantization.ranges import ModelArithmetic
 
 
 @dataclass(frozen=True, eq=False)

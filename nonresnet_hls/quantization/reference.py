@@ -7,8 +7,8 @@ from typing import Any
 from nonresnet_hls.errors import NonResNetError
 from nonresnet_hls.networks import graph
 from nonresnet_hls.quantization import exact
-from nonresnet_hls.quantization.arithmetic import FLOAT32_BITS, ModelArithmetic
 from nonresnet_hls.quantization.fold import is_scale, scale_and_offset
+from nonresnet_hls.quantization.ranges import ModelArithmetic
 
 
 class ReferenceMismatchError(NonResNetError):
@@ -44,10 +44,7 @@ def evaluate(model: Any, arithmetic: ModelArithmetic, inputs: Any) -> Reference:
         ReferenceMismatchError: Keras and the exact evaluation differ in a layer where Keras must be exact.
     """
     output = model.output._keras_history.layer.name
-    inexact: set[str] = set()
-    for name, layer in arithmetic.layers.items():
-        if not layer.exact_in_keras or inexact.intersection(layer.node.inputs):
-            inexact.add(name)
+    inexact = arithmetic.inexact()
     # The last exact layers before an inexact one, or the output itself: what is before them is in them.
     read_inexactly = {source for name in inexact for source in arithmetic.layers[name].node.inputs}
     frontier = [
@@ -66,12 +63,7 @@ def evaluate(model: Any, arithmetic: ModelArithmetic, inputs: Any) -> Reference:
                     f" though {arithmetic.layers[name].float_bits} bits are exact in float32"
                 )
             checked += value.size
-    source = "Keras"
-    first = next((layer for layer in arithmetic.layers.values() if layer.name in inexact), None)
-    if first is not None:
-        source = (
-            f"exact evaluation (Keras' float32 holds {FLOAT32_BITS} bits, layer {first.name} needs {first.float_bits})"
-        )
+    source = "Keras" if output not in inexact else f"exact evaluation ({inexact[output]})"
     return Reference(values[output], source, checked)
 
 

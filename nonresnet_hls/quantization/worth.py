@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from nonresnet_hls.networks import graph
-from nonresnet_hls.quantization.arithmetic import ModelArithmetic
+from nonresnet_hls.quantization.ranges import ModelArithmetic
 
 MOST_POINTS_LOST = 2.0
 """Top-1 that quantization may cost, in points, without a warning."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Matrix, Merge, Pad, Pool, Stream
+from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Matrix, Merge, Pad, Pool, Repeat, Stream
 
 
 class Kind(StrEnum):
@@ -60,6 +60,12 @@ def contract_of(layer: Layer, stream: Stream) -> Contract:
                 Kind.PAD,
                 _booleans(layer.top * [0] + layer.height * [1] + layer.bottom * [0]),
                 _booleans(layer.left * [0] + layer.width * [1] + layer.right * [0]),
+            )
+        case Repeat():
+            return Contract(
+                Kind.PAD,
+                _booleans(layer.height * ([1] + (layer.rows - 1) * [0])),
+                _booleans(layer.width * ([1] + (layer.columns - 1) * [0])),
             )
         case Matrix(window=None) | Pool(window=None):
             return Contract(Kind.COLLECT, columns=_booleans((stream.words - 1) * [0] + [1]))

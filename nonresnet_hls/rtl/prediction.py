@@ -347,7 +347,7 @@ class _Join(_Process):
 
 
 class _Pad(_Process):
-    """`zero_pad`."""
+    """`zero_pad`, `repeat_pixels`."""
 
     def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], image: Sequence[bool]) -> None:
         super().__init__(inputs, outputs)

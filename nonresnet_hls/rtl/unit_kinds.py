@@ -24,6 +24,7 @@ from nonresnet_hls.fixed.network import (
     Pad,
     Pool,
     Reduction,
+    Repeat,
     Stream,
 )
 from nonresnet_hls.fixed.types import FixedPointType
@@ -86,6 +87,8 @@ class UnitBuilder:
                 interval = self._clone()
             case Pad():
                 interval = self._pad(self.head)
+            case Repeat():
+                interval = self._repeat(self.head)
             case Matrix():
                 interval = self._matrix(self.head)
             case Pool():
@@ -134,6 +137,12 @@ class UnitBuilder:
             stream_ports("in", "in") | stream_ports("out", "out"),
         )
         return (pad.top + pad.height + pad.bottom) * (pad.left + pad.width + pad.right)
+
+    def _repeat(self, layer: Repeat) -> int:
+        sizes = {"HEIGHT": layer.height, "WIDTH": layer.width, "ROWS": layer.rows, "COLUMNS": layer.columns}
+        ports = stream_ports("in", "in") | stream_ports("out", "out")
+        self.text.instance("repeat_pixels", {"PIXEL": self.sources[0].bits, **sizes}, ports)
+        return layer.height * layer.rows * layer.width * layer.columns
 
     def _elementwise(self) -> int:
         self.text.lines += ["assign out_valid = in_valid;", "assign in_ready = out_ready;", unused("clk", "rst")]

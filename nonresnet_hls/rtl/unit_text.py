@@ -1,9 +1,12 @@
 """The SystemVerilog of one unit, line by line: ports, instances of the library, chains of operations."""
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+import numpy as np
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed.arithmetic import Affine, Chain, Wire, ranges, staircase
+from nonresnet_hls.fixed.arithmetic import Affine, Chain, Lookup, Piecewise, Wire, ranges, staircase
 from nonresnet_hls.fixed.network import Stream
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.rtl import verilog
@@ -29,6 +32,7 @@ class UnitText:
         self.most_thresholds = most_thresholds
         self.name = "unit_" + identifier(layer)
         self.lines: list[str] = []
+        self._roms: dict[tuple[tuple[int, ...], int], str] = {}
 
     def module(self, comment: str) -> str:
         """The finished module."""
@@ -97,10 +101,62 @@ class UnitText:
                 continue
             for step, operation in enumerate(chain):
                 target = f"{prefix}{channel}_{step}"
-                self.lines += verilog.operation(operation, target, name, wires[step], channel)
+                if isinstance(operation, Lookup):
+                    self._look_up(operation, target, name, wires[step], channel)
+                elif isinstance(operation, Piecewise) and _looks_up(operation):
+                    self._tabulate(operation, target, name, wires[step], channel)
+                else:
+                    self.lines += verilog.operation(operation, target, name, wires[step], channel)
                 name = target
             results.append((name, wires[-1]))
         return results
+
+    def _look_up(self, lookup: Lookup, target: str, source: str, wire: Wire, channel: int) -> None:
+        """The index of a table's entry, and the entry."""
+        result = lookup.range(wire, channel)
+        size = len(lookup.values)
+        shift = Fraction(lookup.numerator, lookup.divisor) / Fraction(2) ** wire.fraction
+        exponent = verilog.exponent(abs(shift))
+        if exponent is None or size & (size - 1):
+            raise ConversionError(f"layer {self.layer!r}: a table of 2^n entries wanted, not {size}")
+        width = max(wire.width + max(exponent, 0), size.bit_length(), lookup.offset.bit_length()) + 2
+        self.lines += verilog.towards_zero(f"{target}_scaled", source, wire, exponent, width)
+        sign = "-" if shift < 0 else "+"
+        bits = (size - 1).bit_length()
+        self.lines += [
+            f"wire signed [{width - 1}:0] {target}_at = {width}'sd{lookup.offset} {sign} {target}_scaled;",
+            f"wire [{bits - 1}:0] {target}_index = {target}_at < 0 ? '0 : {target}_at > {width}'sd{size - 1}"
+            f" ? '1 : {target}_at[{bits - 1}:0];",
+            f"{declare(target, result)} = {self._rom(lookup.values, result.width)}[{target}_index];",
+        ]
+
+    def _tabulate(self, operation: Piecewise, target: str, source: str, wire: Wire, channel: int) -> None:
+        """What an operation makes of each number that comes in, as a table of its own."""
+        if wire.high - wire.low >= _MOST_ENTRIES:
+            wanted = f"numbers of at most {_MOST_ENTRIES.bit_length() - 1} bits wanted, not of {wire.width}"
+            raise ConversionError(f"layer {self.layer!r}: {wanted}, to look them up in a table")
+        result = operation.range(wire, channel)
+        domain = np.arange(wire.low, wire.high + 1).astype(object)
+        entries = [int(value) for value in operation.apply(domain, wire, channel)]
+        # The bits of a number as it is; of what never comes in there is any entry.
+        table = [0] * (1 << wire.width)
+        for number, entry in zip(domain, entries, strict=True):
+            table[int(number) % len(table)] = entry
+        self.lines.append(f"{declare(target, result)} = {self._rom(table, result.width)}[{source}];")
+
+    def _rom(self, values: Sequence[int], width: int) -> str:
+        """The name of a memory with these numbers; one for all channels."""
+        key = (tuple(values), width)
+        if key not in self._roms:
+            name = self._roms[key] = f"rom{len(self._roms)}"
+            mask = (1 << width) - 1
+            self.lines += [
+                f"logic [{width - 1}:0] {name} [0:{len(values) - 1}];",
+                "initial begin",
+                *(f"    {name}[{at}] = {width}'h{value & mask:x};" for at, value in enumerate(values)),
+                "end",
+            ]
+        return self._roms[key]
 
     def declare(self, *lines: str) -> None:
         """Add lines."""
@@ -127,6 +183,13 @@ class UnitText:
 
 
 _COMBINATIONAL = {"thresholds", "requantize", "divide", "adder_tree", "maximum", "stream_join"}
+
+
+_MOST_ENTRIES = 1 << 14
+
+
+def _looks_up(operation: Piecewise) -> bool:
+    return any(isinstance(one, Lookup) for one in (*operation.positive, *operation.negative))
 
 
 def _is_identity(operation: object) -> bool:

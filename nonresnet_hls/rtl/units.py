@@ -1,7 +1,7 @@
 """From the layers of a network to its units."""
 
 from nonresnet_hls.fixed.arithmetic import Chain
-from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Network, Pad
+from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Network, Pad, Repeat
 from nonresnet_hls.recipe import RtlOptions
 from nonresnet_hls.rtl.unit_kinds import Unit, UnitBuilder
 
@@ -23,7 +23,7 @@ def _groups(network: Network) -> list[tuple[list[Layer], Chain]]:
             open_group[layer.outputs[0]] = index
         else:
             groups.append(([layer], layer.chain if isinstance(layer, Elementwise) else ()))
-            if not isinstance(layer, Pad | Clone):
+            if not isinstance(layer, Pad | Clone | Repeat):
                 open_group[layer.outputs[0]] = len(groups) - 1
         for name in network.outputs:  # what leaves the network must leave as it is
             open_group.pop(name, None)

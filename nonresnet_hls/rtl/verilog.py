@@ -1,7 +1,20 @@
 """Operations on wires as SystemVerilog, and the small expressions that it takes."""
 
+from fractions import Fraction
+
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed.arithmetic import Affine, Cast, Operation, Positive, Wire, signed_digits
+from nonresnet_hls.fixed.arithmetic import (
+    Affine,
+    AtMost,
+    Cast,
+    Operation,
+    Piecewise,
+    Positive,
+    Threshold,
+    Wire,
+    ranges,
+    signed_digits,
+)
 from nonresnet_hls.fixed.types import Overflow, Rounding
 
 _ROUNDING_CODE = {Rounding.TRN: 0, Rounding.RND: 1, Rounding.RND_CONV: 2}
@@ -17,6 +30,12 @@ def operation(wanted: Operation, name: str, source: str, wire: Wire, channel: in
             return _positive(wanted, name, source, wire, channel)
         case Affine():
             return _affine(wanted, name, source, wire, channel)
+        case AtMost():
+            return _at_most(wanted, name, source, wire, channel)
+        case Threshold():
+            return _threshold(wanted, name, source, wire, channel)
+        case Piecewise():
+            return _piecewise(wanted, name, source, wire, channel)
         case _:
             raise ConversionError(f"OpenRTL builds no {type(wanted).__name__.lower()}")
 
@@ -69,6 +88,94 @@ def _affine(operation: Affine, name: str, source: str, wire: Wire, channel: int)
         f"{declare(name, result)} = {name}_sum{low_bits(width, result.width)};",
         *unused_bits(f"{name}_sum", width, result.width),
     ]
+
+
+def _at_most(operation: AtMost, name: str, source: str, wire: Wire, channel: int) -> list[str]:
+    result = operation.range(wire, channel)
+    fine = wire.refined(0)
+    limit = operation.limit << fine.fraction
+    width = max(fine.width, result.width, limit.bit_length() + 1) + 1
+    shift = fine.fraction - wire.fraction
+    return [
+        f"wire signed [{width - 1}:0] {name}_in = {extend(source, wire, width)} <<< {shift};",
+        f"wire signed [{width - 1}:0] {name}_least = {name}_in > {width}'sd{limit} ? {width}'sd{limit} : {name}_in;",
+        f"{declare(name, result)} = {name}_least{low_bits(width, result.width)};",
+        *unused_bits(f"{name}_least", width, result.width),
+    ]
+
+
+def _threshold(operation: Threshold, name: str, source: str, wire: Wire, channel: int) -> list[str]:
+    result = operation.range(wire, channel)
+    shift = wire.fraction - operation.fraction
+    theta = operation.theta << shift if shift >= 0 else operation.theta >> -shift
+    width = max(wire.width, result.width, theta.bit_length() + 1) + 1
+    return [
+        f"wire signed [{width - 1}:0] {name}_in = {extend(source, wire, width)};",
+        f"wire signed [{width - 1}:0] {name}_kept = {name}_in > {_signed(theta, width)} ? {name}_in : '0;",
+        f"{declare(name, result)} = {name}_kept{low_bits(width, result.width)};",
+        *unused_bits(f"{name}_kept", width, result.width),
+    ]
+
+
+def _piecewise(wanted: Piecewise, name: str, source: str, wire: Wire, channel: int) -> list[str]:
+    """Both chains of the number without its other half, and the sign to choose."""
+    result = wanted.range(wire, channel)
+    if not wire.signed:
+        return _one_piece(wanted.positive, f"{name}_p", name, source, wire, channel, result)
+    if wire.high < 0:
+        return _one_piece(wanted.negative, f"{name}_n", name, source, wire, channel, result)
+    lines = []
+    for side, chain, part in (
+        ("p", wanted.positive, Wire(0, wire.high, wire.fraction)),
+        ("n", wanted.negative, Wire(wire.low, 0, wire.fraction)),
+    ):
+        lines.append(f"{declare(f'{name}_{side}', part)} = {source}{low_bits(wire.width, part.width)};")
+        lines += _one_piece(chain, f"{name}_{side}c", f"{name}_{side}r", f"{name}_{side}", part, channel, result)
+    chosen = f"{source}[{wire.width - 1}] ? {name}_nr : {name}_pr"
+    return [*lines, f"{declare(name, result)} = {chosen};"]
+
+
+def _one_piece(
+    chain: tuple[Operation, ...], prefix: str, name: str, source: str, wire: Wire, channel: int, result: Wire
+) -> list[str]:
+    """A chain of a number, as a wire like that of both chains' results."""
+    wires = ranges(chain, wire, channel)
+    lines = []
+    for step, one in enumerate(chain):
+        lines += operation(one, f"{prefix}{step}", source, wires[step], channel)
+        source = f"{prefix}{step}"
+    own = wires[-1]
+    width = max(own.width, result.width) + 1
+    shift = result.fraction - own.fraction
+    return [
+        *lines,
+        f"wire signed [{width + shift - 1}:0] {name}_wide = {extend(source, own, width + shift)} <<< {shift};",
+        f"{declare(name, result)} = {name}_wide{low_bits(width + shift, result.width)};",
+        *unused_bits(f"{name}_wide", width + shift, result.width),
+    ]
+
+
+def exponent(ratio: Fraction) -> int | None:
+    """Of two, where a positive number is a power of it."""
+    over, under = ratio.numerator, ratio.denominator
+    if over & (over - 1) or under & (under - 1):
+        return None
+    return over.bit_length() - under.bit_length()
+
+
+def towards_zero(name: str, source: str, wire: Wire, shift: int, width: int) -> list[str]:
+    """Declare `name` as a number times 2**shift, cut off towards 0, in `width` bits."""
+    lines = [f"wire signed [{width - 1}:0] {name}_in = {extend(source, wire, width)};"]
+    if shift >= 0:
+        return [*lines, f"wire signed [{width - 1}:0] {name} = {name}_in <<< {shift};"]
+    missing = (1 << -shift) - 1
+    raised = f"({name}_in < 0 ? {name}_in + {max(width, -shift + 1)}'sd{missing} : {name}_in)"
+    return [*lines, f"wire signed [{width - 1}:0] {name} = {raised} >>> {-shift};"]
+
+
+def _signed(value: int, width: int) -> str:
+    """A constant."""
+    return f"{'-' if value < 0 else ''}{width}'sd{abs(value)}"
 
 
 def declare(name: str, wire: Wire) -> str:

@@ -9,6 +9,7 @@ trusted: pickles are read without running anything that they name.
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -45,12 +46,15 @@ class Spec:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A data set in memory: x (samples, *shape) float32 on the grid of `input_type`, y (samples,) int64."""
+    """A data set in memory: x (samples, *shape) float32 on the grid of `input_type`, y (samples,) int64.
+
+    Of data without class labels y is None and there are 0 classes.
+    """
 
     x_train: "npt.NDArray[np.float32]"
-    y_train: "npt.NDArray[np.int64]"
+    y_train: "npt.NDArray[np.int64] | None"
     x_test: "npt.NDArray[np.float32]"
-    y_test: "npt.NDArray[np.int64]"
+    y_test: "npt.NDArray[np.int64] | None"
     input_type: FixedPointType
     classes: int
     source: str
@@ -62,6 +66,17 @@ class Data:
     holds any but 0 and 1. A model that was trained on the file's values must multiply by it first."""
     x_test_given: "npt.NDArray[np.float32] | None" = None
     """The file's own x_test, where it had to be rounded to the grid; else None."""
+
+    @property
+    def labels(self) -> "tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]":
+        """Those of the training samples, and those of the test samples.
+
+        Raises:
+            DatasetError: there are none.
+        """
+        if self.y_train is None or self.y_test is None:
+            raise DatasetError(f"{self.source}: labels (one class for each sample) wanted, there are none")
+        return self.y_train, self.y_test
 
     @property
     def x_test_float(self) -> "npt.NDArray[np.float32]":
@@ -141,6 +156,8 @@ def _data(
         return x
 
     def labels(raw: Any) -> Any:
+        if raw is None:
+            return None
         y = np.array(raw, dtype=np.int64)
         y.flags.writeable = False
         return y
@@ -216,47 +233,74 @@ def _npz(path: Path, input_type: FixedPointType) -> Data:
             arrays = bounds.load_npz(stream)
     except (OSError, ValueError, MemoryError) as error:
         raise DatasetError(f"{path}: cannot be read as .npz of plain arrays: {error}") from None
-    split = ("x_train", "y_train", "x_test", "y_test")
-    if all(key in arrays for key in split):
-        x_train, y_train, x_test, y_test = (arrays[key] for key in split)
-        names = split
-    elif "x" in arrays and "y" in arrays:
-        x, y = arrays["x"], arrays["y"]
-        _check_pair(path, "x", x, "y", y)
+    names: list[str] = [name for name in ("x_train", "x_test") if name in arrays] or ["x"]
+    if len(names) == 1 and "x" not in arrays:
+        wanted = "x_train and x_test (or x), with y_train and y_test (or y) where there are labels,"
+        raise DatasetError(f"{path}: {wanted} wanted, not {', '.join(sorted(arrays)) or 'nothing'}")
+    samples = [arrays[name] for name in names]
+    for name, x in zip(names, samples, strict=True):
+        if x.dtype.kind not in "fiub" or x.ndim < 2 or len(x) == 0:
+            raise DatasetError(f"{path}: {name}: (samples, ...) numbers wanted, not {x.dtype} {x.shape}")
+    targets = [_labels(path, name.replace("x", "y"), arrays, len(x)) for name, x in zip(names, samples, strict=True)]
+    if any(y is None for y in targets):
+        targets = [None for _ in targets]
+    if len(names) == 1:
+        (x,), (y,) = samples, targets
         test = np.arange(len(x)) % 5 == 4
-        x_train, y_train, x_test, y_test = x[~test], y[~test], x[test], y[test]
-        names = ("x", "y", "x", "y")
+        x_train, x_test = x[~test], x[test]
+        y_train, y_test = (None, None) if y is None else (y[~test], y[test])
+        names = ["x", "x"]
     else:
-        raise DatasetError(f"{path}: {', '.join(split)} (or x, y) wanted, not {', '.join(sorted(arrays)) or 'nothing'}")
-    _check_pair(path, names[0], x_train, names[1], y_train)
-    _check_pair(path, names[2], x_test, names[3], y_test)
+        (x_train, x_test), (y_train, y_test) = samples, targets
+    if len(x_train) == 0 or len(x_test) == 0:
+        raise DatasetError(f"{path}: x: 5 or more samples wanted, of which every fifth is a test sample, not {len(x)}")
     if x_train.shape[1:] != x_test.shape[1:]:
         raise DatasetError(f"{path}: x_test: samples of shape {x_train.shape[1:]} wanted, not {x_test.shape[1:]}")
-    arrays = {names[0]: x_train, names[2]: x_test}
     factor, given = Fraction(1), None
-    if input_type.width == 8 and not input_type.signed and all(_are_bytes_by_255(x) for x in arrays.values()):
+    if input_type.width == 8 and not input_type.signed and all(_are_bytes_by_255(x) for x in (x_train, x_test)):
         factor = 1 / (255 * input_type.lsb)
         _say_once(f"{path}: x is bytes / 255, which no fixed-point type holds: the hardware gets bytes as {input_type}")
         mantissas = [np.rint(np.multiply(x, 255.0)) for x in (x_train, x_test)]
     else:
-        mantissas = [_on_grid(path, name, x, input_type) for name, x in ((names[0], x_train), (names[2], x_test))]
+        mantissas = [_on_grid(path, name, x, input_type) for name, x in zip(names, (x_train, x_test), strict=True)]
         if _is_rounded(x_test, mantissas[1], input_type):
             given = np.array(x_test, np.float32)
             given.flags.writeable = False
-    greatest, key = max((int(y_train.max()), names[1]), (int(y_test.max()), names[3]))
-    data = _data(mantissas[0], y_train.ravel(), mantissas[1], y_test.ravel(), input_type, greatest + 1, str(path))
-    return dataclasses.replace(data, greatest_label=f"{path}: {key}", factor=factor, x_test_given=given)
+    classes, key = 0, ""
+    if y_train is not None and y_test is not None:
+        classes, key = max(
+            (int(y.max()) + 1, name.replace("x", "y")) for name, y in zip(names, (y_train, y_test), strict=True)
+        )
+    data = _data(mantissas[0], y_train, mantissas[1], y_test, input_type, classes, str(path))
+    greatest = f"{path}: {key}" if key else ""
+    return dataclasses.replace(data, greatest_label=greatest, factor=factor, x_test_given=given)
 
 
-def _check_pair(path: Path, x_name: str, x: Any, y_name: str, y: Any) -> None:
-    if x.dtype.kind not in "fiub" or x.ndim < 2 or len(x) == 0:
-        raise DatasetError(f"{path}: {x_name}: (samples, ...) numbers wanted, not {x.dtype} {x.shape}")
-    if y.dtype.kind not in "iu" or y.size != len(x) or y.shape[0] != len(x):
-        raise DatasetError(f"{path}: {y_name}: {len(x)} integer labels wanted, not {y.dtype} {y.shape}")
+def _labels(path: Path, name: str, arrays: Mapping[str, Any], samples: int) -> Any:
+    """The classes (samples,) that an array of labels tells, by number or one-hot; None where it tells something else.
+
+    Raises:
+        DatasetError: there are not as many labels as samples, or they are no numbers.
+    """
+    import numpy as np
+
+    y = arrays.get(name)
+    if y is None:
+        return None
+    if y.dtype.kind not in "fiub" or y.ndim < 1 or len(y) != samples:
+        raise DatasetError(f"{path}: {name}: {samples} labels wanted, not {y.dtype} {y.shape}")
+    if y.ndim == 2 and y.shape[1] > 1 and ((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all():
+        return y.argmax(axis=1)
+    if y.size != samples or (y.dtype.kind == "f" and (y != np.rint(y)).any()):
+        _say_once(
+            f"{path}: {name} {y.dtype} {y.shape} tells no classes: outputs are compared with the float model's alone"
+        )
+        return None
     if int(y.min()) < 0:
-        raise DatasetError(f"{path}: {y_name}: labels from 0 on wanted, not {int(y.min())}")
+        raise DatasetError(f"{path}: {name}: labels from 0 on wanted, not {int(y.min())}")
     if int(y.max()) >= _MOST_CLASSES:
-        raise DatasetError(f"{path}: {y_name}: labels below {_MOST_CLASSES} wanted, not {int(y.max())}")
+        raise DatasetError(f"{path}: {name}: labels below {_MOST_CLASSES} wanted, not {int(y.max())}")
+    return y.ravel().astype(np.int64)
 
 
 def _are_bytes_by_255(x: Any) -> bool:

@@ -408,6 +408,6 @@ def _digest(
     for weights in (model.get_weights(), teacher.get_weights() if teacher is not None else []):
         for value in weights:
             digest.update(value.tobytes())
-    for values in (data.x_train, data.y_train):
+    for values in (data.x_train, data.labels[0]):
         digest.update(values.tobytes())
     return digest.hexdigest()

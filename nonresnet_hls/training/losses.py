@@ -17,7 +17,9 @@ def classifier(model: Any, data: Data) -> None:
     Raises:
         ModelError: it has several inputs or outputs, its input is not such as the data, or its output is not
             (batch, classes).
+        DatasetError: the data has no classes.
     """
+    _ = data.labels
     classes, images = data.classes, tuple(data.x_train.shape[1:])
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         counts = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
@@ -28,6 +30,12 @@ def classifier(model: Any, data: Data) -> None:
     shape = tuple(model.outputs[0].shape)
     if len(shape) != 2 or shape[1] is None or shape[1] < classes:
         raise ModelError(f"model {model.name}: output (batch, {classes} or more classes) wanted, not {shape}")
+
+
+def classifies(model: Any, data: Data) -> bool:
+    """Whether a model tells apart classes that the data has labels for: others have no top-1."""
+    shapes = [tuple(tensor.shape) for tensor in model.outputs]
+    return bool(data.classes) and len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] >= max(data.classes, 2)
 
 
 def check_labels(model: Any, data: Data | Spec) -> None:

@@ -18,7 +18,7 @@ layers = keras.layers
     [
         (None, "linear"), ("linear", "linear"), ("relu", "relu"), (tf.nn.relu, "relu"), (layers.ReLU(), "relu"),
         (layers.Activation("relu"), "relu"), (layers.ReLU(6), "relu with max_value 6"),
-        (tf.nn.relu6, "relu with max_value 6"), (layers.ReLU(negative_slope=0.5), "ReLU with negative_slope 0.5"),
+        (tf.nn.relu6, "relu with max_value 6"), (layers.ReLU(negative_slope=0.5), "leaky_relu"),
         (layers.ReLU(threshold=1), "ReLU with threshold 1"), (layers.LeakyReLU(), "leaky_relu"),
         (layers.ELU(), "elu"), ("tanh", "tanh"), (tf.tanh, "tanh"), ("softmax", "softmax"),
         (layers.Softmax(), "softmax"), (tf.nn.softmax, "softmax"), (layers.Softmax(axis=1), "softmax over axis 1"),

@@ -7,8 +7,8 @@ import numpy as np
 from tensorflow import keras
 
 from nonresnet_hls.networks import activations, graph
-from nonresnet_hls.quantization.arithmetic import ModelArithmetic
 from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next
+from nonresnet_hls.quantization.ranges import ModelArithmetic
 
 layers = keras.layers
 

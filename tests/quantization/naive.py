@@ -1,7 +1,9 @@
 """A quantized model computed sample by sample in Python's Fractions, as slowly and plainly as can be."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import product
+from math import exp, log, prod, tanh
 from typing import Any
 
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
@@ -36,6 +38,8 @@ def _layer(node: graph.Node, inputs: list[Tensor]) -> Tensor:
     match node.kind:
         case "QConv2D" | "QDepthwiseConv2D":
             return _convolution(node, x, shape, out)
+        case "QConv1D" | "QDepthwiseConv1D":
+            return _convolution_1d(node, x, shape[0], out)
         case "QDense":
             kernel = _tensor(layer.get_weights()[0])
             bias = _bias(layer)
@@ -55,18 +59,31 @@ def _layer(node: graph.Node, inputs: list[Tensor]) -> Tensor:
             return {i: max(x[i], Fraction(0)) for i in out}
         case "Activation":
             return {i: max(x[i], Fraction(0)) if layer.activation.__name__ == "relu" else x[i] for i in out}
+        case "LeakyReLU":
+            slope = Fraction(float(layer.alpha))
+            return {i: x[i] if x[i] > 0 else slope * x[i] for i in out}
+        case "FixedPointTable":
+            return {i: _looked_up(layer, x[i]) for i in out}
+        case "Subtract":
+            return {i: x[i] - inputs[1][i] for i in out}
+        case "Multiply":
+            return {i: x[i] * inputs[1][i] for i in out}
         case "Add":
             return {i: sum((y[i] for y in inputs), Fraction(0)) for i in out}
         case "Concatenate":
             return dict(zip(out, _joined(inputs, out), strict=True))
-        case "MaxPooling2D":
+        case "MaxPooling1D" | "MaxPooling2D":
             return {i: max(_window(layer, x, i)) for i in out}
-        case "AveragePooling2D":
+        case "AveragePooling1D" | "AveragePooling2D":
             return {i: sum(_window(layer, x, i)) / len(_window(layer, x, i)) for i in out}
-        case "GlobalMaxPooling2D":
+        case "GlobalMaxPooling1D" | "GlobalMaxPooling2D":
             return {i: max(v for at, v in x.items() if at[-1] == i[-1]) for i in out}
-        case "GlobalAveragePooling2D":
-            return {i: sum(v for at, v in x.items() if at[-1] == i[-1]) / (shape[0] * shape[1]) for i in out}
+        case "GlobalAveragePooling1D" | "GlobalAveragePooling2D":
+            return {i: sum(v for at, v in x.items() if at[-1] == i[-1]) / prod(shape[:-1]) for i in out}
+        case "ZeroPadding1D":
+            return {i: x.get((i[0] - layer.padding[0], i[1]), Fraction(0)) for i in out}
+        case "UpSampling1D":
+            return {i: x[i[0] // layer.size, i[1]] for i in out}
         case "ZeroPadding2D":
             top, left = layer.padding[0][0], layer.padding[1][0]
             return {i: x.get((i[0] - top, i[1] - left, i[2]), Fraction(0)) for i in out}
@@ -90,8 +107,21 @@ def _joined(inputs: list[Tensor], out: list[Pixel]) -> list[Fraction]:
 
 
 def _window(layer: Any, x: Tensor, i: Pixel) -> list[Fraction]:
-    rows, columns = (range(i[d] * layer.strides[d], i[d] * layer.strides[d] + layer.pool_size[d]) for d in (0, 1))
-    return [x[r, c, i[2]] for r in rows for c in columns if (r, c, i[2]) in x]
+    axes = range(len(i) - 1)
+    ranges = (range(i[d] * layer.strides[d], i[d] * layer.strides[d] + layer.pool_size[d]) for d in axes)
+    return [x[*at, i[-1]] for at in product(*ranges) if (*at, i[-1]) in x]
+
+
+def _looked_up(layer: Any, x: Fraction) -> Fraction:
+    span = {"tanh": 8}.get(layer.function, 16)
+    scaled = x * layer.size / span
+    index = (abs(scaled) // 1) * (1 if scaled >= 0 else -1) + layer.size // 2
+    at = span * (min(max(index, 0), layer.size - 1) - layer.size // 2) / Fraction(layer.size)
+    functions: dict[str, Callable[[float], float]] = {
+        "sigmoid": lambda v: 1 / (1 + exp(-v)), "tanh": tanh, "softplus": lambda v: log(exp(v) + 1),
+        "softsign": lambda v: v / (abs(v) + 1),
+    }  # fmt: skip
+    return Fraction(layer.type.quantize(Fraction(functions[layer.function](float(at)))))
 
 
 def _bias(layer: Any) -> dict[int, Fraction]:
@@ -117,6 +147,22 @@ def _convolution(node: graph.Node, x: Tensor, shape: tuple[int, ...], out: list[
             else:
                 channel, multiplier = divmod(i[2], layer.depth_multiplier)
                 total += x.get((*at, channel), 0) * kernel[r, c, channel, multiplier]
+        result[i] = total
+    return result
+
+
+def _convolution_1d(node: graph.Node, x: Tensor, length: int, out: list[Pixel]) -> Tensor:
+    layer = node.layer
+    kernel, bias, size, step = _tensor(layer.get_weights()[0]), _bias(layer), layer.kernel_size[0], layer.strides[0]
+    missing = max((node.output_shape[0] - 1) * step + size - length, 0)
+    offset = {"same": missing // 2, "causal": size - 1, "valid": 0}[layer.padding]
+    result = {}
+    for i in out:
+        total = bias.get(i[1], Fraction(0))
+        for r in range(size):
+            for k in range(layer.input.shape[2]):
+                weight = kernel[r, k, i[1]] if node.kind == "QConv1D" else kernel[r, k, 0] * (k == i[1])
+                total += x.get((i[0] * step + r - offset, k), 0) * weight
         result[i] = total
     return result
 

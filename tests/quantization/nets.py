@@ -51,6 +51,20 @@ def depthwise(size: Any = 3, bits: int = 5, **options: Any) -> Any:
     )
 
 
+def conv1d(filters: int = 3, size: int = 3, bits: int = 5, **options: Any) -> Any:
+    import qkeras
+
+    own = {"kernel_quantizer": quantizers.signed(bits, 0), "bias_quantizer": quantizers.signed(8, 1)}
+    return qkeras.QConv1D(filters, size, **own, **options)
+
+
+def depthwise1d(size: int = 3, bits: int = 5, **options: Any) -> Any:
+    from nonresnet_hls.networks.grids import QDepthwiseConv1D
+
+    own = {"depthwise_quantizer": quantizers.signed(bits, 0), "bias_quantizer": quantizers.signed(8, 1)}
+    return QDepthwiseConv1D(size, **own, **options)
+
+
 def dense(units: int = 4, bits: int = 5, bias: bool = True) -> Any:
     import qkeras
 
@@ -69,6 +83,14 @@ def linear(bits: int = 5, integer: int = 2) -> Any:
     import qkeras
 
     return qkeras.QActivation(str(quantizers.signed(bits, integer)))
+
+
+def table(function: str, bits: int = 8, size: int = 256) -> Any:
+    from nonresnet_hls.networks.grids import FixedPointTable
+
+    signed = function in ("tanh", "softsign")
+    integer = {"softplus": 4}.get(function, 0)
+    return FixedPointTable(function, size, str(quantizers.grid(bits, integer, signed)))
 
 
 def batch_norm() -> Any:
@@ -110,6 +132,31 @@ def _three_readers(x: Any) -> Any:
 
 def _twice(x: Any) -> Any:
     return keras.layers.Add()([x, x])
+
+
+def _subtract(x: Any) -> Any:
+    y = relu(4, 1)(conv(3, padding="same")(x))
+    return keras.layers.Subtract()([y, linear(6, 1)(conv(3, 1)(x))])
+
+
+def _multiply(x: Any) -> Any:
+    y = relu(4, 1)(conv(3, padding="same")(x))
+    return relu()(keras.layers.Multiply()([y, linear(6, 1)(conv(3, 1)(x))]))
+
+
+def _excited(x: Any) -> Any:
+    # Squeeze and excite: a pixel times an image.
+    y = relu(4, 1)(conv(4, padding="same")(x))
+    z = relu(6, 1)(keras.layers.GlobalAveragePooling2D(keepdims=True)(y))
+    z = table("sigmoid")(linear(8, 3)(conv(4, 1)(z)))
+    return relu(6, 1)(keras.layers.Multiply()([y, keras.layers.UpSampling2D(6)(z)]))
+
+
+def _series(x: Any) -> Any:
+    x = keras.layers.Reshape((12, 9))(x)
+    y = relu(5, 2)(conv1d(4, 3, padding="same")(x))
+    z = keras.layers.Add()([conv1d(4, 5, padding="same")(y), conv1d(4, 1)(x)])
+    return dense(3)(relu(6, 2)(keras.layers.GlobalAveragePooling1D()(relu(5, 3)(z))))
 
 
 def bodies() -> dict[str, Tensors]:
@@ -176,6 +223,31 @@ def bodies() -> dict[str, Tensors]:
         "reshape flat": chain(conv(), layers.Reshape((48,)), dense(3)),
         "reshape channels": chain(conv(), layers.Reshape((-1, 2, 6)), conv(size=1)),
         "reshape that splits pixels": chain(conv(), layers.Reshape((-1, 2, 2)), conv(size=1)),
+        "series": _series,
+        "conv 1D valid stride 2": chain(layers.Reshape((12, 9)), conv1d(strides=2), relu()),
+        "conv 1D causal": chain(layers.Reshape((12, 9)), conv1d(padding="causal"), relu()),
+        "depthwise 1D": chain(layers.Reshape((12, 9)), depthwise1d(padding="same"), relu()),
+        "depthwise 1D stride 2": chain(layers.Reshape((12, 9)), depthwise1d(2, strides=2), relu()),
+        "pools 1D": chain(layers.Reshape((12, 9)), layers.MaxPooling1D(2), layers.AveragePooling1D(2), relu()),
+        "global max pool 1D": chain(layers.Reshape((12, 9)), layers.GlobalMaxPooling1D(), dense(3)),
+        "zero padding and up-sampling 1D": chain(
+            layers.Reshape((12, 9)), layers.ZeroPadding1D((1, 2)), conv1d(), layers.UpSampling1D(2), relu()
+        ),
+        "average pool 3": chain(conv(padding="same"), layers.AveragePooling2D(3), relu(6, 2), conv(size=1)),
+        "average pool 3x2 signed": chain(conv(padding="same"), layers.AveragePooling2D((3, 2)), linear(8, 2)),
+        "average of 6x6 pixels": chain(layers.GlobalAveragePooling2D(), linear(9, 2), dense(3)),
+        "average pool 1D of 3": chain(layers.Reshape((12, 9)), layers.AveragePooling1D(3), linear(7, 2)),
+        "average flattened": chain(layers.AveragePooling2D(3), layers.Flatten(), linear(6, 2), dense(3)),
+        "subtract": _subtract,
+        "multiply": _multiply,
+        "squeeze and excite": _excited,
+        "leaky relu": chain(conv(padding="same"), layers.LeakyReLU(0.125), linear(8, 2)),
+        "leaky relu beyond 1": chain(conv(), layers.LeakyReLU(1.5)),
+        "leaky relu below 0": chain(conv(), layers.LeakyReLU(-0.25)),
+        "sigmoid": chain(conv(), linear(8, 3), table("sigmoid"), conv(size=1)),
+        "tanh of finer numbers": chain(conv(), linear(12, 2), table("tanh", 6)),
+        "softplus": chain(linear(5, 3), table("softplus", 10)),
+        "softsign": chain(conv(), table("softsign")),
         "W16A16": chain(conv(4, bits=16, padding="same"), relu(16, 2), conv(4, bits=16, padding="same"), relu(16, 4)),
         "up-sampling bilinear": chain(layers.UpSampling2D(2, interpolation="bilinear")),
         "max pool same with a rest": chain(layers.MaxPooling2D(4, padding="same")),

@@ -75,8 +75,6 @@ def _qconv(**options: Any) -> Any:
         (lambda: qkeras.QConv2D(2, 3, use_bias=False, name="odd"), "no quantizer; a QKeras layer with one wanted"),
         (lambda: layers.Conv2D(2, 3, name="odd"), "Conv2D has no fixed-point twin; one of Activation, Add, "),
         (lambda: layers.PReLU(name="odd"), "PReLU has no fixed-point twin"),
-        (lambda: layers.AveragePooling2D(3, name="odd"), r"an average of 2\^n pixels wanted, not of 3x3 = 9"),
-        (lambda: layers.GlobalAveragePooling2D(name="odd"), r"an average of 2\^n pixels wanted, not of 6x6 = 36"),
         (lambda: layers.AveragePooling2D(4, padding="same", name="odd"), "pooling without padding wanted"),
         (lambda: layers.UpSampling2D(2, interpolation="bilinear", name="odd"), "interpolation nearest wanted"),
         (lambda: layers.ReLU(max_value=6, name="odd"), "a plain ReLU wanted"),
@@ -96,10 +94,10 @@ def test_sums_of_three_and_of_unlike_shapes_are_refused() -> None:
     image = keras.Input((6, 6, 2), name="x")
     y = nets.relu()(image)
     three = keras.Model(image, layers.Add(name="odd")([image, y, y]))
-    with pytest.raises(ModelError, match=r"^layer odd: a sum of 2 wanted, not of 3"):
+    with pytest.raises(ModelError, match=r"^layer odd: 2 inputs wanted, not 3"):
         arithmetic.infer(three, nets.SIGNED)
     spread = keras.Model(image, layers.Add(name="odd")([image, layers.GlobalMaxPooling2D(keepdims=True)(y)]))
-    with pytest.raises(ModelError, match=r"^layer odd: summands of one shape wanted"):
+    with pytest.raises(ModelError, match=r"^layer odd: inputs of one shape wanted"):
         arithmetic.infer(spread, nets.SIGNED)
     rows = keras.Model(image, layers.Concatenate(axis=1, name="odd")([image, y]))
     with pytest.raises(ModelError, match=r"^layer odd: concatenation of channels wanted, not of axis 1"):

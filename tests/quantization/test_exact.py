@@ -26,7 +26,7 @@ def _inputs(own: FixedPointType, shape: tuple[int, ...], samples: int, seed: int
 
 
 def _check(model: Any, own: FixedPointType, seed: int = 0, naively: bool = True) -> None:
-    """Every layer three ways; Keras where `infer` says that it is exact up to there."""
+    """Every layer three ways; Keras where `infer` says that it is the same."""
     inferred = arithmetic.infer(model, own)
     inputs = _inputs(own, tuple(model.inputs[0].shape[1:]), 4, seed)
     names = [name for name, layer in inferred.layers.items() if layer.node.inputs]
@@ -36,13 +36,20 @@ def _check(model: Any, own: FixedPointType, seed: int = 0, naively: bool = True)
         mantissas = layer.output.mantissas(found[name])  # refuses what does not fit
         assert (mantissas >= layer.low).all()
         assert (mantissas <= layer.high).all()
-    if inferred.first_inexact() is None:
-        for name, value in zip(names, reference.computed(model, inputs, names), strict=True):
+    same = [name for name in names if name not in inferred.inexact()]
+    if same:
+        for name, value in zip(same, reference.computed(model, inputs, same), strict=True):
             assert (value == found[name]).all(), name
     if naively:
         plain = naive.evaluate(model, inputs[2])
         for name in names:
-            assert {i: Fraction(float(found[name][2][i])) for i in plain[name]} == plain[name], name
+            layer = inferred.layers[name]
+            wanted = plain[name]
+            if layer.cut is not None:  # of the true quotients ours have the first bits
+                assert all(abs(wanted[i] - Fraction(float(found[name][2][i]))) < layer.output.lsb for i in wanted), name
+                assert all(abs(wanted[i]) >= abs(Fraction(float(found[name][2][i]))) for i in wanted), name
+            else:
+                assert {i: Fraction(float(found[name][2][i])) for i in wanted} == wanted, name
 
 
 @pytest.mark.parametrize("own", [pytest.param(nets.UNSIGNED, marks=pytest.mark.nightly), nets.SIGNED], ids=str)

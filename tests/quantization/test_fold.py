@@ -139,7 +139,7 @@ def test_what_stands_before_weights_is_folded_into_them(befores: Any, readers: A
     assert (model(samples).numpy() == folded(samples).numpy()).all()
 
 
-def test_an_offset_before_zero_padding_cannot_be_folded_and_a_scale_can() -> None:
+def test_an_offset_before_zero_padding_stays_and_a_scale_is_folded(capsys: pytest.CaptureFixture[str]) -> None:
     image = keras.Input((4, 4, 2))
 
     def model(offset: float) -> Any:
@@ -148,10 +148,12 @@ def test_an_offset_before_zero_padding_cannot_be_folded_and_a_scale_can() -> Non
         )
 
     assert len(fold_into_next(model(0.0)).layers) == 2
-    with pytest.raises(
-        ModelError, match=r"^layer r: Rescaling cannot be folded .*: layer conv, which reads it, pads with"
-    ):
-        fold_into_next(model(1.0))
+    kept = fold_into_next(model(1.0))
+    assert [type(layer).__name__ for layer in kept.layers] == ["InputLayer", "BatchNormalization", "Conv2D"]
+    assert "layer r: stays as a scale and an offset: layer conv, which reads it, pads with" in capsys.readouterr().err
+    x = np.random.default_rng(0).integers(0, 8, (4, 4, 4, 2)) / 8
+    scaled = kept.get_layer("r")(x).numpy()
+    assert (scaled == 0.5 * x + 1).all()
 
 
 def test_a_batch_norm_over_another_axis_is_refused_though_sizes_match() -> None:

@@ -144,8 +144,8 @@ def test_what_is_not_built_is_refused_by_name(tmp_path: Path) -> None:
     from tensorflow import keras
 
     layers = keras.layers
-    refused(layers.Activation("tanh", name="bent"), r"layer 'bent'.*linear and relu, not tanh", tmp_path)
-    refused(layers.UpSampling2D(2, name="larger"), r"layer 'larger'.*not Resize", tmp_path)
+    refused(layers.Activation("selu", name="bent"), r"layer 'bent': selu is no activation that OpenRTL", tmp_path)
+    refused(layers.Permute((2, 1, 3), name="turned"), r"layer 'turned': Transpose is no layer that OpenRTL", tmp_path)
     refused(
         layers.Conv2D(2, 3, name="odd"),
         r"layer 'image'.*WRAP or SAT wanted, not .*SAT_SYM",
@@ -174,7 +174,25 @@ def test_what_hls4ml_loses_is_refused_by_name(tmp_path: Path) -> None:
     refused(layers.ReLU(6.0, name="clip"), r"layer 'clip': max_value None wanted, not 6\.0", tmp_path)
     refused(layers.MaxPooling2D(3, 1, name="pool"), r"layer 'pool': strides \(3, 3\) as the size of the pool", tmp_path)
     refused(layers.Flatten(name="flat"), r"layer 'flat': OpenRTL builds a flatten before dense layers", tmp_path)
-    refused(layers.Reshape((16, 2), name="line"), r"layer 'line': OpenRTL builds a flatten before dense", tmp_path)
+    refused(layers.Reshape((8, 4), name="line"), r"layer 'line': OpenRTL builds a flatten before dense", tmp_path)
+
+
+@pytest.mark.nightly
+def test_repeated_pixels_equal_their_c_simulation(tmp_path: Path) -> None:
+    import hls4ml
+    from tensorflow import keras
+
+    layers = keras.layers
+    image = keras.Input((4, 4, 2), name="image")
+    x = layers.UpSampling2D((2, 3), name="larger")(layers.Conv2D(2, 3, name="conv")(image))
+    pixel = layers.Reshape((1, 1, 2), name="pixel")(layers.GlobalMaxPooling2D(name="most")(x))
+    pixel = layers.UpSampling2D((4, 6), name="filled")(pixel)
+    model = keras.Model(image, layers.Multiply(name="both")([x, pixel]))
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", default_precision="fixed<10,5>")
+    simulation = build(convert(model, config, tmp_path), tmp_path, synth=False).simulation
+    assert simulation is not None
+    assert simulation.values_compared > 0
+    as_predicted(simulation)
 
 
 def convert(model, config: dict, directory: Path):

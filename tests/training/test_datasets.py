@@ -214,6 +214,28 @@ def test_own_arrays_with_their_own_split(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "y",
+    [np.eye(3)[[0, 1, 2, 0, 1]], np.eye(3, dtype=int)[[0, 1, 2, 0, 1]], np.array([0.0, 1.0, 2.0, 0.0, 1.0])],
+    ids=["one-hot", "one-hot integers", "whole numbers"],
+)
+def test_classes_are_read_however_they_are_written(tmp_path, y):
+    data = datasets.load(npz(tmp_path, x=np.zeros((5, 1)), y=y))
+    assert (data.classes, data.y_train.tolist(), data.y_test.tolist()) == (3, [0, 1, 2, 0], [1])
+
+
+@pytest.mark.parametrize(
+    "y",
+    [None, np.linspace(0, 1, 5), np.zeros((5, 8, 8, 1)), np.ones((5, 3)), np.array([[0, 1, 1]] * 5)],
+    ids=["none", "regression", "images", "numbers", "several classes a sample"],
+)
+def test_data_without_classes_has_none(tmp_path, capsys, y):
+    arrays = {} if y is None else {"y": y}
+    data = datasets.load(npz(tmp_path, x=np.zeros((5, 1)), **arrays))
+    assert (data.classes, data.y_train, data.y_test) == (0, None, None)
+    assert len(data.x_test) == 1
+
+
+@pytest.mark.parametrize(
     ("arrays", "message"),
     [
         (
@@ -227,8 +249,9 @@ def test_own_arrays_with_their_own_split(tmp_path):
         ({"x": np.full((5, 1), np.nan), "y": np.zeros(5, int)}, r"x\[0, 0\]: values in .* not nan$"),
         ({"x": np.full((5, 1), np.nan), "y": np.zeros(5, int)}, "not nan"),
         ({"x": np.array([[0.0], [1.0]] * 3), "y": np.zeros(6, int)}, r"x\[1, 0\]: .* not 1\.0"),
-        ({"x": np.zeros((5, 1)), "y": np.zeros(4, int)}, "y: 5 integer labels wanted"),
-        ({"x": np.zeros((5, 1)), "y": np.zeros(5)}, "y: 5 integer labels wanted, not float64"),
+        ({"x": np.zeros((5, 1)), "y": np.zeros(4, int)}, "y: 5 labels wanted"),
+        ({"x": np.zeros((5, 1)), "y": np.array(["a"] * 5)}, "y: 5 labels wanted, not <U1"),
+        ({"x": np.zeros((4, 1))}, "x: 5 or more samples wanted"),
         ({"x": np.zeros((5, 1)), "y": np.full(5, -1)}, "labels from 0 on wanted, not -1"),
         ({"x": np.zeros((5, 1)), "y": np.full(5, 1 << 40)}, "y: labels below 65536 wanted, not 1099511627776"),
         ({"x": np.zeros(5), "y": np.zeros(5, int)}, "x: .* numbers wanted"),

@@ -1,5 +1,6 @@
 """Remove the skips of residual Keras networks and turn them into bit-exact hls4ml projects."""
 
+import importlib
 import os
 from typing import Any
 
@@ -16,9 +17,15 @@ one_keras.install()
 _API = (
     "convert",
     "csim",
+    "distill",
+    "doctor",
     "emulate",
     "emulator",
+    "evaluate",
+    "fifos",
+    "gather",
     "load_recipe",
+    "models",
     "quantize",
     "quantized_model",
     "report",
@@ -35,8 +42,10 @@ def __getattr__(name: str) -> Any:
         from nonresnet_hls import api
 
         return getattr(api, name)
+    if name == "skips":  # a library that can be called
+        return importlib.import_module("nonresnet_hls.skips")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_API])
+    return sorted([*globals(), *_API, "skips"])

@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from nonresnet_hls import __version__, guardian, progress
+from nonresnet_hls import __version__, extras, guardian, progress
 from nonresnet_hls.errors import NonResNetError
 
 # In the order in which the data flows.
@@ -32,6 +32,7 @@ COMMANDS: tuple[str, ...] = (
     "report",
     "table1",
     "table2",
+    "doctor",
 )
 
 
@@ -61,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             scope.enter_context(progress.printable_stdout())
             if argv is None:  # a process of its own
                 scope.enter_context(guardian.temporary_files())
-            status: int = args.run(args)
+            with extras.told(args.command):
+                status: int = args.run(args)
             sys.stdout.flush()
     except NonResNetError as error:
         return _told(str(error), error.exit_status)

@@ -5,12 +5,10 @@ hls4ml 1.x wrote. A recipe's hardware is compared with its Keras model; exit sta
 """
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.cli import common
-from nonresnet_hls.errors import RecipeError
 
 NAME = "emulate"
 HELP = "the hardware's exact outputs for a whole test set"
@@ -31,10 +29,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Emulate, and print what came out."""
-    if args.samples is not None and args.samples < 1:
-        raise RecipeError(f"--samples: at least 1 wanted, not {args.samples}")
-    with tempfile.TemporaryDirectory(prefix="nonresnet-emulate-") as scratch:
-        figures = _figures(args, Path(scratch) / "project")
+    from nonresnet_hls import api
+
+    found = api.emulate(
+        args.design,
+        args.workspace,
+        inputs=args.inputs,
+        samples=args.samples,
+        split=args.split,
+        outputs=args.outputs,
+    )
+    figures = dict(found.figures)
     if args.json:
         common.print_json(figures)
     else:
@@ -42,29 +47,12 @@ def run(args: argparse.Namespace) -> int:
     return 0 if not figures.get("different") else 1
 
 
-def _figures(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
-    from nonresnet_hls.pipeline import designs, emulate
-    from nonresnet_hls.recipe import Family, Hls
-
-    place, path = common.workspace(args), Path(args.design)
-    is_file = path.is_dir() or path.suffix in (".keras", ".h5")
-    if args.inputs is None and args.outputs is None and not is_file:
-        recipe = place.recipe(args.design)
-        block = recipe.architecture.family is Family.BLOCK and args.split is None
-        if args.samples is not None or block:
-            return emulate.emulate_samples(recipe, place, args.samples or recipe.csim.samples)
-        return dict(emulate.run_emulate(recipe, place).figures)
-    if args.split is not None:
-        raise RecipeError(f"{args.design}: --split wants a recipe, whose data set is known; give --inputs or --samples")
-    design = designs.find(args.design, place, Hls(), scratch)
-    return emulate.emulate_project(design.directory, args.inputs, args.outputs, args.samples or 1000)
-
-
 def _show(design: str, figures: dict[str, Any], proof: bool) -> None:
     from nonresnet_hls.reports.render import Format, Table, render
 
     speed = f"{figures['seconds']:.2f} s, {figures['images_per_second']:,.0f} a second"
-    print(f"{design}: {figures['samples']} samples in {speed} ({figures['preparation_seconds']:.1f} s to prepare)")
+    prepared = f"{figures['preparation_seconds']:.1f} s to prepare"
+    print(f"{design}: {figures['samples']} samples in {speed} ({prepared}; {figures['kernels']})")
     if "top1" in figures:
         print(f"  top-1 of the hardware: {figures['top1']:.2%}")
     if "different" in figures:

@@ -75,6 +75,13 @@ class Emulator:
         self._segments = tuple(self._divided())
 
     @property
+    def kernels(self) -> str:
+        """Whose kernels evaluate the network: TensorFlow's with its version, or NumPy's."""
+        if any(segment.run is not None for segment in self._segments):
+            return f"kernels of TensorFlow {tensorflow_kernels.version()}"
+        return "kernels of NumPy, in integers"
+
+    @property
     def proof(self) -> tuple[LayerProof, ...]:
         """A row a layer: the bits that it needs, and the arithmetic that it is evaluated in."""
         return tuple(

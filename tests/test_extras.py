@@ -2,6 +2,7 @@
 
 import builtins
 import importlib
+import re
 import sys
 from collections.abc import Callable
 from importlib import metadata
@@ -129,7 +130,7 @@ def test_every_library_is_named_once_and_by_an_extra_that_there_is() -> None:
     project = tomllib.loads(text)["project"]
     for library in (*extras.CORE, *LIBRARIES):
         needs = project["optional-dependencies"][library.extra] if library.extra else project["dependencies"]
-        names = [need.partition(";")[0].rstrip("0123456789.<>=, ").lower() for need in needs]
+        names = [re.split(r"[<>=;\[ ]", need)[0].lower() for need in needs]
         assert library.distribution.lower() in names, library
     modules = [module for library in LIBRARIES for module in library.modules]
     assert len(set(modules)) == len(modules)

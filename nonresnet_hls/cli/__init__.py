@@ -36,24 +36,25 @@ COMMANDS: tuple[str, ...] = (
 )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
+    top = argparse.ArgumentParser(
         prog="nonresnet-hls",
         description="Remove the skips of a residual Keras network and turn it into a bit-exact hls4ml project.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"nonresnet_hls.cli.{name}")
         sub = commands.add_parser(module.NAME, help=module.HELP, description=module.__doc__)
         module.configure(sub)
         sub.set_defaults(run=module.run)
-    return parser
+    return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (2: the user's input is wrong; 1: a check failed)."""
-    args = _parser().parse_args(argv)
+    args = parser().parse_args(argv)
     # TensorFlow says that it traced a function anew, Keras that QKeras' constraints are none of its own.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")

@@ -51,9 +51,7 @@ def test_skips_is_a_library_and_a_function() -> None:
 
 
 def test_what_is_no_design_is_refused_by_its_kind(tmp_path: Path) -> None:
-    with pytest.raises(
-        RecipeError, match="a Keras model or a ModelGraph wanted, not an object of int"
-    ):
+    with pytest.raises(RecipeError, match="a Keras model or a ModelGraph wanted, not an object of int"):
         nr.fifos(7, tmp_path)
     with pytest.raises(RecipeError, match="the name or path of a recipe, or a Recipe, wanted, not an object of int"):
         nr.train(7, tmp_path)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.picture [--check]
 
-Drawn of committed figures alone: top-1 of `models/*/train/metrics.json`, all else of `docs/results.csv`, a line for each
-figure with the command that it comes from. `--check` draws nothing, and says whether the picture is of these figures.
+Drawn of committed figures alone: top-1 of `models/*/train/metrics.json`, all else of `docs/results.csv`, a line for
+each figure with the command that it comes from. `--check` draws nothing, and says whether the picture is of these.
 """
 
 import argparse

@@ -45,7 +45,7 @@ def test_make_has_every_target_that_is_named(page: Path) -> None:
 def test_readme_is_short_and_its_tables_fit() -> None:
     lines = (ROOT / "README.md").read_text().splitlines()
     assert len(lines) <= 75
-    assert all(len(re.sub(r"\]\([^)]*\)", "]", line)) <= 100 for line in lines if line.startswith("|"))
+    assert all(len(line) <= 100 for line in lines if line.startswith("|"))
     listed = set(re.findall(r"`([a-z0-9]+)`", "".join(line for line in lines if line.startswith("|"))))
     assert set(cli.COMMANDS) - {"models", "doctor"} <= listed
     every = (ROOT / "docs/commands.md").read_text()
@@ -53,10 +53,11 @@ def test_readme_is_short_and_its_tables_fit() -> None:
 
 
 def test_the_python_of_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nonresnet_hls.networks import resnet, saved
+    from nonresnet_hls.networks import saved
+    from nonresnet_hls.networks.resnet import resnet
     from nonresnet_hls.recipe import SkipStyle
 
-    model = resnet.resnet(SkipStyle.RESIDUAL, (8, 8, 1), 10, (4,), 1)
+    model = resnet(SkipStyle.RESIDUAL, (8, 8, 1), 10, (4,), 1)
     saved.save(model, tmp_path / "mine.keras")
     monkeypatch.chdir(tmp_path)
     (text,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)

@@ -18,7 +18,7 @@ BLOCKS_32X32 := $(foreach style,$(STYLES),$(style)-32x32 $(style)-32x32-w8a8 $(s
 
 all: setup ## environment, then: train, quantize, convert, C-simulate, Tables I and II
 	$(RUN) csim $(NETWORKS) $(BLOCKS)
-	for network in $(NETWORKS); do $(RUN) emulate $$network || exit 1; done
+	$(RUN) emulate $(NETWORKS)
 	$(RUN) table1 $(NETWORKS)
 	$(RUN) synth --engine rtl --simulate $(STYLES)
 	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(STYLES); fi

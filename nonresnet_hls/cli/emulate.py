@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.cli import common
+from nonresnet_hls.errors import RecipeError
 
 NAME = "emulate"
 HELP = "the hardware's exact outputs for a whole test set"
@@ -16,7 +17,8 @@ HELP = "the hardware's exact outputs for a whole test set"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("design", help="a recipe, a .keras or .h5 file, or a project directory that hls4ml wrote")
+    named = "a recipe, a .keras or .h5 file, or a project directory that hls4ml wrote"
+    parser.add_argument("designs", nargs="+", metavar="DESIGN", help=named)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--samples", type=int, metavar="N", help="the first N test samples (a file: N random ones)")
     what.add_argument("--split", choices=("test",), help="the whole test set (default for a whole network)")
@@ -31,20 +33,25 @@ def run(args: argparse.Namespace) -> int:
     """Emulate, and print what came out."""
     from nonresnet_hls import api
 
-    found = api.emulate(
-        args.design,
-        args.workspace,
-        inputs=args.inputs,
-        samples=args.samples,
-        split=args.split,
-        outputs=args.outputs,
-    )
-    figures = dict(found.figures)
+    if args.outputs is not None and len(args.designs) > 1:
+        raise RecipeError(f"--outputs: one design wanted, not {len(args.designs)}")
+    results = []
+    for design in args.designs:
+        found = api.emulate(
+            design,
+            args.workspace,
+            inputs=args.inputs,
+            samples=args.samples,
+            split=args.split,
+            outputs=args.outputs,
+        )
+        results.append(dict(found.figures))
+        if not args.json:
+            _show(design, results[-1], args.proof)
     if args.json:
-        common.print_json(figures)
-    else:
-        _show(args.design, figures, args.proof)
-    return 0 if not figures.get("different") else 1
+        # One design is no list: so it was before there could be several.
+        common.print_json(results[0] if len(results) == 1 else results)
+    return 0 if not any(figures.get("different") for figures in results) else 1
 
 
 def _show(design: str, figures: dict[str, Any], proof: bool) -> None:

@@ -395,6 +395,7 @@ def report(*paths: str | Path) -> "Reports":
 
 def doctor() -> Rows:
     """What is installed, in which version, what is missing for which command, and which extra brings it."""
+    from nonresnet_hls import __version__
     from nonresnet_hls.pipeline import checkup
 
-    return Rows([asdict(finding) for finding in checkup.findings()], "this installation")
+    return Rows([asdict(finding) for finding in checkup.findings(__version__)], "this installation")

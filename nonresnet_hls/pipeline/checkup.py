@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nonresnet_hls import __version__, extras, tools
+from nonresnet_hls import extras, tools
 from nonresnet_hls.errors import ToolError
 from nonresnet_hls.hls.vendor import Tool
 from nonresnet_hls.recipe import DatasetName
@@ -29,11 +29,11 @@ class Finding:
     """What brings it, where it is missing or does not fit."""
 
 
-def findings() -> Iterator[Finding]:
-    """All of them, each as soon as it is looked at."""
+def findings(version: str) -> Iterator[Finding]:
+    """All of them, each as soon as it is looked at; of this package the version is given."""
     wanted = (3, 11) <= sys.version_info[:2] < (3, 14)
     yield Finding("Python", platform.python_version(), wanted, "everything", "Python 3.11 to 3.13")
-    yield Finding(extras.PACKAGE, __version__, True, "", "")
+    yield Finding(extras.PACKAGE, version, True, "", "")
     for library in (*extras.CORE, *extras.LIBRARIES):
         cure = extras.install(library.extra) if library.extra else f"pip install {extras.PACKAGE}"
         if library.installed is not None and library.version:

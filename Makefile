@@ -16,20 +16,25 @@ BLOCKS_32X32 := $(foreach style,$(STYLES),$(style)-32x32 $(style)-32x32-w8a8 $(s
 .DEFAULT_GOAL := all
 .PHONY: $(TARGETS) $(RECIPES)
 
-all: setup ## environment, then: train, quantize, convert, C-simulate, Tables I and II
-	$(RUN) csim $(NETWORKS) $(BLOCKS)
+all: $(VENV)/installed ## environment, then: train, quantize, convert, C-simulate, Tables I and II
+	@# da4ml takes a minute of one core to compile itself, while small networks train on less than both.
+	$(MAKE) --silent $(VENV)/solver & \
+		$(RUN) csim $(NETWORKS) $(BLOCKS); status=$$?; wait $$! && exit $$status
 	$(RUN) emulate $(NETWORKS)
 	$(RUN) table1 $(NETWORKS)
 	$(RUN) synth --engine rtl --simulate $(STYLES)
 	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(STYLES); fi
 	$(RUN) table2 $(NETWORKS) $(BLOCKS)
 
-setup: $(VENV)/installed ## the virtual environment with pinned dependencies
+setup: $(VENV)/installed $(VENV)/solver ## the virtual environment with pinned dependencies
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 wanted, not " + sys.version.split()[0] + "; set PYTHON")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,keras2,rtl]'
+	touch $@
+
+$(VENV)/solver: $(VENV)/installed
 	$(VENV)/bin/python -c 'from nonresnet_hls.rtl import adder_graph; adder_graph.compile_solver()'
 	touch $@
 

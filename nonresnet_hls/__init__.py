@@ -2,9 +2,31 @@
 
 import importlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls import one_keras
+
+if TYPE_CHECKING:
+    from nonresnet_hls.api import (
+        convert,
+        csim,
+        distill,
+        doctor,
+        emulate,
+        emulator,
+        evaluate,
+        fifos,
+        gather,
+        load_recipe,
+        models,
+        quantize,
+        quantized_model,
+        report,
+        synth,
+        table1,
+        table2,
+        train,
+    )
 
 __version__ = "0.1.0"
 
@@ -14,7 +36,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 one_keras.install()
 
 
-_API = (
+__all__ = [
     "convert",
     "csim",
     "distill",
@@ -33,12 +55,12 @@ _API = (
     "table1",
     "table2",
     "train",
-)
+]
 
 
 def __getattr__(name: str) -> Any:
     # `nonresnet_hls.csim` and its like live in `api`; importing the package stays cheap.
-    if name in _API:
+    if name in __all__:
         from nonresnet_hls import api
 
         return getattr(api, name)
@@ -48,4 +70,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_API, "skips"])
+    return sorted([*globals(), *__all__, "skips"])

@@ -68,6 +68,9 @@ def main(folder: Path) -> None:
     check("kernels of NumPy" in told, told)
     check(bool((np.load(outputs) == np.load(folder / "outputs.npy")).all()), "other outputs than TensorFlow's kernels")
     check(len(nr.emulate(project, samples=2).outputs) == 2, "two samples wanted")
+    np.save(folder / "far.npy", np.full((1, 6, 6, 2), 1e6))
+    told = run("emulate", project, "--inputs", str(folder / "far.npy"), status=2)
+    check(told.rstrip().endswith("wanted, sample 0 has 1000000.0"), told)
     for command in (["csim", "resblock"], ["train", "resnet8"], ["eval", "nonresnet20"], ["quantize", "resblock"]):
         told = run(*command, "--workspace", str(folder), status=2)
         last = told.splitlines()[-1]

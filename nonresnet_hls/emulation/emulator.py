@@ -205,7 +205,7 @@ def _mantissas(stream: Stream, x: Any, start: int) -> Any:
     outside = (values < low) | (values >= high + float(kind.lsb))
     if outside.any():
         sample, number = (int(one) for one in np.argwhere(outside)[0])
-        got = f"sample {start + sample} has {values[sample, number]!r}"
+        got = f"sample {start + sample} has {values[sample, number]}"  # no !r, of which NumPy 2 makes np.float64(...)
         raise EmulationError(f"input {stream.name}: numbers of {kind} ({low} to {high}) wanted, {got}")
     if kind.width <= 53:
         values = values.astype(np.float64)

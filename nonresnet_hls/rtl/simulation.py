@@ -407,7 +407,7 @@ def to_mantissas(values: FloatArray, kind: FixedPointType) -> Integers:
     """
     if not np.isfinite(values).all():
         odd = values[~np.isfinite(values)][0]
-        raise ConversionError(f"simulation: finite inputs wanted, not {odd!r}")
+        raise ConversionError(f"simulation: finite inputs wanted, not {odd}")
     # Of what lies below two more bits, rounding sees only whether there is anything.
     fraction = kind.fraction_bits + 2
     integers = []

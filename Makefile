@@ -4,8 +4,8 @@
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv
 RUN := $(VENV)/bin/nonresnet-hls
-TARGETS := all setup table1 table2 table2-full test test-nightly lint format bench-train bench-fifos bench-emulate \
-	bench-timing bench-models clean distclean help
+TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 lint format dist picture bench-train \
+	bench-fifos bench-emulate bench-timing bench-models clean distclean help
 # A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
 RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
 NETWORKS := resnet8 shortresnet8 nonresnet8
@@ -16,20 +16,25 @@ BLOCKS_32X32 := $(foreach style,$(STYLES),$(style)-32x32 $(style)-32x32-w8a8 $(s
 .DEFAULT_GOAL := all
 .PHONY: $(TARGETS) $(RECIPES)
 
-all: setup ## environment, then: train, quantize, convert, C-simulate, Tables I and II
-	$(RUN) csim $(NETWORKS) $(BLOCKS)
-	for network in $(NETWORKS); do $(RUN) emulate $$network || exit 1; done
+all: $(VENV)/installed ## environment, then: train, quantize, convert, C-simulate, Tables I and II
+	@# da4ml takes a minute of one core to compile itself, while small networks train on less than both.
+	$(MAKE) --silent $(VENV)/solver & \
+		$(RUN) csim $(NETWORKS) $(BLOCKS); status=$$?; wait $$! && exit $$status
+	$(RUN) emulate $(NETWORKS)
 	$(RUN) table1 $(NETWORKS)
 	$(RUN) synth --engine rtl --simulate $(STYLES)
 	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(STYLES); fi
 	$(RUN) table2 $(NETWORKS) $(BLOCKS)
 
-setup: $(VENV)/installed ## the virtual environment with pinned dependencies
+setup: $(VENV)/installed $(VENV)/solver ## the virtual environment with pinned dependencies
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 wanted, not " + sys.version.split()[0] + "; set PYTHON")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,keras2,rtl]'
+	touch $@
+
+$(VENV)/solver: $(VENV)/installed
 	$(VENV)/bin/python -c 'from nonresnet_hls.rtl import adder_graph; adder_graph.compile_solver()'
 	touch $@
 
@@ -64,6 +69,29 @@ test: setup ## the test suite
 test-nightly: setup ## the tests that take minutes, too
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
+picture: setup ## docs/results.svg, of docs/results.csv and the metrics of the trained networks
+	$(VENV)/bin/python -m benchmarks.picture
+
+dist: setup ## wheel and source distribution under dist/, checked
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt build twine
+	rm -rf dist
+	$(VENV)/bin/python -m build --quiet
+	$(VENV)/bin/twine check --strict dist/*
+
+test-light: dist ## the wheel in an empty environment: what the light core does without TensorFlow and hls4ml
+	rm -rf $(VENV)-light
+	$(PYTHON) -m venv $(VENV)-light
+	$(VENV)-light/bin/pip install --quiet dist/*.whl
+	rm -rf dist/light && mkdir dist/light
+	$(VENV)/bin/python -m tests.light_project dist/light
+	$(VENV)-light/bin/python -I tests/light_core.py dist/light
+
+test-keras3: dist ## the wheel beside Keras 3 and today's NumPy: designs of hls4ml through the OpenRTL backend
+	$(PYTHON) -m venv $(VENV)-keras3
+	$(VENV)-keras3/bin/pip install --quiet "$$(echo dist/*.whl)[keras3,rtl]"
+	$(VENV)-keras3/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
+	$(VENV)-keras3/bin/python -I tests/beside_keras3.py
+
 bench-train: setup ## images/s of `nonresnet-hls train` against bare model.fit
 	$(VENV)/bin/python -m benchmarks.train
 
@@ -84,7 +112,7 @@ clean: ## remove what the stages made, trained weights too (not what git keeps, 
 	find models -type d -empty -delete
 
 distclean: clean ## the environment, too
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-light $(VENV)-keras3 dist
 
 help: ## this list
 	@grep -hE '^[a-z$$()0-9A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/^\$$\(RECIPES\)/MODEL/' | awk -F '\t' '{printf "make %-14s %s\n", $$1, $$2}'

@@ -1,9 +1,32 @@
 """Remove the skips of residual Keras networks and turn them into bit-exact hls4ml projects."""
 
+import importlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls import one_keras
+
+if TYPE_CHECKING:
+    from nonresnet_hls.api import (
+        convert,
+        csim,
+        distill,
+        doctor,
+        emulate,
+        emulator,
+        evaluate,
+        fifos,
+        gather,
+        load_recipe,
+        models,
+        quantize,
+        quantized_model,
+        report,
+        synth,
+        table1,
+        table2,
+        train,
+    )
 
 __version__ = "0.1.0"
 
@@ -13,12 +36,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 one_keras.install()
 
 
-_API = (
+__all__ = [
     "convert",
     "csim",
+    "distill",
+    "doctor",
     "emulate",
     "emulator",
+    "evaluate",
+    "fifos",
+    "gather",
     "load_recipe",
+    "models",
     "quantize",
     "quantized_model",
     "report",
@@ -26,17 +55,19 @@ _API = (
     "table1",
     "table2",
     "train",
-)
+]
 
 
 def __getattr__(name: str) -> Any:
     # `nonresnet_hls.csim` and its like live in `api`; importing the package stays cheap.
-    if name in _API:
+    if name in __all__:
         from nonresnet_hls import api
 
         return getattr(api, name)
+    if name == "skips":  # a library that can be called
+        return importlib.import_module("nonresnet_hls.skips")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_API])
+    return sorted([*globals(), *__all__, "skips"])

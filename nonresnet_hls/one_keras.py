@@ -3,6 +3,8 @@
 QKeras imports TensorFlow Model Optimization, and that the second copy of Keras 2.15, `tf_keras`. The copy enters its
 classes into TensorFlow's registry under the names of the first. From then on what Keras restores by name (a saved
 model, a configuration) is made of the copy's layers: `isinstance` fails, and `Model.from_config` never returns.
+
+Where another Keras than 2 is installed, `tf_keras` is what its user wants of it, and nothing is done.
 """
 
 import importlib
@@ -11,6 +13,7 @@ import importlib.machinery
 import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from types import ModuleType
 
 
@@ -21,7 +24,9 @@ class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         path: Sequence[str] | None,  # noqa: ARG002  # the import system's signature
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
-        return importlib.machinery.ModuleSpec(fullname, self) if fullname == "tf_keras" else None
+        if fullname == "tensorflow":
+            _forget_legacy()
+        return importlib.machinery.ModuleSpec(fullname, self) if fullname == "tf_keras" and _is_keras2() else None
 
     def exec_module(self, module: ModuleType) -> None:
         sys.modules[module.__name__] = importlib.import_module("keras")
@@ -29,10 +34,23 @@ class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def install() -> None:
     """Do so from now on; too late for a `tf_keras` that has been imported already."""
-    # TensorFlow would look for parts of the copy that are not there; Keras 2.15 is what this variable asks for, anyway.
-    os.environ.pop("TF_USE_LEGACY_KERAS", None)
+    if "tensorflow" in sys.modules:
+        _forget_legacy()
     if not any(isinstance(finder, _Alias) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Alias())
+
+
+def _forget_legacy() -> None:
+    # TensorFlow would look for parts of the copy that are not there; Keras 2.15 is what this variable asks for, anyway.
+    if "TF_USE_LEGACY_KERAS" in os.environ and _is_keras2():
+        del os.environ["TF_USE_LEGACY_KERAS"]
+
+
+def _is_keras2() -> bool:
+    try:
+        return metadata.version("keras").startswith("2.")
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def is_single() -> bool:

@@ -1,4 +1,6 @@
-"""What the user sees while work goes on: lines on stderr, so that stdout holds results alone.
+"""What the user sees while work goes on, on stderr (stdout holds results alone): lines, and how long it will take.
+
+On a terminal and in a notebook what takes long has a bar; in a log it says a line now and then.
 
 Names and descriptions come from files of others; what a terminal would obey is shown, not sent.
 """
@@ -6,9 +8,10 @@ Names and descriptions come from files of others; what a terminal would obey is 
 import contextlib
 import io
 import sys
+import threading
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _started = time.monotonic()
@@ -66,4 +69,103 @@ def printable_stdout() -> Iterator[None]:
 
 def say(line: str) -> None:
     """Print one line of progress, with the seconds since the start."""
-    print(f"[{time.monotonic() - _started:6.1f} s] {printable(line)}", file=sys.stderr, flush=True)
+    text = f"[{time.monotonic() - _started:6.1f} s] {printable(line)}"
+    if _bars:  # written above the bars
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr)
+    else:
+        print(text, file=sys.stderr, flush=True)
+
+
+_bars: list[object] = []
+"""Those on the screen."""
+
+_LOOK_EVERY_S = 0.5
+_SAY_AFTER_S = 5.0
+_SAY_EVERY_S = 60.0
+_WORTH_SAYING_S = 10.0
+
+
+@contextlib.contextmanager
+def watched(what: str, total: float, done: Callable[[], float], unit: str) -> Iterator[None]:
+    """Show how far the work within is, and how long it still takes.
+
+    Args:
+        what: goes on.
+        total: of the steps.
+        done: how many of them are done; asked twice a second from another thread.
+        unit: what a step is, in the plural.
+    """
+    over = threading.Event()
+    show = _Bar(what, total, unit) if _is_interactive() else _Lines(what, total, unit)
+
+    def look() -> None:
+        while not over.wait(_LOOK_EVERY_S):
+            show.look(min(done(), total))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        show.close()
+
+
+def _is_interactive() -> bool:
+    """Whether there is somebody who sees a bar move."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return sys.stderr.isatty() or type(shell).__name__ == "ZMQInteractiveShell"
+
+
+class _Bar:
+    def __init__(self, what: str, total: float, unit: str) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            total=total, desc=printable(what), unit=f" {unit}", leave=False, file=sys.stderr, bar_format=_FORMAT
+        )
+        _bars.append(self)
+
+    def look(self, done: float) -> None:
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        _bars.remove(self)
+        self._bar.close()
+
+
+_FORMAT = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
+
+
+class _Lines:
+    def __init__(self, what: str, total: float, unit: str) -> None:
+        self._what, self._total, self._unit = what, total, unit
+        self._began = time.monotonic()
+        self._next = self._began + _SAY_AFTER_S
+
+    def look(self, done: float) -> None:
+        now = time.monotonic()
+        if now < self._next or done <= 0:
+            return
+        left_s = (now - self._began) * (self._total - done) / done
+        if left_s >= _WORTH_SAYING_S:
+            self._next = now + _SAY_EVERY_S
+            say(f"{self._what}: {done:.0f} of {self._total:.0f} {self._unit}; {duration(left_s)} left")
+
+    def close(self) -> None:
+        pass
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a user reads them.
+
+    >>> duration(41.2), duration(3700)
+    ('41 s', '1 h 02 min')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"

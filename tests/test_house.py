@@ -6,7 +6,7 @@ from pathlib import Path
 import nonresnet_hls
 
 PACKAGE = Path(nonresnet_hls.__file__).parent
-WIRING = {"pipeline", "cli", "api.py"}
+WIRING = {"pipeline", "cli", "api"}
 
 
 def test_workspace_and_artefact_are_named_by_the_wiring_alone() -> None:

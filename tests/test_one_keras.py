@@ -36,3 +36,15 @@ def test_a_copy_that_came_before_is_refused():
     done = _python("import tensorflow; from nonresnet_hls.networks import saved; saved.quantizers()")
     assert done.returncode != 0
     assert "ModelError: Keras is there twice: import nonresnet_hls before tensorflow and qkeras" in done.stderr
+
+
+def test_beside_another_keras_nothing_is_done(monkeypatch):
+    from nonresnet_hls import one_keras
+
+    monkeypatch.setattr(one_keras.metadata, "version", lambda _: "3.15.1")
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    one_keras.install()
+    (finder,) = (one for one in sys.meta_path if isinstance(one, one_keras._Alias))
+    assert finder.find_spec("tf_keras", None) is None
+    assert finder.find_spec("tensorflow", None) is None
+    assert os.environ["TF_USE_LEGACY_KERAS"] == "1"

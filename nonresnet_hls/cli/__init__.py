@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from nonresnet_hls import __version__, guardian, made_here, progress
+from nonresnet_hls import __version__, extras, guardian, made_here, progress
 from nonresnet_hls.errors import NonResNetError
 
 # In the order in which the data flows.
@@ -32,27 +32,29 @@ COMMANDS: tuple[str, ...] = (
     "report",
     "table1",
     "table2",
+    "doctor",
 )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
+    top = argparse.ArgumentParser(
         prog="nonresnet-hls",
         description="Remove the skips of a residual Keras network and turn it into a bit-exact hls4ml project.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"nonresnet_hls.cli.{name}")
         sub = commands.add_parser(module.NAME, help=module.HELP, description=module.__doc__)
         module.configure(sub)
         sub.set_defaults(run=module.run)
-    return parser
+    return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (2: the user's input is wrong; 1: a check failed)."""
-    args = _parser().parse_args(argv)
+    args = parser().parse_args(argv)
     # TensorFlow says that it traced a function anew, Keras that QKeras' constraints are none of its own.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")
@@ -62,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if argv is None:  # a process of its own
                 scope.enter_context(guardian.temporary_files())
                 made_here.keep_notes()
-            status: int = args.run(args)
+            with extras.told(args.command):
+                status: int = args.run(args)
             sys.stdout.flush()
     except NonResNetError as error:
         return _told(str(error), error.exit_status)

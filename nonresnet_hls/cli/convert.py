@@ -22,14 +22,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert, and print the reuse factor of each layer."""
-    from nonresnet_hls.pipeline import convert as stage
+    from nonresnet_hls import api
     from nonresnet_hls.pipeline import runner
-    from nonresnet_hls.recipe import FifoDepths
 
-    place, results = common.workspace(args), []
+    results = []
     for recipe in common.recipes(args):
-        depths = FifoDepths(args.fifos or recipe.hls.fifo_depths)
-        artefact = stage.run_convert(recipe, place, depths)
+        artefact = api.convert(recipe, args.workspace, args.fifos)
         figures = artefact.figures
         results.append({"name": recipe.name, "project": str(artefact.directory), **figures})
         if not args.json:

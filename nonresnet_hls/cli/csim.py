@@ -4,7 +4,6 @@ import argparse
 from typing import Any
 
 from nonresnet_hls.cli import common
-from nonresnet_hls.errors import RecipeError
 
 NAME = "csim"
 HELP = "C-simulate a recipe's project and compare with Keras bit for bit"
@@ -19,19 +18,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and print how many values were equal."""
-    from nonresnet_hls.pipeline import csim as stage
+    from nonresnet_hls import api
     from nonresnet_hls.pipeline import runner
 
-    for option in ("samples", "jobs"):
-        if (value := getattr(args, option)) is not None and value < 1:
-            raise RecipeError(f"--{option}: at least 1 wanted, not {value}")
-    place, results = common.workspace(args), []
-    for recipe, artefact in stage.run_csim(common.recipes(args), place, args.samples, args.jobs):
-        figures = artefact.figures
-        results.append({"name": recipe.name, "equal": figures["equal"], **figures})
+    results = []
+    for found in api.csim(common.recipes(args), args.workspace, args.samples, args.jobs):
+        results.append({"name": found.name, **found.figures})
         if not args.json:
-            with runner.reading(artefact):
-                _show(recipe.name, figures)
+            with runner.reading(found):
+                _show(found.name, found.figures)
     if args.json:
         common.print_json(results)
     return 0 if all(result["equal"] for result in results) else 1

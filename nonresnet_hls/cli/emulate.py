@@ -5,7 +5,6 @@ hls4ml 1.x wrote. A recipe's hardware is compared with its Keras model; exit sta
 """
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from nonresnet_hls.cli import common
 from nonresnet_hls.errors import RecipeError
 
 if TYPE_CHECKING:
-    from nonresnet_hls.pipeline.runner import Artefact
+    pass
 
 NAME = "emulate"
 HELP = "the hardware's exact outputs for a whole test set"
@@ -21,7 +20,8 @@ HELP = "the hardware's exact outputs for a whole test set"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("design", help="a recipe, a .keras or .h5 file, or a project directory that hls4ml wrote")
+    named = "a recipe, a .keras or .h5 file, or a project directory that hls4ml wrote"
+    parser.add_argument("designs", nargs="+", metavar="DESIGN", help=named)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--samples", type=int, metavar="N", help="the first N test samples (a file: N random ones)")
     what.add_argument("--split", choices=("test",), help="the whole test set (default for a whole network)")
@@ -34,40 +34,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Emulate, and print what came out."""
-    if args.samples is not None and args.samples < 1:
-        raise RecipeError(f"--samples: at least 1 wanted, not {args.samples}")
+    from nonresnet_hls import api
+    from nonresnet_hls.api.results import Stage
     from nonresnet_hls.pipeline import runner
 
-    with tempfile.TemporaryDirectory(prefix="nonresnet-emulate-") as scratch:
-        figures, artefacts = _figures(args, Path(scratch) / "project")
+    if args.outputs is not None and len(args.designs) > 1:
+        raise RecipeError(f"--outputs: one design wanted, not {len(args.designs)}")
+    results = []
+    for design in args.designs:
+        found = api.emulate(
+            design,
+            args.workspace,
+            inputs=args.inputs,
+            samples=args.samples,
+            split=args.split,
+            outputs=args.outputs,
+        )
+        results.append(dict(found.figures))
+        if not args.json:
+            with runner.reading(*([found] if isinstance(found, Stage) else [])):
+                _show(design, results[-1], args.proof)
     if args.json:
-        common.print_json(figures)
-    else:
-        with runner.reading(*artefacts):
-            _show(args.design, figures, args.proof)
-    return 0 if not figures.get("different") else 1
-
-
-def _figures(args: argparse.Namespace, scratch: Path) -> "tuple[dict[str, Any], list[Artefact]]":
-    """What came out, and the artefacts that tell it."""
-    from nonresnet_hls.pipeline import designs, emulate
-    from nonresnet_hls.recipe import Family, Hls
-
-    place, path = common.workspace(args), Path(args.design)
-    is_file = path.is_dir() or path.suffix in (".keras", ".h5")
-    if args.inputs is None and not is_file:
-        recipe = place.recipe(args.design)
-        block = recipe.architecture.family is Family.BLOCK and args.split is None
-        if args.samples is not None or block:
-            return emulate.emulate_samples(recipe, place, args.samples or recipe.csim.samples, args.outputs), []
-        if args.outputs is not None:
-            return emulate.emulate_samples(recipe, place, None, args.outputs), []
-        artefact = emulate.run_emulate(recipe, place)
-        return dict(artefact.figures), [artefact]
-    if args.split is not None:
-        raise RecipeError(f"{args.design}: --split wants a recipe, whose data set is known; give --inputs or --samples")
-    design = designs.find(args.design, place, Hls(), scratch)
-    return emulate.emulate_project(design.directory, args.inputs, args.outputs, args.samples or 1000), []
+        # One design is no list: so it was before there could be several.
+        common.print_json(results[0] if len(results) == 1 else results)
+    return 0 if not any(figures.get("different") for figures in results) else 1
 
 
 def _show(design: str, figures: dict[str, Any], proof: bool) -> None:
@@ -75,7 +65,8 @@ def _show(design: str, figures: dict[str, Any], proof: bool) -> None:
 
     speed = f"{figures['seconds']:.2f} s, {figures['images_per_second']:,.0f} a second"
     what = f"{figures['samples']} samples" + (f" ({figures['inputs']})" if "inputs" in figures else "")
-    print(f"{design}: {what} in {speed} ({figures['preparation_seconds']:.1f} s to prepare)")
+    prepared = f"{figures['preparation_seconds']:.1f} s to prepare"
+    print(f"{design}: {what} in {speed} ({prepared}; {figures['kernels']})")
     if "top1" in figures:
         print(f"  top-1 of the hardware: {figures['top1']:.2%}")
     if "different" in figures:

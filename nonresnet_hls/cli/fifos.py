@@ -7,8 +7,6 @@ tools' own reports; `--prove` runs the generated C++ itself.
 
 import argparse
 import sys
-import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,80 +38,47 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print rows and totals; exit status 1 if a proof fails."""
-    with tempfile.TemporaryDirectory(prefix="nonresnet-fifos-") as scratch:
-        return _run(args, Path(scratch))
+    from nonresnet_hls import api
 
-
-def _run(args: argparse.Namespace, scratch: Path) -> int:
-    from nonresnet_hls import dataflow
-    from nonresnet_hls.pipeline import runner
-
-    design = Path(args.design)
-    if args.write and (not design.is_dir() or (design / runner.RECORD).exists()):
-        wanted = "--write wants a project directory that hls4ml wrote"
-        raise ConversionError(f"{design}: {wanted}; for the project of a recipe use convert --fifos sized")
-    if args.prove and design.is_dir() and not args.trust:
-        _ask(design)
-    started = time.monotonic()
-    project, sized, notes = _project(args, scratch / "project")
-    if args.prove and not args.trust and not design.is_dir() and not project.is_relative_to(scratch):
-        _ask(project)  # of a recipe: it may have come with the workspace
-    converted = time.monotonic()
-    flow = dataflow.analyse_project(project)
-    with dataflow.as_hls4ml_writes(project):
-        if sized:
-            flow = dataflow.whole_tensors(flow)
-        depths = dataflow.size_fifos(flow)
-        report = dataflow.fifo_report(flow, depths)
-    seconds = {"conversion": converted - started, "sizing": time.monotonic() - converted}
-    proof = None
-    if args.prove:
-        work = scratch / "proof"
-        work.mkdir()
-        proof = dataflow.prove(project, flow, depths, work)
-    if args.write:
-        dataflow.write_depths(project, flow, depths.sized)
+    trust = args.trust or (args.prove and _confirmed(Path(args.design)))
+    found = api.fifos(
+        args.design,
+        args.workspace,
+        prove=args.prove,
+        trust=trust,
+        write=args.write,
+        backend=args.backend,
+        strategy=args.strategy,
+        reuse_factor=args.reuse_factor,
+    )
+    report, proof = found.report, found.proof
     if args.json:
-        figures = asdict(report) | {"seconds": seconds, "proof": None if proof is None else _proof_dict(proof)}
-        figures["notes"] = list(notes)
+        figures = asdict(report) | {"seconds": found.seconds, "proof": None if proof is None else _proof_dict(proof)}
+        figures["notes"] = list(found.notes)
         common.print_json(figures)
     else:
         _print(report)
-        for note in notes:
+        for note in found.notes:
             print(note)
         if proof is not None:
             _print_proof(proof)
     return 0 if proof is None or proof.holds else 1
 
 
-def _ask(design: Path) -> None:
-    """Have the user confirm that a project may run its code, unless we wrote it and it was not changed.
+def _confirmed(design: Path) -> bool:
+    """Whether the user says that a project may run its code which we did not write, or which was changed.
 
     Raises:
-        ConversionError: he does not, or there is nobody to be asked.
+        ConversionError: he says that it may not.
     """
-    from nonresnet_hls.pipeline import convert
+    from nonresnet_hls.pipeline import fifos
 
-    if convert.is_made_here(design):
-        return
-    runs = "--prove runs the C++ of this project with all your rights"
-    if not sys.stdin.isatty():
-        raise ConversionError(f"{design}: {runs}; --trust wanted")
-    print(f"{progress.printable(str(design))}: {runs}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    if not sys.stdin.isatty() or not fifos.is_foreign(design):
+        return False
+    print(f"{progress.printable(str(design))}: {fifos.RUNS}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise ConversionError(f"{design}: not run")
-
-
-def _project(args: argparse.Namespace, scratch: Path) -> tuple[Path, bool, tuple[str, ...]]:
-    """The project directory of a design, whether we sized its FIFOs when it was made, and what hls4ml dropped."""
-    from nonresnet_hls.pipeline import designs
-    from nonresnet_hls.recipe import Backend, Hls, Strategy
-
-    if args.reuse_factor < 1:
-        raise ConversionError(f"--reuse-factor: a positive integer wanted, not {args.reuse_factor}")
-    hls = Hls(backend=Backend(args.backend), strategy=Strategy(args.strategy), reuse_factor=args.reuse_factor)
-    design = designs.find(args.design, common.workspace(args), hls, scratch)
-    return design.directory, design.sized, design.notes
+    return True
 
 
 def _proof_dict(proof: "Proof") -> dict[str, object]:

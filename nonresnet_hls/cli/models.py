@@ -16,27 +16,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line per recipe."""
-    from nonresnet_hls import progress, recipe
+    from nonresnet_hls import api, progress
 
-    place = common.workspace(args)
-    found = place.load_recipes(recipe.names(place.models))
+    found = api.models(args.workspace)
     if args.json:
-        common.print_json(
-            [
-                {
-                    "name": one.name,
-                    "description": one.description,
-                    "dataset": str(one.dataset.name),
-                    "weight_bits": one.quantization.weight_bits,
-                    "activation_bits": one.quantization.activation_bits,
-                    "file": str(recipe.find(one.name, place.models)),
-                }
-                for one in found
-            ]
-        )
+        common.print_json(found.rows)
         return 0
-    width = max(len(one.name) for one in found)
-    for one in found:
-        bits = f"W{one.quantization.weight_bits}A{one.quantization.activation_bits}"
-        print(f"{one.name:<{width}}  {one.dataset.name:<8}  {bits:<7} {progress.printable(one.description)}")
+    width = max(len(row["name"]) for row in found.rows)
+    for row in found.rows:
+        bits = f"W{row['weight_bits']}A{row['activation_bits']}"
+        print(f"{row['name']:<{width}}  {row['dataset']:<8}  {bits:<7} {progress.printable(row['description'])}")
     return 0

@@ -16,12 +16,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Quantize, and print top-1 before and after."""
-    from nonresnet_hls.pipeline import quantize as stage
+    from nonresnet_hls import api
     from nonresnet_hls.pipeline import runner
 
-    place, results = common.workspace(args), []
+    results = []
     for recipe in common.recipes(args):
-        artefact = stage.run(recipe, place, fine_tune=True)
+        artefact = api.quantize(recipe, args.workspace)
         figures = artefact.figures
         results.append({"name": recipe.name, "artefact": str(artefact.directory), **figures})
         if not args.json:

@@ -6,7 +6,6 @@ report below a folder is broken, the others are shown; 2: a path is no report, o
 
 import argparse
 import sys
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from nonresnet_hls.errors import ReportError
@@ -14,7 +13,7 @@ from nonresnet_hls.errors import ReportError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nonresnet_hls.reports import Report, Scan
+    from nonresnet_hls.reports import Report
     from nonresnet_hls.reports.render import Table
 
 NAME = "report"
@@ -52,29 +51,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what was asked for; broken reports are listed at the end."""
-    from nonresnet_hls import reports
+    from nonresnet_hls import api
     from nonresnet_hls.reports.render import Format, render
 
-    found: list[Report] = []
-    broken: list[ReportError] = []
-    refused: list[ReportError] = []
-    remarks: list[str] = []
-    for path in args.paths:
-        try:
-            scan = reports.scan(path)
-        except ReportError as error:
-            refused.append(error)
-            continue
-        found += scan.reports
-        broken += scan.errors
-        others = _others(scan)
-        if not scan.reports and not scan.errors:
-            looked = f"{path}: no report among {scan.files} {'file' if scan.files == 1 else 'files'}"
-            refused.append(ReportError("; ".join([looked, *others])))
-        else:
-            remarks += [f"{path}: {text}" for text in others]
+    gathered = api.gather(*args.paths)
+    found, merged = gathered.found, gathered.merged
+    refused, remarks = list(gathered.refused), gathered.remarks
     form = Format(args.format)
-    merged = reports.merge(found)
     if found or not refused:
         try:
             table, rows = _asked_for(args, form, found, merged)
@@ -86,10 +69,10 @@ def run(args: argparse.Namespace) -> int:
                 _print("".join(f"{text}\n" for text in [*_nothing(args, found), *remarks]))
     elif form is Format.JSON:
         _print("[]\n")
-    for message in [*broken, *refused]:
+    for message in [*gathered.broken, *refused]:
         sys.stdout.flush()
         print(f"nonresnet-hls: {message}", file=sys.stderr)
-    return 2 if refused else 1 if broken else 0
+    return 2 if refused else 1 if gathered.broken else 0
 
 
 def _asked_for(
@@ -126,24 +109,6 @@ def _width() -> int:
     import shutil
 
     return shutil.get_terminal_size((_WIDE, 24)).columns
-
-
-def _others(scan: "Scan") -> list[str]:
-    """What lies there beside reports that are read."""
-    paths: dict[str, list[str]] = defaultdict(list)
-    for other in scan.others:
-        if scan.reports and not other.of_another_vendor:
-            continue
-        paths[other.what].append(other.path)
-    texts = []
-    for what, named in paths.items():
-        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-        texts.append(f"not read: {what} ({', '.join(named[:_MOST_NAMED])}{more})")
-    texts += [
-        f"{folder}: an hls4ml project in which no tool has left a log or a report; was it built?"
-        for folder in scan.projects
-    ]
-    return texts
 
 
 def _nothing(args: argparse.Namespace, found: "Sequence[Report]") -> list[str]:

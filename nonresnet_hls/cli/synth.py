@@ -4,21 +4,14 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls.cli import common
-from nonresnet_hls.errors import ToolError
 
 if TYPE_CHECKING:
-    from nonresnet_hls.pipeline.runner import Artefact
-    from nonresnet_hls.pipeline.workspace import Workspace
-    from nonresnet_hls.recipe import Recipe
+    from nonresnet_hls.reports import Report
 
 NAME = "synth"
 HELP = "synthesise a recipe's project"
 
 _TARGETS = ("xc7", "xcup", "ecp5")
-_OWNERS = {
-    **dict.fromkeys(("cosim", "vsynth"), "vendor"),
-    **dict.fromkeys(("target", "simulate", "place-and-route", "flat", "least-depths", "fifos"), "rtl"),
-}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,84 +37,49 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the engine and print what it found."""
-    from nonresnet_hls.hls import vendor
+    from nonresnet_hls import api
+    from nonresnet_hls.api.results import RtlFigures
 
-    engine = _engine(args)
-    place, vendors = common.workspace(args), []
     results: list[dict[str, Any]] = []
+    vendors: list[Report] = []
     for recipe in common.recipes(args):
-        has_tool = vendor.find(recipe.hls.backend) is not None
-        if engine == "vendor" or (engine == "auto" and has_tool):
-            vendors.append(recipe)
+        found = api.synth(
+            recipe,
+            args.workspace,
+            args.cosim,
+            args.vsynth,
+            engine=args.engine,
+            target=args.target,
+            simulate=args.simulate,
+            place_and_route=args.place_and_route,
+            flat=args.flat,
+            least_depths=args.least_depths,
+            fifos=args.fifos,
+        )
+        if isinstance(found, RtlFigures):
+            results.append(dict(found.figures))
+            if not args.json:
+                _show(results[-1])
         else:
-            results.append(_run_rtl(recipe, place, args))
-    if vendors:
-        results += _run_vendor(vendors, place, args)
+            gathered = api.gather(found.directory)
+            for error in (*gathered.refused, *gathered.broken):
+                raise error
+            vendors += gathered.merged
+    results += _vendors(vendors, args.json)
     if args.json:
         common.print_json(results)
     return 0
 
 
-def _engine(args: argparse.Namespace) -> str:
-    """The engine that is wanted, or whose options are given.
-
-    Raises:
-        ToolError: an option of the other engine is given.
-    """
-    engine: str = args.engine
-    for option, owner in _OWNERS.items():
-        if getattr(args, option.replace("-", "_")):
-            if engine not in ("auto", owner):
-                raise ToolError(f"--{option}: an option of the {owner} engine, not of the {engine} engine")
-            engine = owner
-    return engine
-
-
-def _run_vendor(recipes: "list[Recipe]", place: "Workspace", args: argparse.Namespace) -> list[dict[str, Any]]:
-    from nonresnet_hls import reports
-    from nonresnet_hls.hls import vendor
-    from nonresnet_hls.pipeline import vendor as stage
+def _vendors(found: "list[Report]", as_json: bool) -> list[dict[str, Any]]:
+    """Show the reports of the vendor's tool; their rows."""
     from nonresnet_hls.reports.render import Format, render
     from nonresnet_hls.reports.rows import report_rows
     from nonresnet_hls.reports.views import report_table
 
-    rows = []
-    for recipe in recipes:
-        found = stage.run_vendor(recipe, place, vendor.Steps(args.cosim, args.vsynth))
-        rows += reports.merge(reports.read(found.directory))
-    if not args.json:
-        print(render(report_table(rows), (), Format.TABLE), end="")
-    return report_rows(rows)
-
-
-def _run_rtl(recipe: "Recipe", place: "Workspace", args: argparse.Namespace) -> dict[str, Any]:
-    from nonresnet_hls.pipeline import rtl as stage
-    from nonresnet_hls.pipeline import runner
-    from nonresnet_hls.rtl.flow import Depths
-    from nonresnet_hls.rtl.yosys import Target
-
-    config = stage.RtlConfig(Depths(args.fifos or "sized"), recipe.rtl)
-    rtl = stage.run_rtl(recipe, place, config)
-    artefacts = [rtl]
-
-    def figures(artefact: "Artefact") -> dict[str, Any]:
-        artefacts.append(artefact)
-        return dict(artefact.figures)
-
-    result: dict[str, Any] = {"name": recipe.name, "engine": "rtl", "verilog": str(rtl.directory), **rtl.figures}
-    if args.simulate or args.least_depths:
-        result["simulation"] = figures(stage.run_simulation(recipe, place, config, args.least_depths))
-    target = Target(args.target or "xc7")
-    result["synthesis"] = figures(stage.run_synthesis(recipe, place, config, target, args.flat))
-    routed = figures(stage.run_route(recipe, place, config)) if args.place_and_route else None
-    with runner.reading(*artefacts):
-        if routed is not None:
-            if "simulation" in result:
-                routed["images_khz"] = routed["clock_mhz"] * 1e3 / result["simulation"]["interval_cycles"]
-            result["place_and_route"] = routed
-        if not args.json:
-            _show(result)
-    return result
+    if found and not as_json:
+        print(render(report_table(found), (), Format.TABLE), end="")
+    return report_rows(found)
 
 
 def _show(result: dict[str, Any]) -> None:

@@ -22,10 +22,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print and save the table."""
-    from nonresnet_hls.pipeline import tables
+    from nonresnet_hls import api
 
     place = common.workspace(args)
-    frame = tables.table1(place, args.recipes)
+    frame = api.table1(args.recipes, args.workspace)
     text = common.save_table(frame, _text(frame), place.tables / "table1")
     if args.json:
         common.print_rows(frame)

@@ -31,13 +31,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print and save the table."""
-    from nonresnet_hls.pipeline import tables
+    from nonresnet_hls import api
 
     place = common.workspace(args)
-    frame = tables.table2(place, args.recipes)
+    frame = api.table2(args.recipes, args.workspace)
     notes = [_ASSUMED] if (frame["clock_basis"] == "assumed").any() else []
     text = common.save_table(frame, _text(frame), place.tables / "table2", notes)
-    costs = tables.skip_costs(place, frame, args.recipes)
+    costs = frame.costs
     if len(costs):
         more = common.save_table(costs, _cost_text(costs), place.tables / "table2_skips")
         text += f"\nWhat the skips cost, beside the same without skips:\n{more}"

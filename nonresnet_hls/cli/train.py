@@ -1,9 +1,15 @@
 """Train the float network of a recipe; where the recipe says so, by Algorithm 1. Killed, it goes on where it was."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nonresnet_hls.cli import common
+
+if TYPE_CHECKING:
+    from nonresnet_hls.api.results import Training
+    from nonresnet_hls.recipe import Recipe
 
 NAME = "train"
 HELP = "train a recipe's network"
@@ -17,18 +23,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and print top-1, epochs and time."""
-    from nonresnet_hls.pipeline import train as stage
+    from nonresnet_hls import api
 
-    place, results = common.workspace(args), []
+    return show(args, api.train)
+
+
+def show(args: argparse.Namespace, train: "Callable[[Recipe, Path, Path | None], Training]") -> int:
+    """Train recipes one by one, and print what each came to."""
+    results = []
     for recipe in common.recipes(args):
-        artefact = stage.train(recipe, place, args.tensorboard)
-        metrics = stage.read_metrics(artefact)
-        results.append({"name": recipe.name, "artefact": str(artefact.directory), **metrics})
+        trained = train(recipe, args.workspace, args.tensorboard)
+        metrics = trained.metrics
+        results.append({"name": recipe.name, "artefact": str(trained.directory), **metrics})
         if not args.json:
             found = "no top-1 (no classes with labels)" if metrics["top1"] is None else f"top-1 {metrics['top1']:.2%}"
             print(
                 f"{recipe.name}: {found} of {metrics['test_samples']} test samples, "
-                f"{metrics['epochs']} epochs, {metrics['seconds']:.0f} s, {artefact.directory}"
+                f"{metrics['epochs']} epochs, {metrics['seconds']:.0f} s, {trained.directory}"
             )
     if args.json:
         common.print_json(results)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from nonresnet_hls import tools
+from nonresnet_hls import progress, tools
 from nonresnet_hls.dataflow.cpp_source import CppSource, LayerCall, read_firmware
 from nonresnet_hls.dataflow.graph import Dataflow
 from nonresnet_hls.dataflow.schedule import Deadlock
@@ -122,7 +122,13 @@ class Executable:
         inputs_path, results = self.work / "inputs.bin", self.work / "result"
         np.ascontiguousarray(inputs, dtype=np.float64).tofile(inputs_path)
         arguments = [inputs_path, self.work / "trials.txt", results, self.work / "outputs", self.jobs]
-        tools.run([str(self.work / "bounded"), *map(str, arguments)], self.work)
+        with progress.watched(
+            f"{self.flow.name} on bounded FIFOs",
+            len(trials),
+            lambda: sum((self.work / f"result.{index}").is_file() for index in range(len(trials))),
+            "trials",
+        ):
+            tools.run([str(self.work / "bounded"), *map(str, arguments)], self.work)
         return [self._outcome(index, trial) for index, trial in enumerate(trials)]
 
     def random_inputs(self, images: int, seed: int = 0) -> FloatArray:

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from nonresnet_hls.dataflow.graph import Dataflow, IntArray, Process
 
@@ -94,22 +92,33 @@ class Network:
         self.semantics = semantics
         self.images = images
         self.chains = tuple(_chain(process, semantics, images) for process in flow.processes)
-        self.total_events = sum(len(chain.cycle) for chain in self.chains)
         self.source = {name: chain for chain in self.chains for name in chain.writes}
         self.sink = {name: chain for chain in self.chains for name in chain.reads}
-        lengths = [len(chain.cycle) for chain in self.chains]
-        first = dict(zip(flow.processes, [0, *np.cumsum(lengths)[:-1].tolist()], strict=True))
-        self._token_nodes = {
-            name: (writer.writes[name] + first[writer.process], reader.reads[name] + first[reader.process])
-            for name, writer in self.source.items()
-            if (reader := self.sink.get(name)) is not None
-        }
-        # Edges that do not depend on depths: program order within a process, a token's write before its read.
-        nodes = np.arange(self.total_events, dtype=np.int64)
-        inner = np.ones(self.total_events, dtype=bool)
-        inner[[start for start in first.values() if start < self.total_events]] = False
-        self._order_heads = [nodes[inner], *(read for _, read in self._token_nodes.values())]
-        self._order_tails = [nodes[inner] - 1, *(write for write, _ in self._token_nodes.values())]
+        self.total_events = sum(len(chain.cycle) for chain in self.chains)
+        # What does not depend on depths: a token's write comes before its read.
+        self._token_needs: _Needs = {chain.process.name: {} for chain in self.chains}
+        for name, writer in self.source.items():
+            if name in self.sink:
+                reader = self.sink[name]
+                _require(self._token_needs, reader, reader.reads[name], writer, writer.writes[name])
+        self._order = self._fewest_neighbours_first()
+
+    def _fewest_neighbours_first(self) -> tuple[str, ...]:
+        """The order in which taking out processes leaves the fewest pairs to be looked at."""
+        beside: dict[str, set[str]] = {chain.process.name: set() for chain in self.chains}
+        for name, writer in self.source.items():
+            if name in self.sink:
+                ends = writer.process.name, self.sink[name].process.name
+                beside[ends[0]].add(ends[1])
+                beside[ends[1]].add(ends[0])
+        order = []
+        while beside:
+            name = min(beside, key=lambda one: len(beside[one]))
+            left = beside.pop(name) - {name}
+            for other in left:
+                beside[other] = (beside[other] | left) - {name, other}
+            order.append(name)
+        return tuple(order)
 
     def earliest(self, arrivals: Mapping[str, IntArray] | None = None) -> Schedule:
         """The schedule in which everything happens as soon as it can, FIFOs unbounded: one pass.
@@ -191,22 +200,35 @@ class Network:
     def finishes(self, depths: Mapping[str, int]) -> bool:
         """True if the network finishes with these depths, False if it gets stuck.
 
-        Exact: the events of a finite run form a graph (program order, token before its read, read before the
-        place is reused), and the run finishes if and only if that graph has no cycle, that is if each of its
-        strongly connected components is a single event.
+        Exact: the run finishes if and only if no event has to wait for itself. Events of one process happen in order,
+        so "p can have done n events once q has done m" says it all, and grows with n; going through q to what q waits
+        for is looking up one such list in another. Processes are taken out one by one, and what waited for them waits
+        for what they waited for, until a process would have to be further than it is, or none is left (Gauss'
+        elimination over these lists; a circle of waiting passes each process once, since a process that it passed
+        twice would be a shorter one's).
         """
-        tails, heads = list(self._order_tails), list(self._order_heads)
-        for name, (write, read) in self._token_nodes.items():
-            depth = depths[name]
-            if depth < 1:
-                return not len(write)
-            tails.append(read[: max(len(read) - depth, 0)])
-            heads.append(write[depth:])
-        tail, head = np.concatenate(tails), np.concatenate(heads)
-        total = self.total_events
-        graph = csr_array((np.ones(len(tail)), (tail, head)), shape=(total, total))
-        count, _ = connected_components(graph, directed=True, connection="strong")
-        return bool(count == total)
+        needs = {name: dict(row) for name, row in self._token_needs.items()}
+        for name, writer in self.source.items():
+            reader = self.sink.get(name)
+            if reader is None:
+                continue
+            writes, depth = writer.writes[name], depths[name]
+            if depth < 1 and len(writes):
+                return False
+            _require(needs, writer, writes[depth:], reader, reader.reads[name][: max(len(writes) - depth, 0)])
+        for name in self._order:
+            row = needs.pop(name)
+            itself = row.pop(name, None)
+            if itself is not None and bool((itself[1:] >= np.arange(1, len(itself))).any()):
+                return False
+            for waiting in needs.values():
+                through = waiting.pop(name, None)
+                if through is None:
+                    continue
+                for other, need in row.items():
+                    found = need[through]
+                    waiting[other] = np.maximum(waiting[other], found) if other in waiting else found
+        return True
 
     def deadlock(self, depths: Mapping[str, int]) -> Deadlock | None:
         """The circle in which the network gets stuck with these depths, or None if it finishes."""
@@ -256,6 +278,22 @@ class Network:
                 if room < len(at):
                     blocks.append((int(at[room]), name, "full"))
         return blocks
+
+
+_Needs = dict[str, dict[str, IntArray]]
+"""Of process p and process q at n: how many events q must have done before p can have done n. Shape (events + 1,)."""
+
+
+def _require(needs: _Needs, later: Chain, at: IntArray, before: Chain, events: IntArray) -> None:
+    """That event at[i] of one process comes after event events[i] of another; both ascend."""
+    if not len(at):
+        return
+    need = np.zeros(len(later.cycle) + 1, dtype=np.int64)
+    need[at + 1] = events + 1  # of several tokens of one event the last
+    need = np.maximum.accumulate(need)
+    row = needs[later.process.name]
+    name = before.process.name
+    row[name] = np.maximum(row[name], need) if name in row else need
 
 
 def earliest_events(chain: Chain, bound: IntArray) -> IntArray:

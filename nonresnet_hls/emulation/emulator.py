@@ -75,6 +75,13 @@ class Emulator:
         self._segments = tuple(self._divided())
 
     @property
+    def kernels(self) -> str:
+        """Whose kernels evaluate the network: TensorFlow's with its version, or NumPy's."""
+        if any(segment.run is not None for segment in self._segments):
+            return f"kernels of TensorFlow {tensorflow_kernels.version()}"
+        return "kernels of NumPy, in integers"
+
+    @property
     def proof(self) -> tuple[LayerProof, ...]:
         """A row a layer: the bits that it needs, and the arithmetic that it is evaluated in."""
         return tuple(
@@ -201,7 +208,7 @@ def _mantissas(stream: Stream, x: Any, start: int) -> Any:
     outside = (values < low) | (values >= high + float(kind.lsb))
     if outside.any():
         sample, number = (int(one) for one in np.argwhere(outside)[0])
-        got = f"sample {start + sample} has {values[sample, number]!r}"
+        got = f"sample {start + sample} has {values[sample, number]}"  # no !r, of which NumPy 2 makes np.float64(...)
         raise EmulationError(f"input {stream.name}: numbers of {kind} ({low} to {high}) wanted, {got}")
     if kind.width <= 53:
         values = values.astype(np.float64)

@@ -46,6 +46,13 @@ def available() -> bool:
     return importlib.util.find_spec("tensorflow") is not None
 
 
+def version() -> str:
+    """Of the TensorFlow that is installed."""
+    import tensorflow as tf
+
+    return str(tf.__version__)
+
+
 def build(
     network: Network, groups: Sequence[Group], inputs: Sequence[str], outputs: Sequence[str]
 ) -> Callable[[Tensors], Tensors]:

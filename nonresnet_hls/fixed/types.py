@@ -267,7 +267,7 @@ class FixedPointType:
         scaled = np.ldexp(array, self.fraction_bits)
         bad = (scaled != np.rint(scaled)) | (scaled < self.min_mantissa) | (scaled > self.max_mantissa)
         if bad.any():
-            raise FixedPointError(f"{self}: {int(bad.sum())} values do not fit, the first is {array[bad][0]!r}")
+            raise FixedPointError(f"{self}: {int(bad.sum())} values do not fit, the first is {array[bad][0]}")
         return scaled.astype(np.int64)
 
 

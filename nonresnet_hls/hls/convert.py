@@ -51,7 +51,7 @@ def to_model_graph(
     Raises:
         ConversionError: hls4ml cannot take a layer, or would compute with another type than ours; names it.
     """
-    with _quiet():  # of plugins that it cannot load
+    with quiet():  # of plugins that it cannot load
         import hls4ml
 
     _refuse(arithmetic)
@@ -65,7 +65,7 @@ def to_model_graph(
     layer_config: dict[str, Any] = {}
     for name, layer in arithmetic.layers.items():
         layer_config |= _layer_config(layer, reuse.get(name), hls, trace)
-    with _quiet():
+    with quiet():
         try:
             graph = hls4ml.converters.convert_from_keras_model(
                 _as_hls4ml_knows_it(model),
@@ -160,7 +160,7 @@ def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
         final: where the project will be moved to; the path that its own configuration names.
     """
     directory = Path(graph.config.get_output_dir())
-    with _quiet():
+    with quiet():
         graph.write()
     data = directory / "tb_data"
     data.mkdir(exist_ok=True)
@@ -251,7 +251,7 @@ def trace(graph: Any, inputs: Any, firmware: Path | None = None) -> dict[str, An
                     shutil.copyfile(path, own / path.relative_to(firmware))
 
     graph.write = write_with_theirs  # hls4ml writes once more before it compiles
-    with _quiet(), guardian.starting():
+    with quiet(), guardian.starting():
         _, outputs = graph.trace(inputs)
     return dict(outputs)
 
@@ -314,7 +314,7 @@ def _as_type(precision: Any) -> FixedPointType:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """hls4ml prints its progress and warns about what we set on purpose."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -7,6 +7,7 @@ model against that, `check_weights` what the parser read, `check_shapes` what wa
 
 import json
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,8 +36,6 @@ class Loss:
 
 def model_of(graph: Any) -> Any:
     """The Keras model that a `ModelGraph` was converted from; None where there is none, or it cannot be read."""
-    from tensorflow import keras
-
     model = graph.config.config.get("KerasModel")
     if isinstance(model, str):
         from pathlib import Path
@@ -44,7 +43,14 @@ def model_of(graph: Any) -> Any:
         from nonresnet_hls.networks import saved
 
         return saved.load(Path(model))
-    return model if isinstance(model, keras.Model) else None
+    # Whoever has made a model has imported Keras, of whichever version.
+    keras = sys.modules.get("keras")
+    return model if keras is not None and isinstance(model, keras.Model) else None
+
+
+def has_keras2(model: Any) -> bool:
+    """Whether a model is of Keras 2, whose parser this module knows; hls4ml has another one for Keras 3."""
+    return hasattr(model, "_nodes_by_depth") and hasattr(model.layers[0], "output_shape")
 
 
 def refuse(model: Any, structural_only: bool = False) -> None:

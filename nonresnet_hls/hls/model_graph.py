@@ -40,7 +40,7 @@ def read(model: Any) -> Network:
     if model.config.get_config_value("IOType") != "io_stream":
         raise ConversionError("OpenRTL: io_type='io_stream' wanted, not 'io_parallel'")
     keras_model = fidelity.model_of(model)
-    if keras_model is not None:
+    if keras_model is not None and fidelity.has_keras2(keras_model):
         fidelity.refuse(keras_model)
         fidelity.check_weights(keras_model)
         fidelity.check_shapes(keras_model, model)

@@ -1,14 +1,12 @@
 """Any Keras or QKeras model as hls4ml would convert it by itself, for analyses that need no exact types."""
 
-import contextlib
-import io
-import warnings
+import sys
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls.errors import ConversionError
+from nonresnet_hls.errors import ConversionError, NonResNetError
 from nonresnet_hls.hls import fidelity
-from nonresnet_hls.hls.convert import PROJECT, one_line
+from nonresnet_hls.hls.convert import PROJECT, one_line, quiet
 from nonresnet_hls.networks.flat import flattened
 from nonresnet_hls.recipe import Hls
 
@@ -16,8 +14,58 @@ from nonresnet_hls.recipe import Hls
 def write_plain(model: Any, hls: Hls, directory: Path) -> tuple[str, ...]:
     """Write an io_stream project with hls4ml's own choice of types into `directory`.
 
+    Returns:
+        As `to_graph`.
+
+    Raises:
+        ConversionError: hls4ml cannot take the model, or would make another network of it.
+    """
+    graph, notes = to_graph(model, hls, directory)
+    write_graph(graph, directory)
+    return notes
+
+
+def is_graph(value: Any) -> bool:
+    """Whether a value is an hls4ml `ModelGraph`."""
+    graph = sys.modules.get("hls4ml.model.graph")  # whoever has one has imported that
+    return graph is not None and isinstance(value, graph.ModelGraph)
+
+
+def write_graph(graph: Any, directory: Path) -> None:
+    """Write the project of a `ModelGraph` into `directory`, wherever its own is.
+
+    Raises:
+        ConversionError: hls4ml cannot write it.
+    """
+    settings = graph.config.config
+    own = settings["OutputDir"]
+    settings["OutputDir"] = str(directory)
+    with quiet():
+        try:
+            graph.write()
+        except NonResNetError:
+            raise
+        except Exception as error:
+            name = graph.config.get_project_name()
+            raise ConversionError(f"{name}: hls4ml cannot write it: {one_line(error)}") from error
+        finally:
+            settings["OutputDir"] = own
+
+
+def to_graph(model: Any, hls: Hls, directory: Path, backend: str | None = None) -> tuple[Any, tuple[str, ...]]:
+    """The `ModelGraph` (io_stream) of a Keras or QKeras model, with hls4ml's own choice of types.
+
     Unlike `convert.to_model_graph` this takes every layer that hls4ml takes, and promises nothing about values: it
     returns what hls4ml drops of the model that changes values alone.
+
+    Args:
+        model: Keras or QKeras.
+        hls: part, clock, strategy, reuse factor, backend.
+        directory: where the project would be written.
+        backend: another registered hls4ml backend than that of `hls`.
+
+    Returns:
+        The graph, and what of the model it does not have.
 
     Raises:
         ConversionError: hls4ml cannot take the model, or would make another network of it.
@@ -27,11 +75,10 @@ def write_plain(model: Any, hls: Hls, directory: Path) -> tuple[str, ...]:
     fidelity.refuse(model, structural_only=True)
     notes = tuple(str(loss) for loss in fidelity.losses(model))
     model = flattened(model)  # hls4ml fails on some models inside a model
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # hls4ml, QKeras and Keras warn of each other
+    with quiet():
         import hls4ml
 
-        backend = str(hls.backend).capitalize()
+        backend = backend or str(hls.backend).capitalize()
         strategy = str(hls.strategy).capitalize()
         try:
             config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
@@ -50,10 +97,9 @@ def write_plain(model: Any, hls: Hls, directory: Path) -> tuple[str, ...]:
             )
             fidelity.check_weights(model)
             fidelity.check_shapes(model, graph)
-            graph.write()
         except ConversionError:
             raise
         # hls4ml raises bare Exceptions; its own words are all there is to say.
         except Exception as error:
             raise ConversionError(f"model {model.name}: hls4ml cannot take it: {one_line(error)}") from error
-    return notes
+    return graph, notes

@@ -16,10 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import guardian, tools
+from nonresnet_hls import guardian, progress, tools
 from nonresnet_hls.errors import ArtefactError, ToolError
 from nonresnet_hls.hls.convert import PROJECT, write_rows
 
+_RESULTS = "csim_results.log"
 # -O2: a fraction of the running time of -O0 for a few seconds more of compiling. C++11 is what Vivado HLS speaks.
 _FLAGS = ("-O2", "-fPIC", "-std=c++11", "-fno-gnu-unique")
 
@@ -91,9 +92,15 @@ class Simulation:
         pointer = ctypes.POINTER(ctypes.c_double)
         results = np.empty((len(inputs), *output_shape), np.float64)
         samples = np.ascontiguousarray(inputs, dtype=np.float64)
-        for sample, result in zip(samples, results, strict=True):
-            top(sample.ctypes.data_as(pointer), result.ctypes.data_as(pointer))
+        done = 0
+        with progress.watched(self._what("library"), len(samples), lambda: done, "samples"):
+            for sample, result in zip(samples, results, strict=True):
+                top(sample.ctypes.data_as(pointer), result.ctypes.data_as(pointer))
+                done += 1
         return results
+
+    def _what(self, how: str) -> str:
+        return f"C simulation of {self._project.name} as {how}"
 
     def _in_processes(self, inputs: Any, output_shape: tuple[int, ...], jobs: int) -> Any:
         import numpy as np
@@ -117,7 +124,10 @@ class Simulation:
                 pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
                 started = guardian.started(command, cwd=self._scratch, env=environment, **pipes)
                 running.append(stack.enter_context(started))
-            statuses = [process.wait() for process in running]
+            with progress.watched(
+                self._what("library"), len(inputs), lambda: _rows_done(following, len(inputs)), "samples"
+            ):
+                statuses = [process.wait() for process in running]
         for job, status in enumerate(statuses):
             if status != 0:
                 image = int(np.frombuffer((folder / f"progress-{job}").read_bytes(), np.int64)[0])
@@ -147,20 +157,35 @@ class Simulation:
         jobs = max(1, min(jobs, len(inputs)))
         bounds = [len(inputs) * job // jobs for job in range(jobs + 1)]
         parts = [slice(first, last) for first, last in itertools.pairwise(bounds)]
-        with ThreadPoolExecutor(max_workers=jobs) as pool:
-            return np.concatenate(list(pool.map(lambda part: self._bench(inputs[part], expected[part]), parts)))
+        folders = [Path(tempfile.mkdtemp(prefix="bench-", dir=self._scratch)) for _ in parts]
+        logs = [folder / "tb_data" / _RESULTS for folder in folders]
+        with (
+            progress.watched(self._what("test bench"), len(inputs), lambda: sum(map(_lines, logs)), "samples"),
+            ThreadPoolExecutor(max_workers=jobs) as pool,
+        ):
+            results = pool.map(lambda part, folder: self._bench(inputs[part], expected[part], folder), parts, folders)
+            return np.concatenate(list(results))
 
-    def _bench(self, inputs: Any, expected: Any) -> Any:
+    def _bench(self, inputs: Any, expected: Any, folder: Path) -> Any:
         import numpy as np
 
-        folder = Path(tempfile.mkdtemp(prefix="bench-", dir=self._scratch))
         data = folder / "tb_data"
         data.mkdir()
         write_rows(data / "tb_input_features.dat", inputs)
         write_rows(data / "tb_output_predictions.dat", expected)
         tools.run([str(self._scratch / "bench")], folder)
-        log = data / "csim_results.log"
+        log = data / _RESULTS
         values = np.array(log.read_text(encoding="ascii").split(), dtype=np.float64)
         if values.size != expected.size:
             raise ToolError(f"{PROJECT}_test.cpp: {expected.size} values wanted in {log.name}, got {values.size}")
         return values.reshape(expected.shape)
+
+
+def _rows_done(following: Path, count: int) -> int:
+    """How many samples the processes have taken so far."""
+    return min(int.from_bytes(following.read_bytes(), sys.byteorder), count)
+
+
+def _lines(path: Path) -> int:
+    """How many lines a program has written so far."""
+    return path.read_bytes().count(b"\n") if path.is_file() else 0

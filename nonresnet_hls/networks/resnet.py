@@ -8,6 +8,7 @@ where the block changes shape, `proj` (1x1 convolution) and `proj_bn`. The outpu
 import re
 from typing import Any
 
+from nonresnet_hls import extras
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import graph
 from nonresnet_hls.recipe import Architecture, Family, SkipStyle
@@ -27,6 +28,7 @@ def resnet(
     Two networks that differ in `skips` alone have the same layer names and the same initial weights in all
     layers that both have.
     """
+    extras.require_keras()
     from tensorflow import keras
 
     layers = keras.layers

@@ -3,12 +3,13 @@
 import io
 import json
 import math
+import sys
 import zipfile
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import files, one_keras
+from nonresnet_hls import extras, files, one_keras
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import containers, inspection
 
@@ -33,6 +34,7 @@ def load(path: Path, allow: Collection[str] = ()) -> Any:
     Raises:
         ModelError: there is no such file, it is damaged, or it holds what is refused.
     """
+    extras.require_keras()
     with containers.opened(path) as found:
         # Of HDF5 Keras reads the text itself.
         config = found.config if found.weights is None else inspection.without_compilation(found.config)
@@ -105,6 +107,21 @@ class _Budget:
         return following(**arguments)
 
 
+def is_model(value: Any) -> bool:
+    """Whether a value is a Keras model, of whichever Keras is there: whoever has one has imported that.
+
+    Raises:
+        ModelError: it is one of another Keras than the rooms below can take.
+    """
+    keras = sys.modules.get("keras")
+    if keras is None or not isinstance(value, keras.Model):
+        return False
+    if not keras.__version__.startswith("2."):
+        wanted = "a model of Keras 2.15, or what hls4ml made of it (a ModelGraph), wanted"
+        raise ModelError(f"model {value.name}: {wanted}, not one of Keras {keras.__version__}")
+    return True
+
+
 def _is_registered(name: str) -> bool:
     from tensorflow import keras
 
@@ -117,6 +134,7 @@ def is_quantized(path: Path) -> bool:
     Raises:
         ModelError: there is no such file, or it is damaged.
     """
+    extras.require_keras()
     with containers.opened(path) as found:
         known = quantizers()
         return any(kind in known and kind.startswith("Q") for kind in inspection.classes(found.config))

@@ -1,9 +1,10 @@
-"""What a user may name as a design: a recipe, a Keras or QKeras model file, a project that hls4ml wrote."""
+"""What a user may give as a design: a recipe, a Keras or QKeras model or its file, a project, a `ModelGraph`."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from nonresnet_hls.errors import ArtefactError
+from nonresnet_hls.errors import ArtefactError, RecipeError
 from nonresnet_hls.pipeline import convert, runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Hls, Recipe
@@ -22,33 +23,61 @@ class Design:
     """What hls4ml dropped of a model file, a line each."""
 
 
-def find(named: str, workspace: Workspace, hls: Hls, scratch: Path) -> Design:
+def find(design: Any, workspace: Workspace, hls: Hls, scratch: Path) -> Design:
     """The project of a design, brought up to date for a recipe.
 
     Args:
-        named: a recipe's name or path, a .keras or .h5 file, or a project directory.
+        design: a recipe, its name or path; a .keras or .h5 file, or the Keras model itself; a project directory, or a
+            `ModelGraph` of hls4ml's.
         workspace: where recipes and their projects are.
-        hls: how a model file is converted; hls4ml chooses its types.
-        scratch: where the project of a model file is written.
+        hls: how a model is converted; hls4ml chooses its types.
+        scratch: where the project of a model is written.
 
     Raises:
+        RecipeError: it is nothing of these.
         ConversionError: hls4ml cannot take the model.
         NonResNetError: as `convert.run_convert`.
     """
-    path = Path(named)
-    if path.is_dir():
-        try:
-            project = runner.load(path)
-        except ArtefactError:  # edited by hand: what it has now counts
-            return Design(path, None, False)
-        return Design(path, None, project is not None and convert.is_sized(project))
-    if path.suffix in (".keras", ".h5"):
-        from nonresnet_hls.hls import plain
-        from nonresnet_hls.networks import lowering, saved
+    if isinstance(design, str | Path):
+        path = Path(design)
+        if path.is_dir():
+            try:
+                project = runner.load(path)
+            except ArtefactError:  # edited by hand: what it has now counts
+                return Design(path, None, False)
+            return Design(path, None, project is not None and convert.is_sized(project))
+        if not is_model_file(path):
+            design = workspace.recipe(str(design))
+    if isinstance(design, Recipe):
+        project = convert.run_convert(design, workspace)
+        return Design(project.directory, design, convert.is_sized(project))
+    from nonresnet_hls.hls import plain
 
-        model = saved.load(path)
-        lowered = lowering.lower(model) if lowering.is_needed(model) else model
-        return Design(scratch, None, False, plain.write_plain(lowered, hls, scratch))
-    recipe = workspace.recipe(named)
-    project = convert.run_convert(recipe, workspace)
-    return Design(project.directory, recipe, convert.is_sized(project))
+    if plain.is_graph(design):
+        plain.write_graph(design, scratch)
+        return Design(scratch, None, False)
+    return Design(scratch, None, False, plain.write_plain(keras_model(design), hls, scratch))
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a path is called as files of Keras models are."""
+    return path.suffix in (".keras", ".h5")
+
+
+def keras_model(design: Any) -> Any:
+    """A Keras model, or that of a file, as hls4ml can take it.
+
+    Raises:
+        RecipeError: it is neither.
+        ModelError: it cannot be read, or is of another Keras.
+    """
+    from nonresnet_hls.networks import lowering, saved
+
+    if isinstance(design, str | Path):
+        model = saved.load(Path(design))
+    elif saved.is_model(design):
+        model = design
+    else:
+        kind = type(design).__name__
+        raise RecipeError(f"a recipe, a project, a Keras model or a ModelGraph wanted, not an object of {kind}")
+    return lowering.lower(model) if lowering.is_needed(model) else model

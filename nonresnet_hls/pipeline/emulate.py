@@ -1,7 +1,7 @@
 """The stage `emulate`: the hardware's exact outputs for a whole test set, beside those of the model it came from."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,7 @@ def emulated(
         "values": int(found.size),
         "different": int((found != expected).sum()),
         "reference": source,
+        "kernels": emulator.kernels,
         "seconds": round(seconds, 3),
         "preparation_seconds": round(prepared - started, 3),
         "images_per_second": round(len(samples) / seconds, 1),
@@ -154,41 +155,57 @@ def _expected(quantized: Quantized, samples: Any) -> tuple[Any, str]:
     return np.concatenate([part.outputs for part in parts]), parts[0].source
 
 
-def emulate_project(project: Path, inputs: Path | None, outputs: Path | None, count: int) -> dict[str, Any]:
-    """What any project makes of the samples of a file, or of seeded random numbers of its input types.
+def emulate_design(read: Callable[[], Any], inputs: Any, count: int) -> tuple[Any, dict[str, Any]]:
+    """What a design makes of samples, and how long that took.
 
     Args:
-        project: directory that hls4ml wrote.
-        inputs: .npy file of samples x input shape; None: random.
-        outputs: .npy file to write; None: none.
+        read: gives the design, a `Network` or a `ModelGraph`.
+        inputs: samples x input shape, for several inputs a list; the path of a .npy file of them; None: seeded random
+            numbers of the input types.
         count: of random samples.
 
+    Returns:
+        The outputs, for several a list, and figures.
+
     Raises:
-        ConversionError: the project or the inputs cannot be read; names the file or layer.
+        ConversionError: the design or the file of inputs cannot be read.
         EmulationError: inputs that the network cannot take.
     """
     started = time.perf_counter()
-    emulator = Emulator(network.of_project(project))
-    given: Any = random_inputs(emulator.network, count) if inputs is None else _read(inputs)
-    emulator(given[:1] if not isinstance(given, list) else [one[:1] for one in given])
+    emulator = Emulator(read())
+    given: Any = inputs
+    told = "as given"
+    if inputs is None:
+        given, told = random_inputs(emulator.network, count), "seeded random numbers"
+    elif isinstance(inputs, str | Path):
+        given, told = _read(Path(inputs)), str(inputs)
+    emulator([one[:1] for one in given] if isinstance(given, list) else given[:1])
     prepared = time.perf_counter()
     found = emulator(given)
     seconds = time.perf_counter() - prepared
     every = found if isinstance(found, list) else [found]
-    if outputs is not None:
-        if len(every) != 1:
-            raise ConversionError(f"{outputs}: one output wanted to write it, the project has {len(every)}")
-        _write(outputs, every[0])
     samples = len(every[0])
-    return {
+    return found, {
         "samples": samples,
-        "inputs": "seeded random numbers" if inputs is None else str(inputs),
+        "inputs": told,
         "values": sum(int(one.size) for one in every),
+        "kernels": emulator.kernels,
         "seconds": round(seconds, 3),
         "preparation_seconds": round(prepared - started, 3),
         "images_per_second": round(samples / seconds, 1),
         "layers": [asdict(row) | {"arithmetic": str(row.arithmetic)} for row in emulator.proof],
     }
+
+
+def save_outputs(outputs: Any, path: Path) -> None:
+    """Write the outputs of a design as .npy.
+
+    Raises:
+        ConversionError: there are several.
+    """
+    if isinstance(outputs, list):
+        raise ConversionError(f"{path}: one output wanted to write it, the project has {len(outputs)}")
+    _write(path, outputs)
 
 
 def random_inputs(wanted: Network, count: int, seed: int = 0) -> list[Any]:

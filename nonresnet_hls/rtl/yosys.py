@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import guardian
+from nonresnet_hls import guardian, progress
 from nonresnet_hls.errors import ToolError
 from nonresnet_hls.rtl.cache import cached
 from nonresnet_hls.rtl.design import RtlDesign, library
@@ -132,8 +132,21 @@ def synthesise(design: RtlDesign, target: Target = Target.XC7, flat: bool = Fals
         wanted.add(whole)
     # The largest first, so that none of them is left to the end.
     order = sorted(wanted, key=lambda job: -len(job.text))
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        cells = dict(zip(order, pool.map(lambda job: _cells(job, sources), order), strict=True))
+    cells: dict[_Job, dict[str, int]] = {}
+
+    def count(job: _Job) -> None:
+        cells[job] = _cells(job, sources)
+
+    # Yosys takes some time to start, and then about as long as there is text.
+    work = {job: len(job.text) + 1024 for job in order}
+    all_of_it = sum(work.values())
+    what = f"synthesis of {design.network.name} for {target}"
+    with (
+        progress.watched(what, 100, lambda: 100 * sum(work[job] for job in list(cells)) / all_of_it, "%"),
+        ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool,
+    ):
+        for _ in pool.map(count, order):
+            pass
     parts = tuple(Part(name, layers, fifo, resources(cells[job]), cells[job]) for name, layers, fifo, job in jobs)
     return Synthesis(ENGINE, tool_versions(), STAGE, target, parts, None if whole is None else resources(cells[whole]))
 

@@ -371,25 +371,13 @@ def _recorder(
                 self.said = now
                 tested = f", test {row['test_top1']:.2%}" if "test_top1" in row else ""
                 epoch_s = self.last.seconds / done
-                left = f"{_duration((config.epochs - done) * epoch_s)} left"
+                left = f"{progress.duration((config.epochs - done) * epoch_s)} left"
                 if epochs_to_follow:
-                    left += f", {_duration((config.epochs - done + epochs_to_follow) * epoch_s)} in all"
+                    left += f", {progress.duration((config.epochs - done + epochs_to_follow) * epoch_s)} in all"
                 found = f"loss {row['loss']:.3f}, top-1 {row['top1']:.2%}{tested}"
                 progress.say(f"{label}: epoch {done}/{config.epochs}: {found}; {left}")
 
     return Recorder()
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as a user reads them.
-
-    >>> _duration(41.2), _duration(3700)
-    ('41 s', '1 h 02 min')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _digest(

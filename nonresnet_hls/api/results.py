@@ -1,0 +1,279 @@
+"""What the functions of the package return: typed values that show themselves in a notebook and as pandas tables."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nonresnet_hls.errors import ReportError
+from nonresnet_hls.pipeline.runner import Artefact
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas as pd
+
+    from nonresnet_hls.dataflow import FifoReport, Proof
+    from nonresnet_hls.reports import Report
+    from nonresnet_hls.skips import Skip
+
+
+class Shown:
+    """A result that is a table too: `frame`, which a notebook shows below a line that says what it is."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the table."""
+        raise NotImplementedError
+
+    @property
+    def caption(self) -> str:
+        """The line above it."""
+        return ""
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The result as a pandas table."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
+
+    def _repr_html_(self) -> str:
+        import html
+
+        above = f"<p>{html.escape(self.caption)}</p>\n" if self.caption else ""
+        return f"{above}{self.frame.to_html(index=False, na_rep='', notebook=True)}"
+
+
+@dataclass(frozen=True)
+class Stage(Artefact, Shown):
+    """What a stage left for a recipe: an artefact, and its figures as a table of one row."""
+
+    name: str
+    """Of the recipe."""
+
+    @classmethod
+    def of(cls, name: str, artefact: Artefact) -> "Stage":
+        """The artefact of a recipe."""
+        return cls(name=name, **cls.parts(artefact))
+
+    @staticmethod
+    def parts(artefact: Artefact) -> dict[str, Any]:
+        """The fields of an artefact, by name."""
+        return {field.name: getattr(artefact, field.name) for field in dataclasses.fields(Artefact)}
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One: the name, and all figures that are single values."""
+        plain = {k: v for k, v in self.figures.items() if v is None or isinstance(v, str | int | float | bool)}
+        return [{"name": self.name, **plain}]
+
+    @property
+    def caption(self) -> str:
+        """Stage, recipe, and where the files lie."""
+        return f"{self.stage} of {self.name}: {self.directory}"
+
+
+@dataclass(frozen=True)
+class Training(Stage):
+    """A trained float network."""
+
+    metrics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """`metrics.json`: top-1, epochs, seconds, ..."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One: the name and the metrics."""
+        plain = {k: v for k, v in self.metrics.items() if v is None or isinstance(v, str | int | float | bool)}
+        return [{"name": self.name, **plain}]
+
+
+@dataclass(frozen=True)
+class Comparison(Stage):
+    """A C simulation beside Keras; a row for each kind of input."""
+
+    @property
+    def equal(self) -> bool:
+        """Whether every value is."""
+        return bool(self.figures["equal"])
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Name, kind of inputs, samples, values and how many of them differ."""
+        return [{"name": self.name, **part} for part in self.figures["input_sets"]]
+
+    @property
+    def caption(self) -> str:
+        """The verdict."""
+        verdict = "equal" if self.equal else f"{self.figures['different']} DIFFERENT"
+        return f"{self.name}: {self.figures['values']} values, {verdict}; compared with {self.figures['reference']}"
+
+
+@dataclass(frozen=True, eq=False)
+class Emulation(Shown):
+    """The exact outputs of a design's hardware; a row for each layer: the bits it needs and what it runs in."""
+
+    design: str
+    outputs: "npt.NDArray[Any] | None"
+    """Samples x shape of the output; a list for several. None where a whole test set was compared."""
+    figures: Mapping[str, Any]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Layer, kind, bits and arithmetic."""
+        return list(self.figures["layers"])
+
+    @property
+    def caption(self) -> str:
+        """Samples, seconds, and by which kernels."""
+        figures = self.figures
+        return f"{self.design}: {figures['samples']} samples in {figures['seconds']} s ({figures['kernels']})"
+
+
+@dataclass(frozen=True)
+class Fifos(Shown):
+    """The FIFOs of a design; a row for each stream."""
+
+    report: "FifoReport"
+    proof: "Proof | None"
+    notes: tuple[str, ...]
+    """What hls4ml dropped of a model."""
+    seconds: Mapping[str, float]
+    """That converting the model and sizing took."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Depths in words, before and sized, and what they cost."""
+        return [dataclasses.asdict(row) for row in self.report.rows]
+
+    @property
+    def caption(self) -> str:
+        """What sizing saves, and the cycles of an image."""
+        before, after, report = self.report.before, self.report.after, self.report
+        least = "at least " if report.interval_is_lower_bound else ""
+        proof = "" if self.proof is None else f"; proof {'holds' if self.proof.holds else 'FAILS'}"
+        return (
+            f"{report.design}: {before.bits:,} FIFO bits, {after.bits:,} sized; {least}{report.interval_cycles:,}"
+            f" cycles an image (modelled), set by {report.bottleneck}{proof}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Skips(Shown):
+    """The skips of a model; a row for each."""
+
+    found: "tuple[Skip, ...]"
+    model: Any
+    """The Keras model that they are of."""
+    asked: tuple[int, ...] = ()
+    """Numbers of the skips that were to be removed or shortened."""
+    changed: tuple[int, ...] = ()
+    """Numbers of those that were."""
+    stay: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    """Why skips could not be, by number."""
+    changed_model: Any = None
+    """The new model; None where nothing was changed."""
+    models_inside: tuple[str, ...] = ()
+    """Layers that are models: their skips are not among these."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Where each skip leaves and joins, what it needs to be buffered, and why it stays where it does."""
+        return [
+            {
+                "number": skip.number,
+                "group": skip.group,
+                "join": str(skip.join),
+                "leaves": skip.leaves,
+                "joins": skip.joins,
+                "projection": list(skip.projection),
+                "bypasses": list(skip.bypasses),
+                "buffer_shape": list(skip.buffer_shape),
+                "buffer_elements": skip.buffer_elements,
+                "removable": skip.removable,
+                "refusal": skip.refusal,
+            }
+            for skip in self.found
+        ]
+
+    @property
+    def caption(self) -> str:
+        """How many there are, and how many can go."""
+        removable = sum(skip.removable for skip in self.found)
+        done = f"; {len(self.changed)} of {len(self.asked)} changed" if self.asked else ""
+        return f"{self.model.name}: {len(self.found)} skips, {removable} of them removable{done}"
+
+
+@dataclass(frozen=True)
+class Rows(Shown):
+    """A table of plain rows: `models`, `evaluate`, `doctor`."""
+
+    entries: Sequence[Mapping[str, Any]]
+    told: str = ""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """As they are."""
+        return [dict(entry) for entry in self.entries]
+
+    @property
+    def caption(self) -> str:
+        """What they are of."""
+        return self.told
+
+
+@dataclass(frozen=True)
+class Evaluation(Rows):
+    """Top-1 counted again; a row for each kind of weights."""
+
+    @property
+    def equal(self) -> bool:
+        """Whether none is another than is recorded."""
+        return all(row["equal"] is not False for row in self.entries)
+
+
+@dataclass(frozen=True)
+class RtlFigures(Shown):
+    """What the open engine found of a design; a row for each unit and FIFO, with their sum last."""
+
+    name: str
+    figures: Mapping[str, Any]
+    """Of `synth --engine rtl --json`."""
+    directory: Path | None
+    """Of the SystemVerilog."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Look-up tables, flip-flops, block RAM and DSP blocks of each part."""
+        synthesis = self.figures.get("synthesis")
+        if synthesis is None:
+            return []
+        parts = [(part["name"], part["resources"]) for part in synthesis["parts"]]
+        return [{"part": name, **resources} for name, resources in [*parts, ("total", synthesis["total"])]]
+
+    @property
+    def caption(self) -> str:
+        """Engine, stage, and cycles where it was simulated."""
+        synthesis, simulation = self.figures.get("synthesis"), self.figures.get("simulation")
+        text = f"{self.name}: OpenRTL"
+        if synthesis:
+            text += f", {synthesis['stage']} for {synthesis['target']}"
+        if simulation:
+            text += f"; {simulation['interval_cycles']} cycles an image, simulated"
+        return text
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """The reports below some paths, and what of these could not be read."""
+
+    found: "tuple[Report, ...]"
+    """One for each file."""
+    merged: "tuple[Report, ...]"
+    """One for each design and stage."""
+    broken: tuple[ReportError, ...]
+    """Reports below a folder that cannot be read."""
+    refused: tuple[ReportError, ...]
+    """Paths that are no report, or hold none."""
+    remarks: tuple[str, ...]
+    """What lies there beside them."""

@@ -1,0 +1,211 @@
+"""The functions that bring a recipe's artefacts up to date, and the tables of them."""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, overload
+
+from nonresnet_hls import extras
+from nonresnet_hls.api.results import Comparison, Evaluation, Stage, Training
+from nonresnet_hls.errors import RecipeError
+from nonresnet_hls.pipeline.workspace import Workspace
+from nonresnet_hls.recipe import FifoDepths, Recipe
+
+if TYPE_CHECKING:
+    from nonresnet_hls.api.tables import Hardware, Table
+    from nonresnet_hls.quantization.quantized import Quantized
+
+Named = str | Path | Recipe
+"""A recipe by name, by path, or itself."""
+
+Several = list[str] | list[Recipe] | list[Named] | tuple[Named, ...]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def told(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Have a function say which extra brings what it misses."""
+
+    @functools.wraps(function)
+    def within(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with extras.told(function.__name__):
+            return function(*args, **kwargs)
+
+    return within
+
+
+def load_recipe(name: Named, workspace: str | Path = ".") -> Recipe:
+    """A recipe by name or path.
+
+    Raises:
+        RecipeError: it cannot be found, read or understood.
+    """
+    if isinstance(name, Recipe):
+        return name
+    if not isinstance(name, str | Path):
+        kind = type(name).__name__
+        raise RecipeError(f"the name or path of a recipe, or a Recipe, wanted, not an object of {kind}")
+    return Workspace(Path(workspace)).recipe(str(name))
+
+
+@told
+def train(name: Named, workspace: str | Path = ".", tensorboard: Path | None = None) -> Training:
+    """The trained float network, by Algorithm 1 where the recipe says so.
+
+    Args:
+        name: the recipe.
+        workspace: where everything is.
+        tensorboard: folder for TensorBoard's logs; None: none.
+
+    Raises:
+        NonResNetError: as `pipeline.train.train`.
+    """
+    from nonresnet_hls.pipeline import train as stage
+
+    recipe = load_recipe(name, workspace)
+    artefact = stage.train(recipe, Workspace(Path(workspace)), tensorboard)
+    return Training(name=recipe.name, metrics=stage.read_metrics(artefact), **Stage.parts(artefact))
+
+
+@told
+def distill(name: Named, workspace: str | Path = ".", tensorboard: Path | None = None) -> Training:
+    """As `train`, of a recipe that says how skips are taken out (Algorithm 1), and of no other.
+
+    Raises:
+        RecipeError: it has no [distillation] table.
+        NonResNetError: as `train`.
+    """
+    recipe = load_recipe(name, workspace)
+    if recipe.distillation is None:
+        raise RecipeError(f"recipe {recipe.name}: a [distillation] table wanted, there is none")
+    return train(recipe, workspace, tensorboard)
+
+
+@told
+def evaluate(
+    name: Named | Several,
+    workspace: str | Path = ".",
+    dataset: str | None = None,
+    each: Callable[[dict[str, object]], None] = lambda _: None,
+) -> Evaluation:
+    """Top-1 from the weights on disk, float and quantized, beside what was recorded.
+
+    Args:
+        name: the recipe, or several.
+        workspace: where everything is.
+        dataset: another one than the recipe's, of the same shape.
+        each: is given each row as soon as it is there.
+
+    Raises:
+        ArtefactError: a network is not trained.
+        DatasetError: the data set is not there, or the network cannot take it.
+    """
+    from nonresnet_hls.pipeline import evaluate as stage
+
+    rows = []
+    several: Iterable[Named] = [name] if isinstance(name, str | Path | Recipe) else name
+    for one in several:
+        for row in stage.evaluate(load_recipe(one, workspace), Workspace(Path(workspace)), dataset):
+            rows.append(row)
+            each(row)
+    return Evaluation(rows, "top-1, counted again")
+
+
+@told
+def quantize(name: Named, workspace: str | Path = ".") -> Stage:
+    """The quantized, fine-tuned model; see `pipeline.quantize.run`."""
+    from nonresnet_hls.pipeline import quantize as stage
+
+    recipe = load_recipe(name, workspace)
+    return Stage.of(recipe.name, stage.run(recipe, Workspace(Path(workspace)), fine_tune=True))
+
+
+@told
+def quantized_model(name: Named, workspace: str | Path = ".") -> "Quantized":
+    """The quantized Keras model itself, its types and the samples to compare it on."""
+    from nonresnet_hls.pipeline import quantize as stage
+
+    return stage.load(quantize(name, workspace))
+
+
+@told
+def convert(name: Named, workspace: str | Path = ".", fifos: FifoDepths | str | None = None) -> Stage:
+    """The HLS project.
+
+    Args:
+        name: the recipe.
+        workspace: where everything is.
+        fifos: "tensor" (whole tensors, as hls4ml does) or "sized"; None: as the recipe says.
+
+    Raises:
+        NonResNetError: as `pipeline.convert.run_convert`.
+    """
+    from nonresnet_hls.pipeline import convert as stage
+
+    recipe = load_recipe(name, workspace)
+    depths = FifoDepths(fifos or recipe.hls.fifo_depths)
+    return Stage.of(recipe.name, stage.run_convert(recipe, Workspace(Path(workspace)), depths))
+
+
+@overload
+def csim(name: Named, workspace: str | Path = ".", samples: int | None = None, jobs: int = 1) -> Comparison: ...
+@overload
+def csim(
+    name: Several, workspace: str | Path = ".", samples: int | None = None, jobs: int = 1
+) -> Iterator[Comparison]: ...
+def csim(
+    name: Named | Several, workspace: str | Path = ".", samples: int | None = None, jobs: int = 1
+) -> Comparison | Iterator[Comparison]:
+    """The comparison of the C simulation with Keras; `equal` says how it went.
+
+    Args:
+        name: the recipe; of several, compilers of one run beside Keras' work for the next, and each comparison is
+            given as soon as it is there.
+        workspace: where everything is.
+        samples: of the test data; None: as many as the recipe says.
+        jobs: processes that simulate.
+
+    Raises:
+        NonResNetError: as `pipeline.csim.run_csim`.
+    """
+    for option, value in (("samples", samples), ("jobs", jobs)):
+        if value is not None and value < 1:
+            raise RecipeError(f"--{option}: at least 1 wanted, not {value}")
+    if not isinstance(name, str | Path | Recipe):
+        return _csim([load_recipe(one, workspace) for one in name], Path(workspace), samples, jobs)
+    (found,) = _csim([load_recipe(name, workspace)], Path(workspace), samples, jobs)
+    return found
+
+
+def _csim(wanted: Sequence[Recipe], workspace: Path, samples: int | None, jobs: int) -> Iterator[Comparison]:
+    with extras.told("csim"):
+        from nonresnet_hls.pipeline import csim as stage
+
+        for recipe, artefact in stage.run_csim(wanted, Workspace(workspace), samples, jobs):
+            yield Comparison(name=recipe.name, **Stage.parts(artefact))
+
+
+@told
+def table1(names: Iterable[Named] = (), workspace: str | Path = ".") -> "Table":
+    """Accuracy of the networks, a pandas table; see `pipeline.tables.table1`."""
+    from nonresnet_hls.api.tables import Table
+    from nonresnet_hls.pipeline import tables
+
+    return Table(tables.table1(Workspace(Path(workspace)), [_text(name) for name in names]))
+
+
+@told
+def table2(names: Iterable[Named] = (), workspace: str | Path = ".") -> "Hardware":
+    """Hardware of the designs, a pandas table; its `costs` tell what skips cost. See `pipeline.tables.table2`."""
+    from nonresnet_hls.api.tables import Hardware, with_details
+    from nonresnet_hls.pipeline import tables
+
+    place, texts = Workspace(Path(workspace)), [_text(name) for name in names]
+    frame = tables.table2(place, texts)
+    found: Hardware = with_details(Hardware(frame), costs=tables.skip_costs(place, frame, texts))
+    return found
+
+
+def _text(name: Named) -> str:
+    return name.name if isinstance(name, Recipe) else str(name)

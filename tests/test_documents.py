@@ -1,0 +1,74 @@
+"""README and docs/: what they show runs, and what they link to is there."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks import picture
+from nonresnet_hls import cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = [
+    pytest.param(line.strip().removeprefix("$ ").partition("#")[0], id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, line in enumerate(page.read_text().splitlines(), 1)
+    if re.match(r"(    |\$ )+nonresnet-hls ", line)
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_to_what_is_there(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_that_are_shown_are_commands(command: str) -> None:
+    program, *arguments = shlex.split(command)
+    assert program == "nonresnet-hls"
+    assert cli.parser().parse_args(arguments).command == arguments[0]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_make_has_every_target_that_is_named(page: Path) -> None:
+    named = set(re.findall(r"(?:`|^ {4})make((?: [a-z0-9-]+)*)(?:`|$|  )", page.read_text(), re.MULTILINE))
+    for targets in named:
+        done = subprocess.run(["make", "-n", *targets.split()], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def test_readme_is_short_and_its_tables_fit() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 75
+    assert all(len(line) <= 100 for line in lines if line.startswith("|"))
+    listed = set(re.findall(r"`([a-z0-9]+)`", "".join(line for line in lines if line.startswith("|"))))
+    assert set(cli.COMMANDS) - {"models", "doctor"} <= listed
+    every = (ROOT / "docs/commands.md").read_text()
+    assert all(re.search(rf"`(nonresnet-hls )?{name}\b", every) for name in cli.COMMANDS)
+
+
+def test_the_python_of_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nonresnet_hls.networks import saved
+    from nonresnet_hls.networks.resnet import resnet
+    from nonresnet_hls.recipe import SkipStyle
+
+    model = resnet(SkipStyle.RESIDUAL, (8, 8, 1), 10, (4,), 1)
+    saved.save(model, tmp_path / "mine.keras")
+    monkeypatch.chdir(tmp_path)
+    (text,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    *lines, last = text.strip().splitlines()
+    known: dict[str, object] = {}
+    exec("\n".join(lines), known)
+    shown = eval(last, known)
+    assert "cycles an image (modelled)" in shown._repr_html_()
+    assert any(row["on_skip"] for row in shown.rows)
+
+
+def test_the_picture_is_of_the_committed_figures() -> None:
+    assert picture.main(["--check"]) == 0
+    assert [len(panel.values) for panel in picture.panels()] == [3] * 5

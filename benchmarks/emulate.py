@@ -1,6 +1,6 @@
 """The emulator's speed beside Keras' own predict and the C simulation, and its outputs beside theirs.
 
-    python -m benchmarks.emulate [--images 10000] [--csim-images 20] [--networks 100]
+    python -m benchmarks.emulate [--images 10000] [--csim-images 20]
 
 Alternating pairs on one warm machine, the median of five; what is prepared (read, proved, compiled) is told apart.
 Networks are recipes that are trained and whose data set is on this machine.

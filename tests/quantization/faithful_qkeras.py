@@ -54,7 +54,7 @@ def _kernel(pick: Pick, odd: bool) -> Any:
             lambda: qkeras.quantized_bits(4, 0, alpha=1, use_stochastic_rounding=True),
             lambda: qkeras.quantized_bits(4, 0, alpha=1, qnoise_factor=0.5),
             lambda: qkeras.quantized_bits(4.5, 0, alpha=1), lambda: qkeras.quantized_bits(4, 0.5, alpha=1),
-            lambda: qkeras.quantized_bits(4, 1, alpha=np.array([1.0, 0.5])[: 1]),
+            lambda: qkeras.quantized_bits(4, 1, alpha=0.25),
             lambda: qkeras.quantized_bits(5, 0, symmetric=2, alpha=1),
             qkeras.binary, lambda: qkeras.binary(alpha=0.5), lambda: qkeras.binary(use_01=True, alpha=1),
             qkeras.ternary, lambda: qkeras.ternary(alpha=1), lambda: qkeras.quantized_po2(4),

@@ -1,9 +1,11 @@
 """What a user may name as a design: a recipe, a Keras or QKeras model file, a project that hls4ml wrote."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from nonresnet_hls.errors import ArtefactError
+from nonresnet_hls.errors import ArtefactError, ModelError
 from nonresnet_hls.pipeline import convert, runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Hls, Recipe
@@ -47,8 +49,27 @@ def find(named: str, workspace: Workspace, hls: Hls, scratch: Path) -> Design:
         from nonresnet_hls.networks import lowering, saved
 
         model = saved.load(path)
+        _refuse_boundless(model, path)
         lowered = lowering.lower(model) if lowering.is_needed(model) else model
         return Design(scratch, None, False, plain.write_plain(lowered, hls, scratch))
     recipe = workspace.recipe(named)
     project = convert.run_convert(recipe, workspace)
     return Design(project.directory, recipe, convert.is_sized(project))
+
+
+_MOST_NUMBERS = 1 << 26
+"""Of a layer's output; the largest of a ResNet50 has 0.8 million."""
+
+
+def _refuse_boundless(model: Any, path: Path) -> None:
+    """Refuse layers with outputs that no design has: all that follows grows with them.
+
+    Raises:
+        ModelError: names the layer.
+    """
+    for layer in model.layers:
+        for output in layer.output if isinstance(layer.output, list) else [layer.output]:
+            shape = tuple(size for size in getattr(output, "shape", ()) if size is not None)
+            if math.prod(shape) > _MOST_NUMBERS:
+                wanted = f"an output of at most {_MOST_NUMBERS} numbers wanted"
+                raise ModelError(f"{path}: layer {layer.name}: {wanted}, not {shape}")

@@ -1,10 +1,11 @@
 """What a user may give as a design: a recipe, a Keras or QKeras model or its file, a project, a `ModelGraph`."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls.errors import ArtefactError, RecipeError
+from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.pipeline import convert, runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Hls, Recipe
@@ -75,9 +76,28 @@ def keras_model(design: Any) -> Any:
 
     if isinstance(design, str | Path):
         model = saved.load(Path(design))
+        _refuse_boundless(model, Path(design))
     elif saved.is_model(design):
         model = design
     else:
         kind = type(design).__name__
         raise RecipeError(f"a recipe, a project, a Keras model or a ModelGraph wanted, not an object of {kind}")
     return lowering.lower(model) if lowering.is_needed(model) else model
+
+
+_MOST_NUMBERS = 1 << 26
+"""Of a layer's output; the largest of a ResNet50 has 0.8 million."""
+
+
+def _refuse_boundless(model: Any, path: Path) -> None:
+    """Refuse layers with outputs that no design has: all that follows grows with them.
+
+    Raises:
+        ModelError: names the layer.
+    """
+    for layer in model.layers:
+        for output in layer.output if isinstance(layer.output, list) else [layer.output]:
+            shape = tuple(size for size in getattr(output, "shape", ()) if size is not None)
+            if math.prod(shape) > _MOST_NUMBERS:
+                wanted = f"an output of at most {_MOST_NUMBERS} numbers wanted"
+                raise ModelError(f"{path}: layer {layer.name}: {wanted}, not {shape}")

@@ -39,12 +39,12 @@ def find(name_or_path: str, models: Path) -> Path:
     """
     if name_or_path.endswith(".toml"):
         path = Path(name_or_path)
-        if "\0" in name_or_path or not path.is_file():
+        if "\0" in name_or_path or not _is_file(path):
             raise RecipeError(f"{path}: no such recipe file")
         return path
     for folder in (models, BUILT_IN):
         path = folder / f"{name_or_path}.toml"
-        if _NAME.fullmatch(name_or_path) and path.is_file():
+        if _NAME.fullmatch(name_or_path) and _is_file(path):
             return path
     close = difflib.get_close_matches(name_or_path, names(models), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else "see 'nonresnet-hls models'"
@@ -53,7 +53,7 @@ def find(name_or_path: str, models: Path) -> Path:
 
 def names(models: Path) -> list[str]:
     """The names of all recipes in `models` and built in, sorted."""
-    found = {path.stem for folder in (models, BUILT_IN) for path in folder.glob("*.toml") if path.is_file()}
+    found = {path.stem for folder in (models, BUILT_IN) for path in folder.glob("*.toml") if _is_file(path)}
     return sorted(name for name in found if _NAME.fullmatch(name))
 
 
@@ -79,6 +79,14 @@ def load(name_or_path: str, models: Path | None = None) -> Recipe:
     return dataclasses.replace(recipe, trained_as=trained_as)
 
 
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; what no file can be called is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, one with NUL
+        return False
+
+
 def _same_file(one: Path, other: Path) -> bool:
     # Unlike `Path.resolve` it takes circles of links.
     return os.path.realpath(one) == os.path.realpath(other)
@@ -87,7 +95,7 @@ def _same_file(one: Path, other: Path) -> bool:
 def _namesake(recipe: Recipe, path: Path, models: Path) -> Path | None:
     """The file of another recipe that the name of the one in `path` finds, the user's before the built-in ones."""
     files = (folder / f"{recipe.name}.toml" for folder in (models, BUILT_IN))
-    holder = next((file for file in files if file.is_file()), None)
+    holder = next((file for file in files if _is_file(file)), None)
     if holder is None or _same_file(holder, path):
         return None
     try:
@@ -130,7 +138,7 @@ def _named(said: str, path: Path, models: Path) -> str:
         return str(path.parent / said)
     beside = path.parent / f"{said}.toml"
     by_name = any(_same_file(path.parent, folder) for folder in (models, BUILT_IN))
-    return str(beside) if not by_name and _NAME.fullmatch(said) and beside.is_file() else said
+    return str(beside) if not by_name and _NAME.fullmatch(said) and _is_file(beside) else said
 
 
 def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -169,7 +177,7 @@ def _chain(path: Path, models: Path) -> list[tuple[Path, dict[str, Any]]]:
         # Of the built-in recipes, too, those beside: a user's of this name has keys of its own.
         beside = path.parent / (base if base.endswith(".toml") else f"{base}.toml")
         try:
-            path = beside if beside.is_file() or base.endswith(".toml") else find(base, models)
+            path = beside if _is_file(beside) or base.endswith(".toml") else find(base, models)
         except OSError as error:
             raise RecipeError(f"{path}: extends: {shown(base)}: {error.strerror}") from None
         except RecipeError as error:

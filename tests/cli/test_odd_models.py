@@ -155,6 +155,18 @@ def test_fifos_of_models_inside_that_hold_operators(
     assert line.startswith(f"nonresnet-hls: {wanted}")
 
 
+@pytest.mark.parametrize("command", ["fifos", "emulate"])
+def test_layers_without_bounds_are_refused(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tensorflow import keras
+
+    image = _image("image", (8, 8, 1))
+    keras.Model(image, _layers().UpSampling2D(20_000, name="huge")(image)).save(tmp_path / "odd.keras")
+    assert cli.main([command, str(tmp_path / "odd.keras")]) == 2
+    assert (
+        "layer huge: an output of at most 67108864 numbers wanted, not (160000, 160000, 1)" in capsys.readouterr().err
+    )
+
+
 def test_fifos_of_a_model_without_layers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tensorflow import keras
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nonresnet_hls import tools
+from nonresnet_hls import recipe, tools
 from nonresnet_hls.cli import main
-from nonresnet_hls.errors import DatasetError
+from nonresnet_hls.errors import DatasetError, RecipeError
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.pipeline import convert, runner
 from nonresnet_hls.recipe import Dataset, DatasetName
@@ -54,6 +54,7 @@ ODD_RECIPES = {
     "NUL": 'extends = "a\\u0000b"',
     "NUL in a file": '[architecture]\nfile = "a\\u0000b"',
     "a name too long for a file": f'extends = "{"x" * 5000}"',
+    "a network's name too long for a file": f'[architecture]\nfamily = "block"\nnetwork = "{"x" * 5000}"',
     "escape": 'extends = "\\u001b[2J"',
     "width": '[dataset]\nname = "npz"\nfile = "x"\ninput_type = "ufixed<99999999999,0>"',
     "integer bits": '[dataset]\nname = "npz"\nfile = "x"\ninput_type = "ufixed<4,999999999999>"',
@@ -66,6 +67,13 @@ ODD_RECIPES = {
 def test_odd_recipes_are_one_line(kind: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "odd.toml").write_text(ODD_RECIPES[kind])
     refused(capsys, command, str(tmp_path / "odd.toml"), "--workspace", str(tmp_path))
+
+
+def test_names_too_long_for_a_file_are_errors_of_recipes(tmp_path: Path) -> None:
+    for text in (f'[distillation]\nstart = "{"x" * 5000}"', f'extends = "{"x" * 5000}.toml"'):
+        (tmp_path / "odd.toml").write_text(text)
+        with pytest.raises(RecipeError):
+            recipe.load(str(tmp_path / "odd.toml"), tmp_path)
 
 
 def test_a_circle_of_recipes_over_paths_is_a_short_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.types import FixedPointType, Overflow
 from nonresnet_hls.hls.reuse import ReuseFactor
 from nonresnet_hls.networks import graph as keras_graph
-from nonresnet_hls.networks import names
+from nonresnet_hls.networks import names, saved
 from nonresnet_hls.quantization.ranges import LayerArithmetic, ModelArithmetic
 from nonresnet_hls.recipe import Backend, Hls
 
@@ -162,6 +162,8 @@ def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
     directory = Path(graph.config.get_output_dir())
     with quiet():
         graph.write()
+    for model in directory.glob("*.keras"):
+        saved.normalize(model)  # hls4ml keeps the model that it was given, with the time
     data = directory / "tb_data"
     data.mkdir(exist_ok=True)
     write_rows(data / "tb_input_features.dat", inputs)

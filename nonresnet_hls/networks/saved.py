@@ -21,7 +21,7 @@ def save(model: Any, path: Path) -> None:
         plain = type(model)(model.inputs, model.outputs, name=model.name)
     with files.replacing_by_name(path) as beside:
         plain.save(beside)
-        _normalize(beside)
+        normalize(beside)
 
 
 def load(path: Path, allow: Collection[str] = ()) -> Any:
@@ -155,8 +155,8 @@ def quantizers() -> dict[str, Any]:
     return known
 
 
-def _normalize(path: Path) -> None:
-    """Take out of a `.keras` file what differs from run to run: the time, and memory addresses as names of objects."""
+def normalize(path: Path) -> None:
+    """Have equal models make equal `.keras` files: without the time, and memory addresses as names of objects."""
     with zipfile.ZipFile(path) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
     metadata, config = (json.loads(entries[name]) for name in ("metadata.json", "config.json"))

@@ -7,7 +7,9 @@ import numpy as np
 from tensorflow import keras
 
 from nonresnet_hls.networks import activations, graph
-from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next
+from nonresnet_hls.networks.decomposition import decompose
+from nonresnet_hls.networks.lowering import lower
+from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next, scale_and_offset
 from nonresnet_hls.quantization.ranges import ModelArithmetic
 
 layers = keras.layers
@@ -18,7 +20,7 @@ Pick = Callable[[Sequence[Any]], Any]
 _ACTIVATIONS = (
     None, None, None, None, "linear", "relu", "relu", "relu", layers.ReLU, lambda: layers.ReLU(1.5), layers.LeakyReLU,
     "elu", lambda: layers.Activation("relu"), lambda: layers.Activation("relu"), lambda: layers.ReLU(threshold=0.5),
-    "relu6",
+    "relu6", "sigmoid", "tanh", "hard_sigmoid", "softplus", "softsign", lambda: layers.ReLU(negative_slope=0.25),
 )  # fmt: skip
 """Of layers with weights; objects are made anew for every layer."""
 
@@ -33,7 +35,9 @@ def model(pick: Pick) -> Any:
     if pick(range(10)) == 9:
         x = layers.Rescaling(pick([1 / 255, 2.0]), pick([0.0, -1.0]))(x)
     for _ in range(pick([1, 2, 3, 4])):
-        x = pick([_weighted, _weighted, _weighted, _block, _pooled, _other])(pick, x)
+        x = pick([_weighted, _weighted, _weighted, _block, _pooled, _other, _joined])(pick, x)
+    if pick(range(4)) == 3 and x.shape[1] * x.shape[2] > 6:
+        x = _series(pick, x)
     x = pick([_head, _head, _no_head])(pick, x)
     made = keras.Model(image, x)
     _set_weights(pick, made)
@@ -49,8 +53,10 @@ def _weighted(pick: Pick, x: Any) -> Any:
     }
     size = pick([1, 2, 3])
     size = min(size, x.shape[1])
-    kind = pick(range(10))
-    if kind < 7:
+    kind = pick(range(12))
+    if kind > 9:
+        x = layers.SeparableConv2D(pick([1, 2, 3]), size, **options)(x)
+    elif kind < 7:
         x = layers.Conv2D(pick([1, 2, 3, 4]), size, strides=pick([1, 1, 2]), **options)(x)
     elif kind < 9:
         x = layers.DepthwiseConv2D(size, **options)(x)
@@ -60,7 +66,9 @@ def _weighted(pick: Pick, x: Any) -> Any:
         axis = pick([-1] * 9 + [3] * 3 + [1])
         x = layers.BatchNormalization(axis=axis, scale=pick((False, True)), center=pick((False, True)))(x)
     if pick((False, True)):
-        x = pick([layers.ReLU] * 5 + [lambda: layers.Activation("relu")] * 3 + [layers.LeakyReLU])()(x)
+        shared = list(range(1, len(x.shape) - 1))
+        others = [layers.LeakyReLU, lambda: layers.PReLU(shared_axes=shared), lambda: layers.ReLU(0.75)]
+        x = pick([layers.ReLU] * 5 + [lambda: layers.Activation("relu")] * 3 + others)()(x)
     return x
 
 
@@ -71,9 +79,37 @@ def _block(pick: Pick, x: Any) -> Any:
     return layers.ReLU()(joined) if pick((False, True)) else joined
 
 
+def _joined(pick: Pick, x: Any) -> Any:
+    """Sums, differences, products and averages, and a pixel that scales an image."""
+    channels = x.shape[-1]
+    y = layers.Conv2D(channels, 1, activation=pick([None, "relu", "tanh"]))(x)
+    kind = pick(range(6))
+    if kind < 3:
+        return (layers.Subtract, layers.Multiply, layers.Average)[kind]()([y, x])
+    if kind == 3:
+        return layers.Add()([y, x, layers.Conv2D(channels, 1)(x)])
+    if kind == 4:
+        return layers.Add()([y * 0.5, x]) - 0.25
+    pixel = layers.Dense(channels, activation="sigmoid")(layers.GlobalAveragePooling2D()(y))
+    return layers.Multiply()([layers.Reshape((1, 1, channels))(pixel), x])
+
+
+def _series(pick: Pick, x: Any) -> Any:
+    """Layers of one dimension; the result is an image again."""
+    length, channels = x.shape[1] * x.shape[2], x.shape[3]
+    y = layers.Reshape((length, channels))(x)
+    y = layers.Conv1D(3, pick([1, 2, 3]), padding=pick(["same", "causal", "valid"]), activation=pick([None, "relu"]))(y)
+    y = layers.BatchNormalization()(y) if pick((False, True)) else y
+    y = layers.DepthwiseConv1D(2, padding="same")(y) if pick((False, True)) else y
+    if pick((False, True)) and y.shape[1] > 3:
+        y = pick([layers.MaxPooling1D, layers.AveragePooling1D])(pick([2, 3]))(y)
+    y = pick([layers.ZeroPadding1D, layers.UpSampling1D])(pick([1, 2]))(y)
+    return layers.Reshape((1, y.shape[1], 3))(y)
+
+
 def _pooled(pick: Pick, x: Any) -> Any:
     pool = pick([layers.MaxPooling2D, layers.AveragePooling2D])
-    size = min(pick([2, 2, 3]), x.shape[1])
+    size = min(pick([2, 2, 3]), x.shape[1], x.shape[2])
     strides = pick([None] * 5 + [1])
     return pool(size, strides, padding=pick(["valid"] * 4 + ["same"]))(x)
 
@@ -131,43 +167,95 @@ def bound(model: Any, quantized: Any, arithmetic: ModelArithmetic, x: Any) -> An
     A rounding is at most half a last bit, saturation is known for the float value; a layer with weights passes on
     |weights| * errors and adds |change of weights| * |values|.
     """
-    folded = fold_into_next(fold_batch_norms(model))
-    names = {layer.name for layer in folded.layers}
-    errors: dict[str, Any] = {}
-    means: dict[str, Any] = {}
-    for node in graph.nodes(quantized):
-        if not node.inputs:
-            errors[node.name], means[node.name] = np.zeros_like(x, np.float64), x.astype(np.float64)
-            continue
-        sources = [errors[name] for name in node.inputs]
-        before = [means[name] for name in node.inputs]
-        if node.kind in ("QConv2D", "QDepthwiseConv2D", "QDense"):
-            kernel, *bias = _weights(folded, node.name)
-            layer = arithmetic.layers[node.name]
-            changed = np.abs(layer.kernel.values - kernel)
-            spread = _apply(node, np.abs(layer.kernel.values), sources[0]) + _apply(node, changed, np.abs(before[0]))
-            if bias:
-                spread = spread + np.abs(layer.bias.values - bias[0])
-                means[node.name] = _apply(node, kernel, before[0]) + bias[0]
+    return _Bound(fold_into_next(fold_batch_norms(decompose(lower(model)))), arithmetic).of(quantized, x)
+
+
+class _Bound:
+    """What each layer of a quantized model may be off, beside the folded float model that it was made from."""
+
+    def __init__(self, folded: Any, arithmetic: ModelArithmetic) -> None:
+        self.folded, self.arithmetic = folded, arithmetic
+        self.names = {layer.name for layer in folded.layers}
+        self.errors: dict[str, Any] = {}
+        self.means: dict[str, Any] = {}
+
+    def of(self, quantized: Any, x: Any) -> Any:
+        for node in graph.nodes(quantized):
+            if node.inputs:
+                sources = [self.errors[name] for name in node.inputs]
+                before = [self.means[name] for name in node.inputs]
+                found = self._layer(node, sources, before)
             else:
-                means[node.name] = _apply(node, kernel, before[0])
-            errors[node.name] = spread
-        elif node.kind in ("QActivation", "FixedPointActivation"):
-            of = arithmetic.layers[node.name].output
-            passed = before[0] if of.signed else np.maximum(before[0], 0)
-            kept = passed
-            # A layer of ours stands for the activation of the one before it.
-            own = node.name if node.name in names else node.inputs[0]
-            if own in names and (clips := activations.of(folded.get_layer(own)).max_value) is not None:
-                kept = np.minimum(passed, clips)
-            errors[node.name] = sources[0] + float(of.lsb) / 2
-            errors[node.name] += np.abs(np.clip(passed, float(of.min), float(of.max)) - kept)
-            means[node.name] = kept
-        else:
-            copy = graph.copy_layer(node.layer)
-            errors[node.name] = _plain(copy, sources)
-            means[node.name] = _plain(copy, before)
-    return errors[graph.output_names(quantized)[0]]
+                found = np.zeros_like(x, np.float64), x.astype(np.float64)
+            self.errors[node.name], self.means[node.name] = found
+        return self.errors[graph.output_names(quantized)[0]]
+
+    def _origin(self, name: str) -> Any:
+        """The float layer that a layer of ours stands for, or is a part of."""
+        while name not in self.names and "_" in name:
+            name = name.rpartition("_")[0]
+        return self.folded.get_layer(name) if name in self.names else None
+
+    def _layer(self, node: graph.Node, sources: list[Any], before: list[Any]) -> tuple[Any, Any]:
+        layer = self.arithmetic.layers[node.name]
+        error, mean = sources[0], before[0]
+        lsb = float(layer.output.lsb)
+        match node.kind:
+            case "QConv1D" | "QConv2D" | "QDepthwiseConv1D" | "QDepthwiseConv2D" | "QDense":
+                kernel, *bias = _weights(self.folded, node.name)
+                changed = np.abs(layer.kernel.values - kernel)
+                spread = _apply(node, np.abs(layer.kernel.values), error) + _apply(node, changed, np.abs(mean))
+                passed = _apply(node, kernel, mean)
+                return (spread + np.abs(layer.bias.values - bias[0]), passed + bias[0]) if bias else (spread, passed)
+            case "BatchNormalization":
+                return self._scaled(node, error, mean)
+            case "QActivation" | "FixedPointActivation":
+                return self._rounded(node, error, mean)
+            case "LeakyReLU":
+                slope = activations.of(self._origin(node.name)).slope
+                own = float(node.layer.alpha)
+                changed = abs(own - slope) * np.abs(mean)
+                return max(1, abs(own)) * error + changed, np.where(mean > 0, mean, slope * mean)
+            case "FixedPointTable":
+                passed = keras.activations.get(node.layer.function)(mean).numpy()
+                held = np.clip(passed, float(layer.output.min), float(layer.output.max))
+                slope = 0.25 if node.layer.function == "sigmoid" else 1
+                return slope * error + lsb / 2 + np.abs(held - passed) + 1e-6, passed
+            case "Subtract":
+                return sources[0] + sources[1], mean - before[1]
+            case "Multiply":
+                first, second = (np.abs(one) for one in before)
+                spread = first * sources[1] + second * sources[0] + sources[0] * sources[1]
+                return spread, before[0] * before[1]
+        copy = graph.copy_layer(node.layer)
+        return _plain(copy, sources) + (0 if layer.cut is None else lsb), _plain(copy, before)
+
+    def _scaled(self, node: graph.Node, error: Any, mean: Any) -> tuple[Any, Any]:
+        own_scale, own_offset = scale, offset = scale_and_offset(node.layer)
+        origin = self._origin(node.name)
+        more = 0.0
+        if type(origin).__name__ == "BatchNormalization" and node.name == origin.name:
+            scale, offset = scale_and_offset(origin)
+        elif node.name.endswith("_slope") and activations.of(origin).name == activations.HARD_SIGMOID:
+            scale, offset = 0.2, 0.5
+        elif node.name.endswith("_rest"):
+            applied = activations.of(origin)
+            more = np.abs(own_offset - (1.0 if applied.max_value is None else applied.max_value))
+        changed = np.abs(own_scale - scale) * np.abs(mean) + np.abs(own_offset - offset)
+        return np.abs(own_scale) * error + changed + more, scale * mean + offset
+
+    def _rounded(self, node: graph.Node, error: Any, mean: Any) -> tuple[Any, Any]:
+        of = self.arithmetic.layers[node.name].output
+        passed = mean if of.signed else np.maximum(mean, 0)
+        if node.name.endswith("_rectified"):  # what is beyond the type is cut off behind it
+            return error + float(of.lsb) / 2, passed
+        kept = passed
+        # A layer of ours stands for the activation of the one before it.
+        own = node.name if node.name in self.names else node.inputs[0]
+        if own in self.names and (clips := activations.of(self.folded.get_layer(own)).max_value) is not None:
+            kept = np.minimum(passed, clips)
+        beyond = np.abs(np.clip(passed, float(of.min), float(of.max)) - kept)
+        return error + float(of.lsb) / 2 + beyond, kept
 
 
 def _weights(model: Any, name: str) -> list[Any]:

@@ -5,6 +5,7 @@ of `quantized_relu`, sums before an `Add`), and its `bit_exact` mode does not re
 """
 
 import contextlib
+import hashlib
 import io
 import math
 import shutil
@@ -164,6 +165,7 @@ def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
         graph.write()
     for model in directory.glob("*.keras"):
         saved.normalize(model)  # hls4ml keeps the model that it was given, with the time
+    _restamp(directory, str(graph.config.get_config_value("Stamp")))
     data = directory / "tb_data"
     data.mkdir(exist_ok=True)
     write_rows(data / "tb_input_features.dat", inputs)
@@ -174,6 +176,18 @@ def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
     same = directory.parent == final.parent
     old, new = (directory.name, final.name) if same else (str(directory), str(final))
     config.write_text(config.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+def _restamp(directory: Path, stamp: str) -> None:
+    """Have equal designs make equal projects: name the library after what is in it, where hls4ml rolls the dice."""
+    digest = hashlib.sha256()
+    for path in sorted((directory / "firmware").rglob("*")):
+        if path.is_file():
+            digest.update(path.read_bytes())
+    for name in ("build_lib.sh", "hls4ml_config.yml"):
+        path = directory / name
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(stamp, digest.hexdigest()[: len(stamp)]), encoding="utf-8")
 
 
 def write_rows(path: Path, values: Any) -> None:

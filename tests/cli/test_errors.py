@@ -97,16 +97,19 @@ def _body(layer: Any, name: str = "image") -> Any:
 @pytest.mark.parametrize(
     ("make", "wanted"),
     [
-        (lambda layers: layers.PReLU(name="odd"), "layer odd: PReLU cannot be quantized"),
+        (
+            lambda layers: layers.PReLU(alpha_initializer="random_normal", name="odd"),
+            "layer odd: one slope for each channel",
+        ),
         (lambda layers: layers.Conv2DTranspose(2, 3, name="odd"), "layer odd: Conv2DTranspose cannot be quantized"),
         (lambda layers: layers.LayerNormalization(name="odd"), "layer odd: LayerNormalization cannot be quantized"),
         (lambda layers: layers.Softmax(name="odd"), "layer odd: softmax wanted at the end only"),
-        (lambda layers: layers.Activation("tanh", name="odd"), "layer odd: Activation cannot be quantized"),
-        (lambda layers: layers.ReLU(negative_slope=0.5, name="odd"), "layer odd: a ReLU without slope and threshold"),
+        (lambda layers: layers.Activation("gelu", name="odd"), "layer odd: activation relu, "),
+        (lambda layers: layers.ReLU(threshold=0.5, name="odd"), "layer odd: activation relu, "),
         (lambda layers: layers.MaxPooling2D(2, 1, name="odd"), "layer odd: strides (2, 2) as the size of the pool"),
         (
             lambda layers: layers.Conv2D(2, 1, activation="elu", name="odd"),
-            "layer odd: activation relu, linear or a final softmax wanted, not elu",
+            "layer odd: activation relu, ",
         ),
     ],
 )
@@ -178,13 +181,13 @@ _Y = np.zeros(40, int)
 @pytest.mark.parametrize(
     ("arrays", "wanted"),
     [
-        ({"x": _X}, "x_train, y_train, x_test, y_test (or x, y) wanted, not x"),
-        ({"x": _X, "y": _Y[1:]}, "y: 40 integer labels wanted, not int64 (39,)"),
+        ({"y": _Y}, "x_train and x_test (or x), with y_train and y_test (or y) where there are labels, wanted, not y"),
+        ({"x": _X, "y": _Y[1:]}, "y: 40 labels wanted, not int64 (39,)"),
         ({"x": _X + np.nan, "y": _Y}, "values in 0..15/16 (ufixed<4,0>) wanted, not nan"),
         ({"x": _X + 4 / 3, "y": _Y}, "values in 0..15/16 (ufixed<4,0>) wanted, not 1.333"),
         ({"x": _X[:, :3], "y": _Y}, "(3, 4, 2) wanted, as the data has, not (4, 4, 2)"),
     ],
-    ids=["no y", "fewer y", "nan", "beyond the type", "other shape"],
+    ids=["no x", "fewer y", "nan", "beyond the type", "other shape"],
 )
 def test_data_that_do_not_fit(
     arrays: dict[str, Any], wanted: str, tiny: Path, capsys: pytest.CaptureFixture[str]

@@ -88,7 +88,15 @@ def _mixed() -> Any:
         keras.mixed_precision.set_global_policy("float32")
 
 
+def _nested() -> Any:
+    from tensorflow import keras
+
+    image, other = _image(), _image("other")
+    return _ending(image, keras.Model(other, _layers().Conv2D(2, 3)(other), name="inner")(image))
+
+
 TAKEN = {
+    "a model inside": _nested,
     "x + y": _plus,
     "names that are no identifiers": _named("1/image", "a/conv", "a.add", "dense-1", "a/b"),
     "names of C++": _named("class", "int", "return", "template", "namespace"),
@@ -197,13 +205,6 @@ def _unbuilt() -> Any:
     return keras.Sequential([_layers().Conv2D(2, 3), _layers().Flatten(), _layers().Dense(3)])
 
 
-def _nested() -> Any:
-    from tensorflow import keras
-
-    image, other = _image(), _image("other")
-    return _ending(image, keras.Model(other, _layers().Conv2D(2, 3)(other), name="inner")(image))
-
-
 def _shared() -> Any:
     image, conv = _image(), _layers().Conv2D(2, 3, padding="same", name="twice")
     return _ending(image, conv(conv(image)))
@@ -229,7 +230,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "two outputs": (_two_outputs, "odd.keras: one output wanted, as the data have one label a sample, not 2 (a and b)"),
     "two inputs": (_two_inputs, "odd.keras: one input of shape (4, 4, 2) wanted, as the data has, not "),
     "not built": (_unbuilt, "odd.keras: a model that is built wanted"),
-    "a model inside": (_nested, "layer inner: a model inside the model"),
     "a shared layer": (_shared, "layer twice: used 2 times"),
     "an LSTM": (_sequence(lambda: _layers().LSTM(3, name="lstm")), "layer lstm: LSTM cannot be quantized"),
     "an LSTM's state": (_state, "layer lstm: one output wanted, not 3"),
@@ -242,8 +242,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "layer steps: TimeDistributed cannot be quantized",
     ),
     "an operator": (
-        lambda: _ending(image := _image(), _layers().Conv2D(2, 3)(image / 255.0)),
-        "layer tf.math.truediv: a Keras layer wanted in place of the operator math.truediv",
+        lambda: _ending(image := _image(), _layers().Conv2D(2, 3)(image**2)),
+        "layer tf.math.pow: a Keras layer wanted in place of the operator math.pow",
     ),
     "an open size": (
         lambda: _ending(image := _image("image", (None, None, 2)), _layers().GlobalMaxPooling2D()(image)),

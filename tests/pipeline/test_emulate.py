@@ -55,7 +55,7 @@ def test_a_project_alone_is_emulated_as_its_cpp_runs(tiny: Path, capsys: pytest.
     np.savez("x", x=inputs)
     Path("x.npz").rename("x.npy")
     assert cli.main(["emulate", str(PROJECT), "--inputs", "x.npy"]) == 2
-    assert "x.npy: a .npy file of numbers wanted, not an archive of arrays\n" in capsys.readouterr().err
+    assert "x.npy: a .npy file of numbers wanted: " in capsys.readouterr().err
 
 
 def test_outputs_of_a_recipe_are_those_of_its_test_data(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,8 +109,13 @@ def test_weights_that_are_gone_or_were_changed_are_told(tiny: Path, capsys: pyte
     ("file", "before", "after", "wanted"),
     [
         ("firmware/myproject.cpp", "nnet::relu", "nnet::gelu", "no exact arithmetic of nnet::gelu is known"),
-        ("firmware/defines.h", "ap_fixed<", "ac_fixed<", "ap_fixed or ap_int wanted, not ac_fixed"),
-        ("hls4ml_config.yml", "Backend: Vivado", "Backend: Catapult", "Vivado or Vitis back end wanted, not Catapult"),
+        ("firmware/defines.h", "ap_fixed<", "ac_fixed<", "ap_fixed or ap_int wanted, not 'ac_fixed"),
+        (
+            "hls4ml_config.yml",
+            "Backend: Vivado",
+            "Backend: Catapult",
+            "Vivado or Vitis back end wanted, not 'Catapult'",
+        ),
     ],
 )
 def test_what_is_not_known_is_named(tiny: Path, file: str, before: str, after: str, wanted: str) -> None:

@@ -123,8 +123,8 @@ class Emulator:
         for name, x in zip(names, arrays, strict=True):
             stream = self.network.streams[name]
             size = stream.words * stream.channels
-            # Of a stream it is known what stands side by side (of an array it is not, nor does it matter of one channel):
-            # other orders of the axes would be other images.
+            # Of a stream it is known what stands side by side: other orders of the axes would be other images. (Of an
+            # array it is not, nor does it matter of one channel.)
             other_order = x.ndim > 2 and stream.words > 1 < stream.channels != x.shape[-1]
             fits = x.ndim >= 1 and len(x) and int(np.prod(x.shape[1:])) == size and not other_order
             if x.dtype.kind not in "fiub" or not fits:

@@ -26,7 +26,7 @@ class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname == "tensorflow":
             _forget_legacy()
-        return importlib.machinery.ModuleSpec(fullname, self) if fullname == "tf_keras" and _is_keras2() else None
+        return importlib.machinery.ModuleSpec(fullname, self) if fullname == "tf_keras" and has_keras2() else None
 
     def exec_module(self, module: ModuleType) -> None:
         sys.modules[module.__name__] = importlib.import_module("keras")
@@ -42,11 +42,12 @@ def install() -> None:
 
 def _forget_legacy() -> None:
     # TensorFlow would look for parts of the copy that are not there; Keras 2.15 is what this variable asks for, anyway.
-    if "TF_USE_LEGACY_KERAS" in os.environ and _is_keras2():
+    if "TF_USE_LEGACY_KERAS" in os.environ and has_keras2():
         del os.environ["TF_USE_LEGACY_KERAS"]
 
 
-def _is_keras2() -> bool:
+def has_keras2() -> bool:
+    """Whether the Keras of this environment is one of version 2."""
     try:
         return metadata.version("keras").startswith("2.")
     except metadata.PackageNotFoundError:

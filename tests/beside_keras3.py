@@ -9,6 +9,7 @@ import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 os.environ["KERAS_BACKEND"] = "jax"
 
@@ -27,24 +28,28 @@ def main(folder: Path) -> None:
     check("openrtl" in hls4ml.backends.get_available_backends(), "the entry point has not registered OpenRTL")
     keras.utils.set_random_seed(0)
     layers = keras.layers
-    image = keras.Input((6, 6, 2), name="image")
-    x = layers.Activation("relu", name="relu1")(layers.Conv2D(3, 3, padding="same", name="conv1")(image))
-    y = layers.Conv2D(3, 3, padding="same", name="conv2")(x)
+    image = keras.Input((4, 4, 2), name="image")
+    x = layers.Activation("relu", name="relu1")(layers.Conv2D(2, 3, padding="same", name="conv1")(image))
+    y = layers.Conv2D(2, 3, padding="same", name="conv2")(x)
     x = layers.Activation("relu", name="relu2")(layers.Add(name="add")([x, y]))
-    model = keras.Model(image, layers.Dense(4, name="logits")(layers.Flatten(name="flat")(x)), name="small")
-    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="OpenRTL")
-    graph = hls4ml.converters.convert_from_keras_model(
-        model, hls_config=config, output_dir=str(folder / "project"), backend="OpenRTL", io_type="io_stream"
-    )
+    model = keras.Model(image, layers.Dense(2, name="logits")(layers.Flatten(name="flat")(x)), name="small")
+
+    def converted(backend: str) -> Any:
+        config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
+        return hls4ml.converters.convert_from_keras_model(
+            model, hls_config=config, output_dir=str(folder / backend), backend=backend, io_type="io_stream"
+        )
+
+    graph = converted("OpenRTL")
     graph.compile()
-    inputs = np.random.default_rng(0).uniform(-1, 1, (8, 6, 6, 2)).astype(np.float32)
+    inputs = np.random.default_rng(0).uniform(-1, 1, (8, 4, 4, 2)).astype(np.float32)
 
     import nonresnet_hls as nr
 
     found = nr.emulate(graph, inputs=inputs)
-    expected = np.asarray(graph.predict(np.ascontiguousarray(inputs)), np.float64).reshape(8, 4)
+    expected = np.asarray(graph.predict(np.ascontiguousarray(inputs)), np.float64).reshape(8, 2)
     check(bool((found.outputs == expected).all()), "the emulator's outputs are not those of the C simulation")
-    sized = nr.fifos(graph)
+    sized = nr.fifos(converted("Vitis"))
     check(sized.report.after.bits < sized.report.before.bits, "sizing saves nothing")
     began = time.perf_counter()
     report = graph.build(x=inputs)

@@ -48,11 +48,6 @@ def model_of(graph: Any) -> Any:
     return model if keras is not None and isinstance(model, keras.Model) else None
 
 
-def has_keras2(model: Any) -> bool:
-    """Whether a model is of Keras 2, whose parser this module knows; hls4ml has another one for Keras 3."""
-    return hasattr(model, "_nodes_by_depth") and hasattr(model.layers[0], "output_shape")
-
-
 def refuse(model: Any, structural_only: bool = False) -> None:
     """That hls4ml converts a model as it is.
 

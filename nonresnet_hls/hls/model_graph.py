@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nonresnet_hls import one_keras
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed import tables
 from nonresnet_hls.fixed.arithmetic import Affine, Cast, Chain, Positive
@@ -40,7 +41,7 @@ def read(model: Any) -> Network:
     if model.config.get_config_value("IOType") != "io_stream":
         raise ConversionError("OpenRTL: io_type='io_stream' wanted, not 'io_parallel'")
     keras_model = fidelity.model_of(model)
-    if keras_model is not None and fidelity.has_keras2(keras_model):
+    if keras_model is not None and one_keras.has_keras2():  # hls4ml has another parser for Keras 3
         fidelity.refuse(keras_model)
         fidelity.check_weights(keras_model)
         fidelity.check_shapes(keras_model, model)

@@ -116,7 +116,7 @@ def is_model(value: Any) -> bool:
     keras = sys.modules.get("keras")
     if keras is None or not isinstance(value, keras.Model):
         return False
-    if not keras.__version__.startswith("2."):
+    if not one_keras.has_keras2():
         wanted = "a model of Keras 2.15, or what hls4ml made of it (a ModelGraph), wanted"
         raise ModelError(f"model {value.name}: {wanted}, not one of Keras {keras.__version__}")
     return True

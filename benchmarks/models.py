@@ -258,15 +258,14 @@ def twin(model: Any) -> Any:
     import numpy as np
     from tensorflow import keras
 
-    from nonresnet_hls.networks import saved
+    from nonresnet_hls.networks import graph
 
-    config = model.get_config()
-    for layer in config["layers"]:
-        for key in ("filters", "units"):
-            if key in layer["config"]:
-                layer["config"][key] = min(layer["config"][key], _TWIN_CHANNELS)
-    with keras.utils.custom_object_scope(saved.quantizers()):
-        made = type(model).from_config(config)
+    def smaller(layer: Any) -> Any:
+        config = graph.config_of(layer)
+        config |= {key: min(config[key], _TWIN_CHANNELS) for key in ("filters", "units") if key in config}
+        return type(layer).from_config(config)
+
+    made = keras.models.clone_model(model, clone_function=smaller)
     rng = np.random.default_rng(0)
     for layer in made.layers:
         values = []

@@ -283,8 +283,7 @@ def labelled(recipe: Recipe, workspace: Workspace) -> tuple[Any, Any]:
     source = _source(recipe, workspace)
     if not _has_data(source):
         raise RecipeError(f"recipe {recipe.name}: dataset {source.dataset.name} is not on this machine")
-    data = datasets.load(source.dataset)
-    return data.x_test, data.y_test
+    return datasets.load_test(source.dataset)
 
 
 def samples(recipe: Recipe, workspace: Workspace, quantized: Quantized, count: int) -> Any:

@@ -117,6 +117,37 @@ def load(dataset: recipe.Dataset) -> Data:
     return _own(dataset.name)
 
 
+def load_test(dataset: recipe.Dataset) -> "tuple[npt.NDArray[np.float32], npt.NDArray[np.int64] | None]":
+    """x_test and y_test of `load`, without the memory that the training samples take where these need not be read.
+
+    Raises:
+        DatasetError: as `load`.
+    """
+    if dataset.name in (DatasetName.NPZ, DatasetName.DIGITS):
+        data = load(dataset)
+        return data.x_test, data.y_test
+    from nonresnet_hls.training import downloads
+
+    x, y = _test_part(dataset.name, downloads.find(dataset.name))
+    return _scaled(x, _SPECS[dataset.name].input_type), _as_labels(y)
+
+
+def _training_part(name: DatasetName, folder: Path) -> Any:
+    if name is DatasetName.SVHN:
+        return _svhn(folder / "train_32x32.mat")
+    if name is DatasetName.CIFAR10:
+        return _joined([_cifar(folder / f"data_batch_{i}", "labels", 10) for i in range(1, 6)])
+    return _cifar(folder / "train", "fine_labels", 100)
+
+
+def _test_part(name: DatasetName, folder: Path) -> Any:
+    if name is DatasetName.SVHN:
+        return _svhn(folder / "test_32x32.mat")
+    if name is DatasetName.CIFAR10:
+        return _cifar(folder / "test_batch", "labels", 10)
+    return _cifar(folder / "test", "fine_labels", 100)
+
+
 # The arrays are shared by all callers in a process; they are marked read-only below.
 @functools.lru_cache(maxsize=2)
 def _own(name: DatasetName) -> Data:
@@ -125,14 +156,7 @@ def _own(name: DatasetName) -> Data:
     from nonresnet_hls.training import downloads
 
     folder = downloads.find(name)
-    if name is DatasetName.SVHN:
-        parts = [_svhn(folder / file) for file in downloads.SOURCES[name].files]
-    elif name is DatasetName.CIFAR10:
-        train = [_cifar(folder / f"data_batch_{i}", "labels", 10) for i in range(1, 6)]
-        parts = [_joined(train), _cifar(folder / "test_batch", "labels", 10)]
-    else:
-        parts = [_cifar(folder / file, "fine_labels", 100) for file in ("train", "test")]
-    (x_train, y_train), (x_test, y_test) = parts
+    (x_train, y_train), (x_test, y_test) = _training_part(name, folder), _test_part(name, folder)
     found = _SPECS[name]
     return _data(x_train, y_train, x_test, y_test, found.input_type, found.classes, f"{name} from {folder}")
 
@@ -147,25 +171,29 @@ def _data(
     x_train: Any, y_train: Any, x_test: Any, y_test: Any, input_type: FixedPointType, classes: int, source: str
 ) -> Data:
     """Scale integer pixels to the grid of their type."""
+    return Data(
+        _scaled(x_train, input_type), _as_labels(y_train), _scaled(x_test, input_type), _as_labels(y_test), input_type,
+        classes, f"{source}: {len(x_train)} training and {len(x_test)} test samples",
+    )  # fmt: skip
+
+
+def _scaled(raw: Any, input_type: FixedPointType) -> Any:
     import numpy as np
 
-    def scaled(raw: Any) -> Any:
-        # An integer of at most 24 bits times a power of two is exact in float32.
-        x = np.multiply(raw, np.float32(input_type.lsb), dtype=np.float32)
-        x.flags.writeable = False
-        return x
+    # An integer of at most 24 bits times a power of two is exact in float32.
+    x = np.multiply(raw, np.float32(input_type.lsb), dtype=np.float32)
+    x.flags.writeable = False
+    return x
 
-    def labels(raw: Any) -> Any:
-        if raw is None:
-            return None
-        y = np.array(raw, dtype=np.int64)
-        y.flags.writeable = False
-        return y
 
-    return Data(
-        scaled(x_train), labels(y_train), scaled(x_test), labels(y_test), input_type, classes,
-        f"{source}: {len(x_train)} training and {len(x_test)} test samples",
-    )  # fmt: skip
+def _as_labels(raw: Any) -> Any:
+    import numpy as np
+
+    if raw is None:
+        return None
+    y = np.array(raw, dtype=np.int64)
+    y.flags.writeable = False
+    return y
 
 
 def _digits() -> Data:

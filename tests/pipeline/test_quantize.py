@@ -119,7 +119,9 @@ def test_what_cannot_be_converted_is_refused_before_it_is_fine_tuned(
     from tensorflow import keras
 
     image = keras.Input((8, 8, 1))
-    x = keras.layers.AveragePooling2D(4, padding="same", name="odd")(keras.layers.Conv2D(2, 3, activation="relu")(image))
+    x = keras.layers.AveragePooling2D(4, padding="same", name="odd")(
+        keras.layers.Conv2D(2, 3, activation="relu")(image)
+    )
     model = keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
     model.save(workspace.models / "odd.keras")
     text = RECIPE.replace("squares.npz", str(tmp_path / "squares.npz")).replace("epochs = 2", "epochs = 0")

@@ -34,6 +34,11 @@ def test_commands_that_are_shown_are_commands(command: str) -> None:
     assert cli.parser().parse_args(arguments).command == arguments[0]
 
 
+def test_make_n_runs_nothing() -> None:
+    # make runs lines that call make, though it is asked to print alone.
+    assert not re.search(r"^\t.*(\$\(MAKE\)|\$\{MAKE\})|^\t\+", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_make_has_every_target_that_is_named(page: Path) -> None:
     named = set(re.findall(r"(?:`|^ {4})make((?: [a-z0-9-]+)*)(?:`|$|  )", page.read_text(), re.MULTILINE))

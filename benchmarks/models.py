@@ -45,6 +45,8 @@ class Row:
     float_network: float = 0.0
     quantized: float = 0.0
     hardware: float = 0.0
+    mean_error: float = 0.0
+    """Of the hardware's outputs from the float model's, as a share of their range."""
     fifos: str = ""
     interval_cycles: int = 0
     rtl: str = ""
@@ -90,17 +92,17 @@ def main() -> None:
 
 
 _HEADER = """\
-| model | layers | skips | C simulation | metric | float | quantized | hardware | FIFOs | cycles | RTL |
-|---|---|---|---|---|---|---|---|---|---|---|"""
+| model | layers | skips | C simulation | metric | float | quantized | hardware | mean error | FIFOs | cycles | RTL |
+|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def _line(row: Row) -> str:
     if row.refusal:
-        return f"| {row.model} | {row.layers or ''} | {row.skips or ''} | refused: {row.refusal} | | | | | | | |"
+        return f"| {row.model} | {row.layers or ''} | {row.skips or ''} | refused: {row.refusal} | | | | | | | | |"
     shares = " | ".join(f"{100 * value:.1f} %" for value in (row.float_network, row.quantized, row.hardware))
     return (
         f"| {row.model} | {row.layers} | {row.skips} | equal, {row.values} values | {row.metric} ({row.samples})"
-        f" | {shares} | {row.fifos} | {row.interval_cycles:,} | {row.rtl} |"
+        f" | {shares} | {100 * row.mean_error:.2f} % | {row.fifos} | {row.interval_cycles:,} | {row.rtl} |"
     )
 
 
@@ -229,9 +231,16 @@ def _through(name: str, model: Any, place: Path) -> dict[str, Any]:
         "float_network": found.float_network,
         "quantized": found.quantized,
         "hardware": found.hardware,
+        "mean_error": _mean_error(made.float_outputs, hardware),
         "fifos": f"{least}{'proved' if proof.holds else 'PROOF FAILS'}",
         "interval_cycles": report.interval_cycles,
     }
+
+
+def _mean_error(wanted: Any, got: Any) -> float:
+    import numpy as np
+
+    return float(np.abs(got - wanted).mean() / (wanted.max() - wanted.min()))
 
 
 def _rtl(name: str, model: Any, place: Path, how: str) -> str:

@@ -21,6 +21,9 @@ MAX_SOURCE_BYTES = 16 << 20
 MAX_CALLS = 10_000
 """Layers of a design, those among them that hls4ml inserts."""
 
+MOST = 1 << 40
+"""No constant, depth, width or size of a design is larger."""
+
 _COMMENT = re.compile(r"//[^\n]*+|/\*.*?(?:\*/|\Z)", re.DOTALL)
 # struct config2 : nnet::conv2d_config { ... };
 _STRUCT = re.compile(r"\bstruct\s++(\w++)\s*+(?::\s*+[\w:]++\s*+)?\{(.*?)(\n\};|\Z)", re.DOTALL)
@@ -30,6 +33,19 @@ _TYPEDEF = re.compile(r"\btypedef\s++([^;{}]{1,1000}+);")
 def without_comments(text: str) -> str:
     """C++ without its comments."""
     return _COMMENT.sub("", text)
+
+
+def integer(text: str, what: str, most: int = MOST) -> int:
+    """A number in C++.
+
+    Raises:
+        ConversionError: it is none from 1 to `most`.
+    """
+    digits = text.strip()
+    value = int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= len(str(MOST)) else 0
+    if not 1 <= value <= most:
+        raise ConversionError(f"{what}: an integer from 1 to {most} wanted, not {shown(digits)}")
+    return value
 
 
 def structs(text: str) -> list[tuple[str, str]]:

@@ -53,8 +53,6 @@ _OPERATORS: Mapping[type, Callable[[int, int], int]] = {
     ast.Div: operator.floordiv,
     ast.Mod: operator.mod,
 }
-MOST = 1 << 40
-"""No constant, depth or width of a design is larger."""
 _MACROS: Mapping[str, Callable[..., int]] = {"DIV_ROUNDUP": lambda n, d: -(-n // d), "MIN": min, "MAX": max}
 
 
@@ -127,9 +125,9 @@ class Config:
         except (SyntaxError, LookupError, TypeError, ArithmeticError, ValueError, RecursionError, MemoryError):
             where = f"struct {self.name} in parameters.h"
             raise ConversionError(f"{where}: {key} should be an integer expression, not {shown(text)}") from None
-        if abs(value) > MOST:
+        if abs(value) > generated.MOST:
             where = f"struct {self.name} in parameters.h"
-            raise ConversionError(f"{where}: {key}: at most {MOST} wanted, not {shown(value)}")
+            raise ConversionError(f"{where}: {key}: at most {generated.MOST} wanted, not {shown(value)}")
         return value
 
     def symbol(self, key: str, default: str = "") -> str:
@@ -213,7 +211,7 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
     if not ports:
         raise ConversionError(f"{top}.cpp: hls::stream arguments wanted (io_stream), none found")
     namespace = re.search(r"\bnamespace\s++(\w++)\s*+{", code)
-    depths = {m["name"]: _integer(m["depth"], f"depth of stream {m['name']}") for m in _DEPTH.finditer(code)}
+    depths = {m["name"]: generated.integer(m["depth"], f"depth of stream {m['name']}") for m in _DEPTH.finditer(code)}
     streams = tuple(
         StreamDeclaration(m["name"], m["type"].strip(), depths.get(m["name"])) for m in _STREAM.finditer(code)
     )
@@ -273,20 +271,7 @@ def scalar_bits(text: str) -> int:
     found = _ELEMENT.match(text)
     if found is None:
         raise ConversionError(f"defines.h: ap_fixed, ap_int or a native type wanted, not {shown(text)}")
-    return _integer(found["width"], f"width of {shown(text)}", MAX_WIDTH)
-
-
-def _integer(text: str, what: str, most: int = MOST) -> int:
-    """A number of the C++ text.
-
-    Raises:
-        ConversionError: it is none from 1 to `most`.
-    """
-    digits = text.strip()
-    value = int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= len(str(MOST)) else 0
-    if not 1 <= value <= most:
-        raise ConversionError(f"{what}: an integer from 1 to {most} wanted, not {shown(digits)}")
-    return value
+    return generated.integer(found["width"], f"width of {shown(text)}", MAX_WIDTH)
 
 
 def _token_type(name: str, type_texts: Mapping[str, str]) -> TokenType:
@@ -296,7 +281,7 @@ def _token_type(name: str, type_texts: Mapping[str, str]) -> TokenType:
         return TokenType(1, scalar_bits(text))
     size = 1
     for factor in array["size"].split("*"):
-        size = _integer(str(size * _integer(factor, f"elements of {name}")), f"elements of {name}")
+        size = generated.integer(str(size * generated.integer(factor, f"elements of {name}")), f"elements of {name}")
     return TokenType(size, scalar_bits(array["element"].strip()))
 
 

@@ -50,8 +50,6 @@ _INTEGER = re.compile(r"ap_(?P<unsigned>u?)int\s*<\s*(?P<width>\d+)\s*>$")
 _GENERATED = "nnet_code_gen.h"
 """The header that hls4ml writes for each project."""
 
-_MOST = 1 << 40
-"""No constant, width or size of a design is larger."""
 _MOST_ENTRIES = 1 << 20
 """Of a table of an activation; by default 1024."""
 _MOST_NUMBERS = 1 << 26
@@ -104,7 +102,7 @@ class Struct:
             if default is None:
                 raise ConversionError(f"struct {self.name}: constant {key!r} wanted, none found")
             return default
-        most = _MOST_ENTRIES if key.endswith("table_size") else _MOST
+        most = _MOST_ENTRIES if key.endswith("table_size") else generated.MOST
         return evaluate(self.constants[key], self.integer, f"struct {self.name}: {key}", most)
 
     def symbol(self, key: str, default: str = "") -> str:
@@ -145,7 +143,7 @@ class Firmware:
             array = _NNET_ARRAY.match(text)
             if array is not None:
                 for factor in array["size"].split("*"):
-                    elements *= _number(factor, f"{self.source}: words of {shown(text)}")
+                    elements *= generated.integer(factor, f"{self.source}: words of {shown(text)}")
                 text = array["element"]
             elif text in self.typedefs and text not in seen:
                 seen.add(text)
@@ -165,7 +163,7 @@ def scalar(text: str, what: str) -> FixedPointType:
     """
     integer = _INTEGER.match(text)
     if integer is not None:
-        width = _number(integer["width"], f"{what}: width of {shown(text)}", MAX_WIDTH)
+        width = generated.integer(integer["width"], f"{what}: width of {shown(text)}", MAX_WIDTH)
         return FixedPointType(width, width, signed=not integer["unsigned"])
     fixed = _FIXED.match(text)
     if fixed is not None:
@@ -179,20 +177,7 @@ def scalar(text: str, what: str) -> FixedPointType:
     raise ConversionError(f"{what}: ap_fixed or ap_int wanted, not {shown(text)}")
 
 
-def _number(text: str, what: str, most: int = _MOST) -> int:
-    """A number of the C++ text.
-
-    Raises:
-        ConversionError: it is none from 1 to `most`.
-    """
-    digits = text.strip()
-    value = int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= len(str(_MOST)) else 0
-    if not 1 <= value <= most:
-        raise ConversionError(f"{what}: an integer from 1 to {most} wanted, not {shown(digits)}")
-    return value
-
-
-def evaluate(text: str, lookup: Callable[[str], int], what: str, most: int = _MOST) -> int:
+def evaluate(text: str, lookup: Callable[[str], int], what: str, most: int = generated.MOST) -> int:
     """A C++ integer expression.
 
     Raises:
@@ -442,7 +427,7 @@ def _firmware(
             )
     lists = {
         m["name"]: tuple(
-            int(v) if v.strip() == "0" else _number(v, m["name"]) for v in m["values"].split(",") if v.strip()
+            int(v) if v.strip() == "0" else generated.integer(v, m["name"]) for v in m["values"].split(",") if v.strip()
         )
         for m in _LIST.finditer(parameters)
     }

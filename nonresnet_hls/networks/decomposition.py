@@ -5,6 +5,7 @@ from typing import Any
 
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import graph
+from nonresnet_hls.networks.additions import Additions
 
 _DROPPED = (
     "Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianNoise", "GaussianDropout",
@@ -32,38 +33,31 @@ def decompose(model: Any) -> Any:
     makers = {node.name: _maker(node, [shapes[name] for name in node.inputs]) for node in network if node.inputs}
     if not any(makers.values()):
         return model
-    taken = {node.name for node in network}
-    weights: dict[str, list[Any]] = {}
+    additions = Additions(model)
 
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
         make = makers[node.name]
-        if make is None:
-            weights[node.name] = node.layer.get_weights()
-            return graph.copied(node, inputs)
-        return make(_Parts(node, taken, weights), inputs)
+        return graph.copied(node, inputs) if make is None else make(_Parts(node, additions), inputs)
 
-    result = graph.rebuild(model, replace)
-    for name, values in weights.items():
-        result.get_layer(name).set_weights(values)
-    return result
+    return additions.rebuilt(replace)
 
 
 class _Parts:
-    """Makes the layers that stand for one: names them, and keeps their weights for when the model is built."""
+    """Makes the layers that stand for one."""
 
-    def __init__(self, node: graph.Node, taken: set[str], weights: dict[str, list[Any]]) -> None:
-        self.node, self._taken, self._weights = node, taken, weights
+    def __init__(self, node: graph.Node, additions: Additions) -> None:
+        self.node, self.additions = node, additions
+
+    def named(self, suffix: str) -> str:
+        """A name like that of the layer; its own where `suffix` is empty."""
+        return self.additions.named(self.node.name + suffix) if suffix else self.node.name
 
     def call(self, kind: str, suffix: str, inputs: Any, weights: Any = (), **config: Any) -> Any:
         """A layer of Keras' on tensors; named like the one it stands for where `suffix` is empty."""
         from tensorflow import keras
 
-        name = self.node.name + suffix
-        while suffix and name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        self._weights[name] = list(weights)
-        return getattr(keras.layers, kind)(name=name, **config)(inputs)
+        layer = getattr(keras.layers, kind)(name=self.named(suffix), **config)
+        return self.additions.call(layer, inputs, list(weights))
 
 
 _Maker = Callable[[_Parts, list[Any]], Any]
@@ -166,17 +160,13 @@ def _pointwise(parts: _Parts, inputs: list[Any]) -> Any:
 
 
 def _prelu(parts: _Parts, inputs: list[Any]) -> Any:
-    import numpy as np
-
     (slopes,) = parts.node.layer.get_weights()
     per_channel = slopes.reshape(-1, slopes.shape[-1])
     if (per_channel != per_channel[0]).any():
         wanted = "one slope for each channel (shared_axes of all others)"
         raise ModelError(f"layer {parts.node.name}: {wanted} wanted, not one for each number")
-    ones = np.ones(slopes.shape[-1])
-    scale = {"epsilon": 0.0, "trainable": False}
     positive = parts.call("ReLU", "_positive", inputs[0])
-    x = parts.call("BatchNormalization", "_turned", inputs[0], [-ones, 0 * ones, 0 * ones, ones], **scale)
+    x = parts.additions.scaled(inputs[0], -1.0, 0.0, parts.named("_turned"))
     x = parts.call("ReLU", "_negative", x)
-    x = parts.call("BatchNormalization", "_slope", x, [-per_channel[0], 0 * ones, 0 * ones, ones], **scale)
+    x = parts.additions.scaled(x, -per_channel[0], 0.0, parts.named("_slope"))
     return parts.call("Add", "", [positive, x])

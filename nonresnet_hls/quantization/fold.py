@@ -6,6 +6,7 @@ from typing import Any
 from nonresnet_hls import progress
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import activations, graph
+from nonresnet_hls.networks.additions import Additions
 
 FOLDABLE = ("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Dense")
 
@@ -92,25 +93,19 @@ def fold_into_next(model: Any, only: Callable[[str], bool] = lambda _: True) -> 
 
 def _as_batch_norms(model: Any, why: dict[str, str | None]) -> Any:
     """A model with batch norms in place of layers that could not be folded, which is said."""
-    import numpy as np
-    from tensorflow import keras
-
     network = graph.nodes(model)
     others = {node.name: _factors(node) for node in network if node.name in why and node.kind != "BatchNormalization"}
     if not others:
         return model
+    additions = Additions(model)
 
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
-        if node.name in others:
-            return keras.layers.BatchNormalization(epsilon=0.0, trainable=False, name=node.name)(inputs[0])
-        return graph.copied(node, inputs)
+        if node.name not in others:
+            return graph.copied(node, inputs)
+        progress.say(f"layer {node.name}: stays as a scale and an offset: {why[node.name]}")
+        return additions.scaled(inputs[0], *others[node.name], node.name)
 
-    result = graph.rebuild(model, replace)
-    graph.carry_weights(model, result)
-    for name, (scale, offset) in others.items():
-        progress.say(f"layer {name}: stays as a scale and an offset: {why[name]}")
-        result.get_layer(name).set_weights([scale, offset, np.zeros_like(scale), np.ones_like(scale)])
-    return result
+    return additions.rebuilt(replace)
 
 
 def _problem(node: graph.Node, readers: list[graph.Node], outputs: list[str]) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.networks import activations, graph
+from nonresnet_hls.networks.additions import Additions
 from nonresnet_hls.networks.decomposition import decompose
 from nonresnet_hls.quantization import quantizers
 from nonresnet_hls.quantization.fold import check_axis, is_scale, scale_and_offset
@@ -52,26 +53,15 @@ def normalized(model: Any) -> Normalized:
 
 class _Maker:
     def __init__(self, model: Any) -> None:
-        self._model = model
         self._used_by = graph.consumers(graph.nodes(model))
         self._outputs = graph.output_names(model)
-        self._taken = {layer.name for layer in model.layers}
+        self._additions = Additions(model)
+        self._named = self._additions.named
         self._layers = {layer.name: layer for layer in model.layers}
-        self._constants: list[tuple[Any, list[Any]]] = []
         self.approximated: dict[str, str] = {}
 
     def made(self) -> Any:
-        result = graph.rebuild(self._model, self._replace)
-        graph.carry_weights(self._model, result)
-        for layer, weights in self._constants:
-            layer.set_weights(weights)
-        return result
-
-    def _named(self, wanted: str) -> str:
-        while wanted in self._taken:
-            wanted += "_"
-        self._taken.add(wanted)
-        return wanted
+        return self._additions.rebuilt(self._replace)
 
     def _replace(self, node: graph.Node, inputs: list[Any]) -> Any:
         kind = node.kind
@@ -128,7 +118,6 @@ class _Maker:
     def _weighted(self, node: graph.Node, layer: Any, tensor: Any) -> Any:
         """A layer with weights on the grids of its quantizers."""
         import qkeras
-        from tensorflow import keras
 
         from nonresnet_hls.networks.grids import FixedPoint, QDepthwiseConv1D
 
@@ -150,17 +139,12 @@ class _Maker:
         make = QDepthwiseConv1D if kind == "DepthwiseConv1D" else getattr(qkeras, f"Q{kind}")
         if scale is not None:
             config["name"] = self._named(f"{node.name}_weights")
-        made = make(**config)
-        found = made(tensor)
-        self._constants.append((made, [own.values] if not config["use_bias"] else [own.values, shift.values]))  # type: ignore[union-attr]
+        weights = [own.values] if shift is None or scale is not None else [own.values, shift.values]
+        found = self._additions.call(make(**config), tensor, weights)
         if scale is None:
             return found
-        behind = keras.layers.BatchNormalization(epsilon=0.0, trainable=False, name=node.name)
-        found = behind(found)
-        zeros = 0 * scale
-        offset = zeros if shift is None else shift.values
-        self._constants.append((behind, [to_grid(scale, _BITS), to_grid(offset, _OFFSET_BITS), zeros, zeros + 1]))
-        return found
+        offset = 0.0 if shift is None else shift.values
+        return self._additions.scaled(found, to_grid(scale, _BITS), to_grid(offset, _OFFSET_BITS), node.name)
 
     def _constant(self, node: graph.Node, values: Any, quantizer: Any, what: str) -> tuple[Constant, Any]:
         """Weights as a quantizer makes them, and what each channel's are to be multiplied by (None: nothing)."""
@@ -195,17 +179,12 @@ class _Maker:
         return grid_constant(_snapped(given / scale, where), where), scale.ravel()
 
     def _batch_norm(self, node: graph.Node, layer: Any, tensor: Any) -> Any:
-        from tensorflow import keras
-
         check_axis(node)
         scale, offset = scale_and_offset(layer)
-        made = keras.layers.BatchNormalization(epsilon=0.0, trainable=False, name=node.name)
-        found = made(tensor)
         if not is_scale(layer):
             self.approximated[node.name] = f"its scales and offsets are put on grids of {_BITS} and {_OFFSET_BITS} bits"
             scale, offset = to_grid(scale, _BITS), to_grid(offset, _OFFSET_BITS)
-        self._constants.append((made, [scale, offset, 0 * scale, 0 * scale + 1]))
-        return found
+        return self._additions.scaled(tensor, scale, offset, node.name)
 
 
 _SHAPING = (

@@ -12,6 +12,7 @@ from nonresnet_hls import progress
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.networks.activations import Activation
+from nonresnet_hls.networks.additions import Additions
 from nonresnet_hls.networks.decomposition import decompose
 from nonresnet_hls.quantization import quantizers
 from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next, is_scale, scale_and_offset
@@ -74,29 +75,18 @@ class _Quantizer:
     """Makes the quantized twin of a model, layer by layer."""
 
     def __init__(self, model: Any, config: Quantization, samples: Any, only: Callable[[str], bool]) -> None:
-        self._float, self._config, self._only = model, config, only
+        self._config, self._only = config, only
         network = graph.nodes(model)
         self._ranges = _activation_values(model, network, samples, only)
         self._used_by = graph.consumers(network)
         self._outputs = graph.output_names(model)
         self._layers = {layer.name: layer for layer in model.layers}
         self._positive = _never_negative(network)
-        self._taken = {node.name for node in network}
-        self._constants: list[tuple[Any, list[Any]]] = []
+        self._additions = Additions(model)
+        self._named = self._additions.named
 
     def model(self) -> Any:
-        result = graph.rebuild(self._float, self._replace)
-        graph.carry_weights(self._float, result)
-        for layer, weights in self._constants:
-            layer.set_weights(weights)
-        return result
-
-    def _named(self, wanted: str) -> str:
-        """A name for a layer of ours that no layer of the model has."""
-        while wanted in self._taken:
-            wanted += "_"
-        self._taken.add(wanted)
-        return wanted
+        return self._additions.rebuilt(self._replace)
 
     def _replace(self, node: graph.Node, inputs: list[Any]) -> Any:
         layer, kind = node.layer, node.kind
@@ -195,15 +185,8 @@ class _Quantizer:
 
     def _scale(self, tensor: Any, scale: float, offset: float, name: str) -> Any:
         """A tensor times a scale, plus an offset, both on a grid."""
-        import numpy as np
-        from tensorflow import keras
-
-        layer = keras.layers.BatchNormalization(epsilon=0.0, trainable=False, name=name)
-        scaled = layer(tensor)
-        ones = np.ones(tensor.shape[-1])
-        own = to_grid(scale * ones, max(self._config.weight_bits, SCALE_BITS))
-        self._constants.append((layer, [own, offset * ones, 0 * ones, ones]))
-        return scaled
+        own = to_grid(scale, max(self._config.weight_bits, SCALE_BITS))
+        return self._additions.scaled(tensor, own, offset, name)
 
     def _feeding(self, node: graph.Node, tensor: Any) -> Any:
         """Quantize a linear tensor where a layer multiplies it: products of wide sums would explode."""

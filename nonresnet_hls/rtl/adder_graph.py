@@ -15,7 +15,7 @@ import numpy.typing as npt
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.arithmetic import Wire
 from nonresnet_hls.rtl.cache import cached
-from nonresnet_hls.rtl.verilog import declare, extend, low_bits, unused_bits
+from nonresnet_hls.rtl.verilog import declare, extend, low_bits, lowest, unused_bits
 
 
 @dataclass(frozen=True)
@@ -286,8 +286,7 @@ def _adder_lines(
         return [f"{declare(f'n{node}', result)} = {left} {sign} {right};"]
     return [
         f"wire [{width - 1}:0] n{node}_sum = {left} {sign} {right};",
-        f"{declare(f'n{node}', result)} = n{node}_sum{low_bits(width, result.width)};",
-        *unused_bits(f"n{node}_sum", width, result.width),
+        *lowest(f"n{node}", f"n{node}_sum", width, result),
     ]
 
 

@@ -53,8 +53,7 @@ def _cast(operation: Cast, name: str, source: str, wire: Wire, channel: int) -> 
         f".OUT_WIDTH({kind.width}), .OUT_FRACTION({kind.fraction_bits}), .OUT_SIGNED({int(kind.signed)}), "
         f".ROUNDING({_ROUNDING_CODE[kind.rounding]}), .OVERFLOW({_OVERFLOW_CODE[kind.overflow]})) "
         f"{name}_requantize (.in_data({source}), .out_data({name}_cast));",
-        f"{declare(name, result)} = {name}_cast{low_bits(kind.width, result.width)};",
-        *unused_bits(f"{name}_cast", kind.width, result.width),
+        *lowest(name, f"{name}_cast", kind.width, result),
     ]
 
 
@@ -85,8 +84,7 @@ def _affine(operation: Affine, name: str, source: str, wire: Wire, channel: int)
     return [
         *lines,
         f"wire signed [{width - 1}:0] {name}_sum = {expression};",
-        f"{declare(name, result)} = {name}_sum{low_bits(width, result.width)};",
-        *unused_bits(f"{name}_sum", width, result.width),
+        *lowest(name, f"{name}_sum", width, result),
     ]
 
 
@@ -99,8 +97,7 @@ def _at_most(operation: AtMost, name: str, source: str, wire: Wire, channel: int
     return [
         f"wire signed [{width - 1}:0] {name}_in = {extend(source, wire, width)} <<< {shift};",
         f"wire signed [{width - 1}:0] {name}_least = {name}_in > {width}'sd{limit} ? {width}'sd{limit} : {name}_in;",
-        f"{declare(name, result)} = {name}_least{low_bits(width, result.width)};",
-        *unused_bits(f"{name}_least", width, result.width),
+        *lowest(name, f"{name}_least", width, result),
     ]
 
 
@@ -112,8 +109,7 @@ def _threshold(operation: Threshold, name: str, source: str, wire: Wire, channel
     return [
         f"wire signed [{width - 1}:0] {name}_in = {extend(source, wire, width)};",
         f"wire signed [{width - 1}:0] {name}_kept = {name}_in > {_signed(theta, width)} ? {name}_in : '0;",
-        f"{declare(name, result)} = {name}_kept{low_bits(width, result.width)};",
-        *unused_bits(f"{name}_kept", width, result.width),
+        *lowest(name, f"{name}_kept", width, result),
     ]
 
 
@@ -150,8 +146,7 @@ def _one_piece(
     return [
         *lines,
         f"wire signed [{width + shift - 1}:0] {name}_wide = {extend(source, own, width + shift)} <<< {shift};",
-        f"{declare(name, result)} = {name}_wide{low_bits(width + shift, result.width)};",
-        *unused_bits(f"{name}_wide", width + shift, result.width),
+        *lowest(name, f"{name}_wide", width + shift, result),
     ]
 
 
@@ -176,6 +171,12 @@ def towards_zero(name: str, source: str, wire: Wire, shift: int, width: int) -> 
 def _signed(value: int, width: int) -> str:
     """A constant."""
     return f"{'-' if value < 0 else ''}{width}'sd{abs(value)}"
+
+
+def lowest(name: str, source: str, width: int, wire: Wire) -> list[str]:
+    """Declare `name` as the lowest bits of `source`, which has `width`: as many as the wire has."""
+    declared = f"{declare(name, wire)} = {source}{low_bits(width, wire.width)};"
+    return [declared, *unused_bits(source, width, wire.width)]
 
 
 def declare(name: str, wire: Wire) -> str:

@@ -1,5 +1,6 @@
 """What the functions of the package return: typed values that show themselves in a notebook and as pandas tables."""
 
+import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
     from nonresnet_hls.skips import Skip
 
 
-class Shown:
+class Shown(abc.ABC):
     """A result that is a table too: `frame`, which a notebook shows below a line that says what it is."""
 
     @property
+    @abc.abstractmethod
     def rows(self) -> list[dict[str, Any]]:
         """The rows of the table."""
-        raise NotImplementedError
 
     @property
     def caption(self) -> str:

@@ -322,7 +322,8 @@ def of_graph(model: Any) -> Firmware:
     for node in model.get_layers():
         for type_name, kind in node.get_layer_precision().items():
             written = kind.definition_cpp()
-            typedefs[type_name] = next(iter(generated.typedefs(written).values()), written)
+            # The first is what hls4ml writes: an in-place reshape has a type of its input's name and other words.
+            typedefs.setdefault(type_name, next(iter(generated.typedefs(written).values()), written))
         for variable in node.get_variables():
             if isinstance(variable, InplaceTensorVariable):
                 aliases.append(f"auto& {variable.name} = {variable.input_var.name};")

@@ -172,6 +172,8 @@ def _refuse_reuse(reader: Reader, call: Call, rows: int, filters: int, reuse: in
         raise ConversionError(
             f"layer {call.layer!r}: hls4ml's C++ takes no reuse factor {reuse} for {rows} x {filters}"
         )
+    if reuse > rows and reuse % rows == 0 and filters == 1:
+        raise ConversionError(f"layer {call.layer!r}: hls4ml's C++ takes no reuse factor {reuse} for {rows} weights")
     if not reader.firmware.is_stream and "conv" in call.function and reuse > rows:
         raise ConversionError(f"layer {call.layer!r}: hls4ml's C++ takes no reuse factor {reuse} above {rows}")
 

@@ -2,12 +2,14 @@
 
 import contextlib
 import io
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nonresnet_hls.emulation import Emulator
+from nonresnet_hls.errors import ConversionError
 from tests.emulation import nets
 
 
@@ -35,6 +37,20 @@ def test_three_hundred_random_networks(tmp_path: Path) -> None:
             values += compared[0]
             assert compared[1] == 0, f"seed {seed - 1}"
     print(f"{networks} networks, {values} values compared, 0 different")
+
+
+@pytest.mark.parametrize(
+    ("seed", "wanted"),
+    [
+        (2000, "words of 40 numbers wanted in a stream for nnet::relu, not 2"),  # behind a flatten
+        (2048, "hls4ml's C++ takes no reuse factor 2 for 1 weights"),
+    ],
+)
+def test_what_an_assertion_of_the_cpp_ends_is_refused(seed: int, wanted: str, tmp_path: Path) -> None:
+    with contextlib.redirect_stdout(io.StringIO()):
+        graph = nets.draw_graph(seed, tmp_path, "io_stream", "Vivado", narrow=seed % 3 != 0)
+    with pytest.raises(ConversionError, match=re.escape(wanted)):
+        Emulator(graph)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4, 5, 8, 9, 12, 13, 14, 19, 21, 22])

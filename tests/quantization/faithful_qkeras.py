@@ -213,10 +213,14 @@ def bound(model: Any, values: dict[str, Any], taken: Any, arithmetic: ModelArith
         elif node.kind == "QActivation":
             # Two numbers on either side of the middle between two values go apart by one last bit.
             finest = min(layer.output.lsb, arithmetic.layers[node.inputs[0]].output.lsb)
-            before = sources[0] + _lost(layer, 2, finest)
+            # An average that was cut off, less than a last bit below Keras' own, is rounded to the same.
+            healed = layer.heals and (sources[0] <= float(arithmetic.layers[node.inputs[0]].output.lsb)).all()
+            before = (0 if healed else sources[0]) + _lost(layer, 2, finest)
             spread = before + (before > 0) * float(layer.output.lsb)
         else:
             spread = _plain(graph.copy_layer(node.layer), sources) + _lost(layer, 64)
+            if "AveragePooling" in node.kind and layer.cut is not None:  # a quotient that Keras has more bits of
+                spread = spread + float(layer.output.lsb)
         errors[node.name] = spread
     return errors
 

@@ -62,6 +62,23 @@ def replacing_by_name(path: Path) -> Iterator[Path]:
             remove(folder)
 
 
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """As `replacing`, for a folder with all that is in it; an empty one is filled where it is."""
+    with naming(path):
+        if not path.is_symlink() and path.is_dir() and not any(path.iterdir()):
+            yield path
+            return
+        fresh = partial(path)
+        fresh.mkdir(parents=True)
+        try:
+            yield fresh
+            remove(path)
+            fresh.rename(path)
+        finally:
+            remove(fresh)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all.
 

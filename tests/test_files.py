@@ -73,6 +73,35 @@ def test_a_disk_that_is_full_leaves_nothing(tmp_path: Path) -> None:
     assert left(tmp_path) == []
 
 
+def test_a_folder_that_cannot_be_written_whole_leaves_the_old_one(precious: Path, tmp_path: Path) -> None:
+    def fill(place: Path, text: str, end: Exception | None = None) -> None:
+        with files.replacing_folder(place) as fresh:
+            (fresh / "one").write_text(text)
+            if end is not None:
+                raise end
+
+    inside = tmp_path / "inside"
+    place = inside / "folder"
+    fill(place, "old")
+    (place / "more").touch()
+    with pytest.raises(OSError, match="No space left") as caught:
+        fill(place, "half", OSError(28, "No space left on device"))
+    assert caught.value.filename == str(place)
+    assert (left(inside), (place / "one").read_text()) == (["folder"], "old")
+    fill(place, "new")
+    assert (left(inside), left(place), (place / "one").read_text()) == (["folder"], ["one"], "new")
+    linked = inside / "linked"
+    linked.symlink_to(precious.parent)
+    fill(linked, "own")
+    assert not linked.is_symlink()
+    assert precious.exists()
+    empty = inside / "empty"
+    empty.mkdir()
+    own = empty.stat().st_ino
+    fill(empty, "in place")
+    assert (empty.stat().st_ino, left(empty)) == (own, ["one"])
+
+
 def test_what_a_killed_process_left_goes_with_the_next(tmp_path: Path) -> None:
     program = (
         "import os, sys, time; from pathlib import Path; from nonresnet_hls import files\n"

@@ -86,15 +86,12 @@ class RtlDesign:
 
     def write(self, directory: Path) -> "RtlDesign":
         """Write all files into a folder, in place of what is there, and say so in the result."""
-        fresh = directory.with_name(directory.name + ".partial")
-        own_files.remove(fresh)
-        (fresh / "library").mkdir(parents=True)
-        for name, text in self.files().items():
-            (fresh / name).write_text(text, encoding="utf-8")
-        for name, text in library().items():
-            (fresh / "library" / name).write_text(text, encoding="utf-8")
-        own_files.remove(directory)
-        fresh.rename(directory)
+        with own_files.replacing_folder(directory) as fresh:
+            (fresh / "library").mkdir()
+            for name, text in self.files().items():
+                (fresh / name).write_text(text, encoding="utf-8")
+            for name, text in library().items():
+                (fresh / "library" / name).write_text(text, encoding="utf-8")
         return replace(self, directory=directory)
 
     def top_module(self) -> str:

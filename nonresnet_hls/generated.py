@@ -27,12 +27,58 @@ MOST = 1 << 40
 _COMMENT = re.compile(r"//[^\n]*+|/\*.*?(?:\*/|\Z)", re.DOTALL)
 # struct config2 : nnet::conv2d_config { ... };
 _STRUCT = re.compile(r"\bstruct\s++(\w++)\s*+(?::\s*+[\w:]++\s*+)?\{(.*?)(\n\};|\Z)", re.DOTALL)
+# #ifndef __SYNTHESIS__
+_CONDITION = re.compile(r"^[ \t]*+#[ \t]*+(?P<kind>if\w*+|el\w*+|endif)\b[ \t]*+(?P<what>[^\n]*+)", re.MULTILINE)
+_GUARD = re.compile(r"\w{1,200}_H_*\s*")
+_LAYER = re.compile(r"\bnnet::(?!load_|save_layer_output\b)\w")
+_NAME = re.compile(r"//[ \t]*+[^\s();]++\s*+")
 _TYPEDEF = re.compile(r"\btypedef\s++([^;{}]{1,1000}+);")
 
 
 def without_comments(text: str) -> str:
     """C++ without its comments."""
     return _COMMENT.sub("", text)
+
+
+def header(text: str, file: str) -> str:
+    """A header without its comments.
+
+    Raises:
+        ConversionError: some of it counts only under a condition, which we would read all the same.
+    """
+    text = without_comments(text)
+    for condition in _CONDITION.finditer(text):
+        if condition["kind"] != "endif" and not (condition["kind"] == "ifndef" and _GUARD.fullmatch(condition["what"])):
+            raise ConversionError(f"{file}: no conditions in its C++ wanted, not {shown(condition[0].strip())}")
+    return text
+
+
+def body(text: str, file: str) -> str:
+    """C++ with blanks for its comments, but for names behind statements: everything stays where it is.
+
+    Raises:
+        ConversionError: a layer is called under a condition only.
+    """
+    text = _COMMENT.sub(_blank, text)
+    opened = 0
+    inside = False
+    for condition in _CONDITION.finditer(text):
+        if not inside and (condition["kind"], condition["what"].strip()) == ("ifndef", "__SYNTHESIS__"):
+            inside, opened = True, condition.end()
+        elif not inside or condition["kind"] != "endif":
+            raise ConversionError(f"{file}: no conditions in its C++ wanted, not {shown(condition[0].strip())}")
+        else:
+            inside = False
+            if _LAYER.search(text, opened, condition.start()):
+                raise ConversionError(f"{file}: layers wanted under no condition, not under #ifndef __SYNTHESIS__")
+    return text
+
+
+def _blank(comment: re.Match[str]) -> str:
+    before = comment.string[max(0, comment.start() - 80) : comment.start()].rstrip(" \t")
+    if before.endswith(";") and _NAME.fullmatch(comment[0]):
+        return comment[0]
+    return re.sub(r"[^\n]", " ", comment[0])
 
 
 def integer(text: str, what: str, most: int = MOST) -> int:

@@ -204,7 +204,7 @@ def read_firmware(firmware: Path, top: str) -> CppSource:
 
 def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource:
     """Parse the three generated texts; see `read_firmware`."""
-    code = generated.without_comments(cpp)
+    code = generated.body(cpp, f"{top}.cpp")
     signature = re.search(rf"\b{re.escape(top)}\s*+\((?P<arguments>[^()]*+)\)\s*+{{", code)
     arguments = signature["arguments"] if signature else ""
     ports = tuple(StreamDeclaration(m["name"], m["type"].strip(), None) for m in _PORT.finditer(arguments))
@@ -215,7 +215,7 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
     streams = tuple(
         StreamDeclaration(m["name"], m["type"].strip(), depths.get(m["name"])) for m in _STREAM.finditer(code)
     )
-    defines = generated.without_comments(defines)
+    defines = generated.header(defines, "defines.h")
     type_texts = generated.typedefs(defines)
     # Weights that are powers of two, or compressed: a struct of several numbers.
     for m in _TYPE_STRUCT.finditer(defines):
@@ -229,7 +229,7 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
         aliases[m["alias"]] = aliases.get(m["name"], m["name"])
     statements = tuple(
         Statement(m.start(), m.end(), _split(call))
-        for m in _calls(cpp, top)
+        for m in _calls(code, top)
         # Tracing reads a stream and fills it again, which is no process of the design.
         if names & set((call := _layer_call(m, aliases)).arguments) and call.function != "save_layer_output"
     )
@@ -243,15 +243,15 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
         statements=statements,
         token_types=token_types,
         type_texts=type_texts,
-        configs=_configs(generated.without_comments(parameters)),
+        configs=_configs(generated.header(parameters, "parameters.h")),
         other_arguments=len(arguments.split(",")) - len(ports),
         namespace=namespace[1] if namespace else "",
         text=cpp,
     )
 
 
-def _calls(cpp: str, top: str) -> list[re.Match[str]]:
-    found = [m for m in _CALL.finditer(cpp) if m["types"].rstrip().endswith(">")]
+def _calls(code: str, top: str) -> list[re.Match[str]]:
+    found = [m for m in _CALL.finditer(code) if m["types"].rstrip().endswith(">")]
     if len(found) > generated.MAX_CALLS:
         raise ConversionError(f"{top}.cpp: at most {generated.MAX_CALLS} layers wanted, not {len(found)}")
     return found

@@ -371,11 +371,12 @@ def parse(
     Raises:
         ConversionError: they are not hls4ml's.
     """
-    code = generated.without_comments(top)
+    code = generated.body(top, f"{source}: firmware/{name}.cpp")
     signature = re.search(rf"\b{re.escape(name)}\s*+\((?P<arguments>[^()]*+)\)\s*+{{", code)
     if signature is None:
         raise ConversionError(f"{source}: function {name} wanted in firmware/{name}.cpp, none found")
-    defines = generated.without_comments(defines)
+    defines = generated.header(defines, f"{source}: firmware/defines.h")
+    parameters = generated.header(parameters, f"{source}: firmware/parameters.h")
     macros = {m["name"]: m["value"] for m in _DEFINE.finditer(defines)}
 
     def macro(key: str) -> int:
@@ -388,8 +389,7 @@ def parse(
         for m in _ARRAY_PORT.finditer(arguments):
             ports.append(Port(m["name"], m["type"], evaluate(m["size"], macro, f"{source}: size of {m['name']}")))
     typedefs = generated.typedefs(defines)
-    body = top[top.find("{", top.find(f"{name}(")) :]
-    return _firmware(name, source, is_stream, ports, body, typedefs, generated.without_comments(parameters), weights)
+    return _firmware(name, source, is_stream, ports, code[signature.end() :], typedefs, parameters, weights)
 
 
 def _firmware(

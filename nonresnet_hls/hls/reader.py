@@ -33,6 +33,9 @@ class Reader:
         aliases = self.firmware.aliases
         outputs = tuple(aliases.get(name, name) for name in ports if aliases.get(name, name) in written)
         inputs = tuple(name for name in ports if aliases.get(name, name) not in written)
+        if not (inputs and outputs):
+            which = "output" if inputs else "input"
+            raise ConversionError(f"{self.firmware.source}: an {which} wanted among {', '.join(ports) or 'no ports'}")
         streams = {name: self._stream(name) for name in (*inputs, *written)}
         return Network(self.firmware.name, streams, tuple(self.layers), inputs, outputs)
 

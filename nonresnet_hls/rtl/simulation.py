@@ -255,12 +255,14 @@ def compile_simulator(design: RtlDesign, directory: Path) -> Simulator:
     (directory / "streams.inc").write_text(_stream_list(design), encoding="utf-8")
     with as_file(own) as source:
         shutil.copy(source, directory / "harness.cpp")
-    sources = [str(path.resolve()) for path in sorted(design.directory.rglob("*.sv"))]
+    # Verilator writes the names of files into `line directives, where a quote in a folder's name ends them: relative.
+    shutil.copytree(design.directory, directory / "sources")
+    sources = [str(path.relative_to(directory)) for path in sorted((directory / "sources").rglob("*.sv"))]
     build = directory / "build"
     command = [
         *verilator_command(),
         *("--cc", "--no-timing", "-O3", "--x-assign", "0", "--x-initial", "0", "-Wno-fatal", "-Wno-lint"),
-        *("--prefix", "Vdesign", "--top-module", design.top, "--Mdir", str(build)),
+        *("--prefix", "Vdesign", "--top-module", design.top, "--Mdir", build.name),
         *("--output-split", "10000", "--quiet", "--max-num-width", str(_WIDEST_BITS)),
         *sources,
     ]

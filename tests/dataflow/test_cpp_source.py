@@ -85,6 +85,39 @@ def test_a_separable_convolution_is_two_processes_with_a_stream_between() -> Non
     assert source.token_types["dw2_t"] == TokenType(3, 20)
 
 
+@pytest.mark.parametrize(
+    "without", ["// nnet::relu", "/* old:\n nnet::relu<a, b, c>(d, e); // x\n */ // nnet::relu", "; // x\n//nnet::relu"]
+)
+def test_a_call_in_a_comment_is_none(without: str) -> None:
+    text = CPP.replace("nnet::relu<layer4_t", f"{without}<layer4_t")
+    found = parse_source("net", text, DEFINES, PARAMETERS)
+    assert [call.layer for call in found.calls[2:]] == ["act"]
+    assert text[found.statements[-1].start :].startswith("nnet::relu<layer2_t")
+
+
+@pytest.mark.parametrize(
+    ("before", "condition", "said"),
+    [
+        ("    nnet::relu<layer4_t", "#if 0", "net.cpp: no conditions in its C++ wanted, not '#if 0'"),
+        ("    nnet::relu<layer4_t", "# ifdef  A // x", "net.cpp: no conditions in its C++ wanted, not '# ifdef  A'"),
+        ("    nnet::relu<layer4_t", "#ifndef __SYNTHESIS__", "under no condition, not under #ifndef __SYNTHESIS__"),
+        ("typedef ap_fixed<8,1> weight2_t", "#if OLD", "defines.h: no conditions in its C++ wanted, not '#if OLD'"),
+        (
+            "    static const unsigned reuse",
+            "#if X > 1",
+            "parameters.h: no conditions in its C++ wanted, not '#if X > 1'",
+        ),
+    ],
+)
+def test_what_counts_only_at_times_is_refused(before: str, condition: str, said: str) -> None:
+    texts = (CPP, DEFINES, PARAMETERS)
+    assert any(before in text for text in texts)
+    changed = [text.replace(before, f"{condition}\n{before}") + "\n#endif\n" * (before in text) for text in texts]
+    with pytest.raises(ConversionError) as caught:
+        parse_source("net", *changed)
+    assert said in str(caught.value)
+
+
 def test_constants_are_evaluated() -> None:
     config = parse_source("net", CPP, DEFINES, PARAMETERS).configs["relu_config4"]
     assert config.integer("limit") == 42 - 1

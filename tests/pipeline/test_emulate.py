@@ -109,6 +109,20 @@ def test_weights_that_are_gone_or_were_changed_are_told(tiny: Path, capsys: pyte
     ("file", "before", "after", "wanted"),
     [
         ("firmware/myproject.cpp", "nnet::relu", "nnet::gelu", "no exact arithmetic of nnet::gelu is known"),
+        ("firmware/myproject.cpp", "    nnet::", "    // nnet::", "calls of layers .* wanted"),
+        ("firmware/myproject.cpp", "    nnet::relu", "    // nnet::relu", "which no layer before it writes"),
+        (
+            "firmware/myproject.cpp",
+            "    nnet::relu",
+            "#if 0\n    nnet::relu",
+            "no conditions in its C.. wanted, not '#if 0'",
+        ),
+        (
+            "firmware/defines.h",
+            "typedef",
+            "#ifdef X\n#endif\ntypedef",
+            "no conditions in its C.. wanted, not '#ifdef X'",
+        ),
         ("firmware/defines.h", "ap_fixed<", "ac_fixed<", "ap_fixed or ap_int wanted, not 'ac_fixed"),
         (
             "hls4ml_config.yml",

@@ -85,7 +85,8 @@ def residual_block(directory: Path):
 
 
 def test_the_plugin_builds_a_residual_block(tmp_path: Path) -> None:
-    model = residual_block(tmp_path / "project")
+    project = tmp_path / 'a "quoted" \\folder'
+    model = residual_block(project)
     report = model.build(least=True)
     assert report["simulation"]["interval_cycles"] == 100
     # The first output of the second convolution needs two rows and three pixels; the fork holds one of them.
@@ -99,7 +100,7 @@ def test_the_plugin_builds_a_residual_block(tmp_path: Path) -> None:
     assert totals == report["synthesis"]["total"]
     assert totals["dsp"] == 0
     assert totals["lut"] > 100
-    saved = json.loads((tmp_path / "project" / "rtl" / "report.json").read_text(encoding="utf-8"))
+    saved = json.loads((project / "rtl" / "report.json").read_text(encoding="utf-8"))
     assert saved["synthesis"]["total"] == totals
     assert saved["synthesis"]["tools"]["pyosys"]
 

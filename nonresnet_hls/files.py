@@ -132,6 +132,15 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
+def keep_aside(path: Path) -> Path:
+    """Give a file or folder another name beside, `NAME.kept-N.SUFFIX`, which is returned."""
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.stem}.kept-{number}{path.suffix}")):
+        number += 1
+    path.rename(aside)
+    return aside
+
+
 def entries(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """Everything below a directory that is no directory, links and devices too; no link is followed."""
     for folder, inner, names in os.walk(directory, followlinks=False):

@@ -12,6 +12,7 @@ import importlib.abc
 import importlib.machinery
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import metadata
 from types import ModuleType
@@ -38,6 +39,11 @@ def install() -> None:
         _forget_legacy()
     if not any(isinstance(finder, _Alias) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Alias())
+
+
+def quiet() -> None:
+    """Leave out Keras' remark that QKeras' constraints are none of its own, which comes once a layer."""
+    warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")
 
 
 def _forget_legacy() -> None:

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import picture
@@ -57,7 +58,8 @@ def test_readme_is_short_and_its_tables_fit() -> None:
     assert all(re.search(rf"`(nonresnet-hls )?{name}\b", every) for name in cli.COMMANDS)
 
 
-def test_the_python_of_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_the_python_of_readme_runs(whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nonresnet_hls.networks import saved
     from nonresnet_hls.networks.resnet import resnet
     from nonresnet_hls.recipe import SkipStyle
@@ -66,12 +68,14 @@ def test_the_python_of_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     saved.save(model, tmp_path / "mine.keras")
     monkeypatch.chdir(tmp_path)
     (text,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    *lines, last = text.strip().splitlines()
-    known: dict[str, object] = {}
+    *lines, sizing, simulation = text.strip().splitlines()
+    known: dict[str, object] = {"x": np.zeros((20, 8, 8, 1), np.uint8), "y": np.arange(20) % 10}
     exec("\n".join(lines), known)
-    shown = eval(last, known)
+    shown = eval(sizing, known)
     assert "cycles an image (modelled)" in shown._repr_html_()
     assert any(row["on_skip"] for row in shown.rows)
+    if whole:
+        assert eval(simulation, known).equal
 
 
 def test_the_picture_is_of_the_committed_figures() -> None:

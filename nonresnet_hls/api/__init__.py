@@ -18,6 +18,7 @@ the folder of `models/` and `hls_projects/` (default: the current one).
 Every result shows itself in a notebook and has a `frame`, the same as pandas table.
 """
 
+from nonresnet_hls import one_keras
 from nonresnet_hls.api.analyses import doctor, emulate, emulator, fifos, gather, models, report, skips, synth
 from nonresnet_hls.api.stages import (
     convert,
@@ -25,6 +26,7 @@ from nonresnet_hls.api.stages import (
     distill,
     evaluate,
     load_recipe,
+    make_recipe,
     quantize,
     quantized_model,
     table1,
@@ -43,6 +45,7 @@ __all__ = [
     "fifos",
     "gather",
     "load_recipe",
+    "make_recipe",
     "models",
     "quantize",
     "quantized_model",
@@ -53,3 +56,5 @@ __all__ = [
     "table2",
     "train",
 ]
+
+one_keras.quiet()

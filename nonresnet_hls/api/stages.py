@@ -1,9 +1,9 @@
 """The functions that bring a recipe's artefacts up to date, and the tables of them."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from nonresnet_hls import extras
 from nonresnet_hls.api.results import Comparison, Evaluation, Stage, Training
@@ -47,6 +47,50 @@ def load_recipe(name: Named, workspace: str | Path = ".") -> Recipe:
         kind = type(name).__name__
         raise RecipeError(f"the name or path of a recipe, or a Recipe, wanted, not an object of {kind}")
     return Workspace(Path(workspace)).recipe(str(name))
+
+
+@told
+def make_recipe(
+    model: Any,
+    data: Any,
+    workspace: str | Path = ".",
+    *,
+    name: str | None = None,
+    input_type: str | None = None,
+    **tables: Mapping[str, Any],
+) -> Recipe:
+    """A recipe for a model and data of your own, written as `models/NAME.toml`: every stage takes it.
+
+    Args:
+        model: a Keras model, or the path of a .keras or .h5 file.
+        data: the path of an .npz file with x (and y), or x_train, y_train, x_test, y_test; a mapping of such arrays;
+            x alone, or (x, y). Without x_test every fifth sample is a test sample.
+        workspace: where it is written; what was there under its names is kept aside.
+        name: of the recipe; default: that of the file or of the model.
+        input_type: fixed-point type of the input; default: the narrowest that holds the data.
+        tables: other keys of the recipe, by table: `hls={"reuse_factor": 4}`.
+
+    Raises:
+        RecipeError: the model is none, a name cannot be one, a key is unknown.
+        ModelError: the model cannot be saved.
+        DatasetError: the data cannot be read, or are no numbers.
+    """
+    from nonresnet_hls.pipeline import own
+
+    return own.make(model, data, Workspace(Path(workspace)), name, input_type, tables)
+
+
+def recipe_of(design: Any, data: Any = None, workspace: str | Path = ".") -> Recipe:
+    """A recipe by name or path, or one for a model and its data, made if it is not there."""
+    is_file = isinstance(design, str | Path) and Path(design).suffix in (".keras", ".h5")
+    if data is not None:
+        from nonresnet_hls.pipeline import own
+
+        return own.make(design, data, Workspace(Path(workspace)), keep=True)
+    if is_file or not isinstance(design, str | Path | Recipe):
+        what = design if is_file else f"an object of {type(design).__name__}"
+        raise RecipeError(f"{what}: a recipe wanted, or a Keras model together with data (an .npz file, or arrays)")
+    return load_recipe(design, workspace)
 
 
 @told
@@ -113,58 +157,78 @@ def evaluate(
 
 
 @told
-def quantize(name: Named, workspace: str | Path = ".") -> Stage:
-    """The quantized, fine-tuned model; see `pipeline.quantize.run`."""
+def quantize(name: Named | Any, workspace: str | Path = ".", *, data: Any = None) -> Stage:
+    """The quantized, fine-tuned model.
+
+    Args:
+        name: the recipe; or a Keras model or its file, together with `data`.
+        workspace: where everything is.
+        data: of a model, as for `make_recipe`.
+
+    Raises:
+        NonResNetError: as `pipeline.quantize.run`.
+    """
     from nonresnet_hls.pipeline import quantize as stage
 
-    recipe = load_recipe(name, workspace)
+    recipe = recipe_of(name, data, workspace)
     return Stage.of(recipe.name, stage.run(recipe, Workspace(Path(workspace)), fine_tune=True))
 
 
 @told
-def quantized_model(name: Named, workspace: str | Path = ".") -> "Quantized":
-    """The quantized Keras model itself, its types and the samples to compare it on."""
+def quantized_model(name: Named | Any, workspace: str | Path = ".", *, data: Any = None) -> "Quantized":
+    """The quantized Keras model itself, its types and the samples to compare it on; arguments as of `quantize`."""
     from nonresnet_hls.pipeline import quantize as stage
 
-    return stage.load(quantize(name, workspace))
+    return stage.load(quantize(name, workspace, data=data))
 
 
 @told
-def convert(name: Named, workspace: str | Path = ".", fifos: FifoDepths | str | None = None) -> Stage:
+def convert(
+    name: Named | Any, workspace: str | Path = ".", fifos: FifoDepths | str | None = None, *, data: Any = None
+) -> Stage:
     """The HLS project.
 
     Args:
-        name: the recipe.
+        name: the recipe; or a Keras model or its file, together with `data`.
         workspace: where everything is.
         fifos: "tensor" (whole tensors, as hls4ml does) or "sized"; None: as the recipe says.
+        data: of a model, as for `make_recipe`.
 
     Raises:
         NonResNetError: as `pipeline.convert.run_convert`.
     """
     from nonresnet_hls.pipeline import convert as stage
 
-    recipe = load_recipe(name, workspace)
+    recipe = recipe_of(name, data, workspace)
     depths = FifoDepths(fifos or recipe.hls.fifo_depths)
     return Stage.of(recipe.name, stage.run_convert(recipe, Workspace(Path(workspace)), depths))
 
 
 @overload
-def csim(name: Named, workspace: str | Path = ".", samples: int | None = None, jobs: int = 1) -> Comparison: ...
-@overload
 def csim(
     name: Several, workspace: str | Path = ".", samples: int | None = None, jobs: int = 1
 ) -> Iterator[Comparison]: ...
+@overload
 def csim(
-    name: Named | Several, workspace: str | Path = ".", samples: int | None = None, jobs: int = 1
+    name: Named | Any, workspace: str | Path = ".", samples: int | None = None, jobs: int = 1, *, data: Any = None
+) -> Comparison: ...
+def csim(
+    name: Named | Several | Any,
+    workspace: str | Path = ".",
+    samples: int | None = None,
+    jobs: int = 1,
+    *,
+    data: Any = None,
 ) -> Comparison | Iterator[Comparison]:
     """The comparison of the C simulation with Keras; `equal` says how it went.
 
     Args:
-        name: the recipe; of several, compilers of one run beside Keras' work for the next, and each comparison is
-            given as soon as it is there.
+        name: the recipe, or a Keras model or its file together with `data`; of several recipes, compilers of one run
+            beside Keras' work for the next, and each comparison is given as soon as it is there.
         workspace: where everything is.
         samples: of the test data; None: as many as the recipe says.
         jobs: processes that simulate.
+        data: of a model, as for `make_recipe`.
 
     Raises:
         NonResNetError: as `pipeline.csim.run_csim`.
@@ -172,9 +236,9 @@ def csim(
     for option, value in (("samples", samples), ("jobs", jobs)):
         if value is not None and value < 1:
             raise RecipeError(f"--{option}: at least 1 wanted, not {value}")
-    if not isinstance(name, str | Path | Recipe):
+    if isinstance(name, list | tuple):
         return _csim([load_recipe(one, workspace) for one in name], Path(workspace), samples, jobs)
-    (found,) = _csim([load_recipe(name, workspace)], Path(workspace), samples, jobs)
+    (found,) = _csim([recipe_of(name, data, workspace)], Path(workspace), samples, jobs)
     return found
 
 

@@ -10,16 +10,16 @@ import importlib
 import logging
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 
-from nonresnet_hls import __version__, extras, guardian, made_here, progress
+from nonresnet_hls import __version__, extras, guardian, made_here, one_keras, progress
 from nonresnet_hls.errors import NonResNetError
 
 # In the order in which the data flows.
 COMMANDS: tuple[str, ...] = (
     "models",
     "skips",
+    "recipe",
     "train",
     "distill",
     "eval",
@@ -55,9 +55,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (2: the user's input is wrong; 1: a check failed)."""
     args = parser().parse_args(argv)
-    # TensorFlow says that it traced a function anew, Keras that QKeras' constraints are none of its own.
+    # TensorFlow says that it traced a function anew.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")
+    one_keras.quiet()
     try:
         with contextlib.ExitStack() as scope:
             scope.enter_context(progress.printable_stdout())

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from nonresnet_hls.reports.render import Table
 
 
-def add_recipes(parser: argparse.ArgumentParser, every: bool = False) -> None:
-    """RECIPE..., --workspace and --json; with `every` also --all."""
+def add_recipes(parser: argparse.ArgumentParser, every: bool = False, models: bool = False) -> None:
+    """RECIPE..., --workspace and --json; with `every` also --all; with `models` also model files and --data."""
     count = "*" if every else "+"
-    parser.add_argument("recipes", nargs=count, metavar="RECIPE", help="name of a recipe, or path of a .toml file")
+    file = "path of a .toml file; or, with --data, of a .keras or .h5 file" if models else "path of a .toml file"
+    parser.add_argument("recipes", nargs=count, metavar="RECIPE", help=f"name of a recipe, or {file}")
+    if models:
+        parser.add_argument("--data", type=Path, metavar="FILE", help=".npz for a model file (see `recipe --help`)")
     if every:
         parser.add_argument("--all", action="store_true", help="every recipe, built in and in models/")
     add_workspace(parser)
@@ -58,6 +61,13 @@ def recipes(args: argparse.Namespace) -> "list[Recipe]":
     names = recipe.names(place.models) if getattr(args, "all", False) else args.recipes
     if not names:
         raise RecipeError("no recipe named; a name, the path of a .toml file or --all wanted")
+    models = hasattr(args, "data") and any(Path(name).suffix in (".keras", ".h5") for name in names)
+    if models or getattr(args, "data", None) is not None:
+        from nonresnet_hls.api.stages import recipe_of
+
+        if len(names) != 1:
+            raise RecipeError(f"--data: one model file wanted, not {len(names)} recipes")
+        return [recipe_of(names[0], args.data, args.workspace)]
     return place.load_recipes(names)
 
 

@@ -11,7 +11,7 @@ HELP = "write a recipe's HLS project"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    common.add_recipes(parser, every=True)
+    common.add_recipes(parser, every=True, models=True)
     parser.add_argument(
         "--fifos",
         choices=("tensor", "sized"),

@@ -11,7 +11,7 @@ HELP = "C-simulate a recipe's project and compare with Keras bit for bit"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    common.add_recipes(parser, every=True)
+    common.add_recipes(parser, every=True, models=True)
     parser.add_argument("--samples", type=int, metavar="N", help="of the test data (default: as the recipe says)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that simulate (default: 1)")
 

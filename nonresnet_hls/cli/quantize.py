@@ -11,7 +11,7 @@ HELP = "quantize a recipe's network with QKeras"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    common.add_recipes(parser, every=True)
+    common.add_recipes(parser, every=True, models=True)
 
 
 def run(args: argparse.Namespace) -> int:

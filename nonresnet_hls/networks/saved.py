@@ -16,9 +16,12 @@ from nonresnet_hls.networks import containers, inspection
 
 def save(model: Any, path: Path) -> None:
     """Write a model as `.keras`, without the state of its optimizer; equal models make equal files."""
+    from tensorflow import keras
+
     plain = model
     if model.optimizer is not None:
-        plain = type(model)(model.inputs, model.outputs, name=model.name)
+        kind = keras.Model if isinstance(model, keras.Sequential) else type(model)
+        plain = kind(model.inputs, model.outputs, name=model.name)
     with files.replacing_by_name(path) as beside:
         plain.save(beside)
         normalize(beside)

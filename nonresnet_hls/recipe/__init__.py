@@ -4,7 +4,7 @@ A recipe is a TOML file `models/NAME.toml`. `extends = "OTHER"` takes over anoth
 says itself wins.
 """
 
-from nonresnet_hls.recipe.files import BUILT_IN, find, load, names
+from nonresnet_hls.recipe.files import BUILT_IN, check, find, load, names
 from nonresnet_hls.recipe.values import (
     Architecture,
     Backend,
@@ -59,6 +59,7 @@ __all__ = [
     "Teacher",
     "Training",
     "WeightMemory",
+    "check",
     "find",
     "load",
     "names",

@@ -79,6 +79,20 @@ def load(name_or_path: str, models: Path | None = None) -> Recipe:
     return dataclasses.replace(recipe, trained_as=trained_as)
 
 
+def check(path: Path, text: str) -> None:
+    """Refuse the text of a recipe that would not be read from a file.
+
+    Raises:
+        RecipeError: as `load`, of a recipe that extends none.
+    """
+    try:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{path}: cannot be read as TOML: {error}") from None
+    _check(table, path)
+    _build(path, table)
+
+
 def _is_file(path: Path) -> bool:
     """Whether there is a file; what no file can be called is none."""
     try:

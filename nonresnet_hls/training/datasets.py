@@ -285,7 +285,7 @@ def _npz(path: Path, input_type: FixedPointType) -> Data:
     if x_train.shape[1:] != x_test.shape[1:]:
         raise DatasetError(f"{path}: x_test: samples of shape {x_train.shape[1:]} wanted, not {x_test.shape[1:]}")
     factor, given = Fraction(1), None
-    if input_type.width == 8 and not input_type.signed and all(_are_bytes_by_255(x) for x in (x_train, x_test)):
+    if input_type.width == 8 and not input_type.signed and all(are_bytes_by_255(x) for x in (x_train, x_test)):
         factor = 1 / (255 * input_type.lsb)
         _say_once(f"{path}: x is bytes / 255, which no fixed-point type holds: the hardware gets bytes as {input_type}")
         mantissas = [np.rint(np.multiply(x, 255.0)) for x in (x_train, x_test)]
@@ -331,7 +331,7 @@ def _labels(path: Path, name: str, arrays: Mapping[str, Any], samples: int) -> A
     return y.ravel().astype(np.int64)
 
 
-def _are_bytes_by_255(x: Any) -> bool:
+def are_bytes_by_255(x: Any) -> bool:
     """Whether all values are those of bytes / 255 in floating point, some of them neither 0 nor 1."""
     import numpy as np
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nonresnet_hls import progress
 from nonresnet_hls.errors import DatasetError
+from nonresnet_hls.files import keep_aside
 from nonresnet_hls.recipe import DatasetName
 
 VARIABLE = "NONRESNET_DATA"
@@ -116,7 +117,7 @@ def find(name: DatasetName) -> Path:
                 for file in files:
                     file.rename(filled / file.name)
             if os.path.lexists(target):  # incomplete, or it had been found: kept, under another name
-                target.rename(_free_name(target))
+                keep_aside(target)
             filled.rename(target)
     except (OSError, tarfile.TarError, urllib.error.URLError) as error:
         where = " or ".join(str(r / source.folders[0]) for r in roots())
@@ -125,13 +126,6 @@ def find(name: DatasetName) -> Path:
             f"put {', '.join(source.files)} there or set {VARIABLE}"
         ) from None
     return target
-
-
-def _free_name(path: Path) -> Path:
-    number = 1
-    while os.path.lexists(aside := path.with_name(f"{path.name}.kept-{number}")):
-        number += 1
-    return aside
 
 
 def _fetch(download: Download, folder: Path) -> Path:

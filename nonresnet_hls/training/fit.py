@@ -5,14 +5,13 @@ import functools
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import progress
+from nonresnet_hls import files, progress
 from nonresnet_hls.errors import ArtefactError, ModelError
 from nonresnet_hls.networks import graph, saved
 from nonresnet_hls.recipe import (
@@ -297,10 +296,7 @@ def _own_randomness(model: Any, seed: int) -> Iterator[list[Any]]:
 
 def _keep(checkpoint: Path) -> None:
     """Put a checkpoint of another training aside: hours may be in it."""
-    number = 1
-    while os.path.lexists(aside := checkpoint.with_name(f"{checkpoint.stem}.kept-{number}{checkpoint.suffix}")):
-        number += 1
-    checkpoint.rename(aside)
+    aside = files.keep_aside(checkpoint)
     progress.say(f"{checkpoint} is of another training (recipe, data or start weights changed): kept as {aside}")
 
 

@@ -95,6 +95,8 @@ def _sum(
     if strategy not in ("latency", "resource"):
         raise ConversionError(f"layer {call.layer!r}: strategy latency or resource wanted, not {strategy}")
     reuse = max(1, inner.integer("reuse_factor", 1))
+    if inner.types.get("kernel") == "DenseResource_rf_gt_nin":
+        raise ConversionError(f"layer {call.layer!r}: hls4ml's C++ has no products of reuse factor {reuse} for {rows}")
     if strategy == "resource":
         _refuse_reuse(reader, call, rows, filters, reuse, depthwise)
     weight_kind, bias_kind, accumulator = (

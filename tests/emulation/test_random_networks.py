@@ -44,6 +44,7 @@ def test_three_hundred_random_networks(tmp_path: Path) -> None:
     [
         (2000, "words of 40 numbers wanted in a stream for nnet::relu, not 2"),  # behind a flatten
         (2048, "hls4ml's C++ takes no reuse factor 2 for 1 weights"),
+        (2072, "hls4ml's C++ has no products of reuse factor 3 for 2"),
     ],
 )
 def test_what_an_assertion_of_the_cpp_ends_is_refused(seed: int, wanted: str, tmp_path: Path) -> None:

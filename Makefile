@@ -2,6 +2,8 @@
 # make help       what else there is
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
+# Whichever of these are at hand.
+LIGHT_PYTHONS = $(PYTHON) $(foreach minor,12 13,$(shell python3.$(minor) -c 'import sys; print(sys.executable)' 2>/dev/null))
 VENV := .venv
 RUN := $(VENV)/bin/nonresnet-hls
 # (Not by way of another make, which `make -n` would run.)
@@ -79,13 +81,15 @@ dist: setup ## wheel and source distribution under dist/, checked
 	$(VENV)/bin/python -m build --quiet
 	$(VENV)/bin/twine check --strict dist/*
 
-test-light: dist ## the wheel in an empty environment: what the light core does without TensorFlow and hls4ml
-	rm -rf $(VENV)-light
-	$(PYTHON) -m venv $(VENV)-light
-	$(VENV)-light/bin/pip install --quiet dist/*.whl
+test-light: dist ## the wheel in empty environments (LIGHT_PYTHONS): what the light core does without TensorFlow and hls4ml
 	rm -rf dist/light && mkdir dist/light
 	$(VENV)/bin/python -m tests.light_project dist/light
-	$(VENV)-light/bin/python -I tests/light_core.py dist/light
+	@set -e; for python in $(LIGHT_PYTHONS); do \
+		rm -rf $(VENV)-light; \
+		"$$python" -m venv $(VENV)-light; \
+		$(VENV)-light/bin/pip install --quiet dist/*.whl; \
+		$(VENV)-light/bin/python -I tests/light_core.py dist/light; \
+	done
 
 test-keras3: dist ## the wheel beside Keras 3 and today's NumPy: designs of hls4ml through the OpenRTL backend
 	$(PYTHON) -m venv $(VENV)-keras3

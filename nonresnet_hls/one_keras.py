@@ -60,6 +60,14 @@ def has_keras2() -> bool:
         return False
 
 
+def is_keras3() -> bool:
+    """Whether the Keras of this environment is one of version 3."""
+    try:
+        return metadata.version("keras").startswith("3.")
+    except metadata.PackageNotFoundError:
+        return False
+
+
 def is_single() -> bool:
     """Whether what Keras restores by name is made of the classes of `tf.keras`."""
     from tensorflow import keras

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nonresnet_hls.api.results import Emulation, Fifos, Gathered, Rows, RtlFigures, Skips, Stage
-from nonresnet_hls.api.stages import load_recipe, told
+from nonresnet_hls.api.stages import load_recipe, name_of, told
 from nonresnet_hls.errors import ConversionError, ModelError, RecipeError, ReportError, ToolError
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Backend, Family, Hls, Recipe, Strategy
@@ -225,7 +225,7 @@ def emulate(
         found, figures = stage.emulate_design(read, inputs, samples or 1000)
     if outputs is not None:
         stage.save_outputs(found, Path(outputs))
-    return Emulation(_name(design), found, figures)
+    return Emulation(name_of(design), found, figures)
 
 
 @told
@@ -255,14 +255,6 @@ def _network(design: Any, place: Workspace, scratch: Path) -> Any:
         return lambda: design
     found = designs.find(design, place, Hls(), scratch)
     return lambda: network.of_project(found.directory)
-
-
-def _name(design: Any) -> str:
-    if isinstance(design, str | Path):
-        return str(design)
-    from nonresnet_hls.hls import plain
-
-    return str(design.config.get_project_name() if plain.is_graph(design) else getattr(design, "name", design))
 
 
 @told
@@ -313,9 +305,9 @@ def synth(
     named = isinstance(design, Recipe) or (isinstance(design, str | Path) and not _is_design(Path(design)))
     if not named:
         if chosen == "vendor":
-            raise ToolError(f"{_name(design)}: a recipe wanted for the vendor engine")
+            raise ToolError(f"{name_of(design)}: a recipe wanted for the vendor engine")
         figures = stage.synthesise_design(design, asked, inputs)
-        return RtlFigures(_name(design), figures, None)
+        return RtlFigures(name_of(design), figures, None)
     recipe = load_recipe(design, workspace)
     if chosen == "vendor" or (chosen == "auto" and vendor.find(recipe.hls.backend) is not None):
         return Stage.of(recipe.name, stage.run_vendor(recipe, place, vendor.Steps(cosim, vsynth)))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nonresnet_hls.dataflow import FifoReport, Proof
+    from nonresnet_hls.pipeline.agreement import Evaluator
     from nonresnet_hls.reports import Report
     from nonresnet_hls.skips import Skip
 
@@ -108,6 +109,31 @@ class Comparison(Stage):
         """The verdict."""
         verdict = "equal" if self.equal else f"{self.figures['different']} DIFFERENT"
         return f"{self.name}: {self.figures['values']} values, {verdict}; compared with {self.figures['reference']}"
+
+
+@dataclass(frozen=True)
+class Agreement(Shown):
+    """The C simulation of a design that no recipe tells of, beside other evaluators; a row for each of these."""
+
+    design: str
+    evaluators: "tuple[Evaluator, ...]"
+
+    @property
+    def equal(self) -> bool:
+        """Whether every value of all of them is that of the C simulation."""
+        return not any(one.different for one in self.evaluators)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Name, values, how many are different from the C simulation's, and by how much at most."""
+        return [dataclasses.asdict(one) for one in self.evaluators]
+
+    @property
+    def caption(self) -> str:
+        """The verdict."""
+        told = [f"{one.different} DIFFERENT from {one.name}" for one in self.evaluators if one.different]
+        values = self.evaluators[0].values if self.evaluators else 0
+        return f"{self.design}: C simulation, {values} values, {'; '.join(told) or 'equal'}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from nonresnet_hls import extras
-from nonresnet_hls.api.results import Comparison, Evaluation, Stage, Training
+from nonresnet_hls import extras, one_keras
+from nonresnet_hls.api.results import Agreement, Comparison, Evaluation, Stage, Training
 from nonresnet_hls.errors import RecipeError
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import FifoDepths, Recipe
@@ -211,7 +211,7 @@ def csim(
 @overload
 def csim(
     name: Named | Any, workspace: str | Path = ".", samples: int | None = None, jobs: int = 1, *, data: Any = None
-) -> Comparison: ...
+) -> Comparison | Agreement: ...
 def csim(
     name: Named | Several | Any,
     workspace: str | Path = ".",
@@ -219,12 +219,15 @@ def csim(
     jobs: int = 1,
     *,
     data: Any = None,
-) -> Comparison | Iterator[Comparison]:
+) -> Comparison | Agreement | Iterator[Comparison]:
     """The comparison of the C simulation with Keras; `equal` says how it went.
 
+    A `ModelGraph` of hls4ml's, or a model of Keras 3 (HGQ2's, say), is taken as it is, together with `data`: its C++
+    beside Keras and the emulator. A model of Keras 2 is quantized first.
+
     Args:
-        name: the recipe, or a Keras model or its file together with `data`; of several recipes, compilers of one run
-            beside Keras' work for the next, and each comparison is given as soon as it is there.
+        name: the recipe, or a Keras model or its file, or a `ModelGraph`, together with `data`; of several recipes,
+            compilers of one run beside Keras' work for the next, and each comparison is given as soon as it is there.
         workspace: where everything is.
         samples: of the test data; None: as many as the recipe says.
         jobs: processes that simulate.
@@ -236,10 +239,35 @@ def csim(
     for option, value in (("samples", samples), ("jobs", jobs)):
         if value is not None and value < 1:
             raise RecipeError(f"--{option}: at least 1 wanted, not {value}")
+    if _is_taken_as_it_is(name):
+        with extras.told("csim"):
+            from nonresnet_hls.pipeline import agreement
+
+            if data is None:
+                raise RecipeError(f"{name_of(name)}: data wanted beside it: x, or the path of an .npz file")
+            return Agreement(name_of(name), agreement.compare(name, data, samples, jobs))
     if isinstance(name, list | tuple):
         return _csim([load_recipe(one, workspace) for one in name], Path(workspace), samples, jobs)
     (found,) = _csim([recipe_of(name, data, workspace)], Path(workspace), samples, jobs)
     return found
+
+
+def _is_taken_as_it_is(design: Any) -> bool:
+    """Whether a design is what hls4ml makes of it, so that there is nothing to quantize."""
+    from nonresnet_hls.hls import plain
+    from nonresnet_hls.networks import saved
+
+    is_file = isinstance(design, str | Path) and Path(design).suffix in (".keras", ".h5")
+    return plain.is_graph(design) or saved.is_keras3(design) or (is_file and one_keras.is_keras3())
+
+
+def name_of(design: Any) -> str:
+    """What a design is called."""
+    if isinstance(design, str | Path):
+        return str(design)
+    from nonresnet_hls.hls import plain
+
+    return str(design.config.get_project_name() if plain.is_graph(design) else getattr(design, "name", design))
 
 
 def _csim(wanted: Sequence[Recipe], workspace: Path, samples: int | None, jobs: int) -> Iterator[Comparison]:

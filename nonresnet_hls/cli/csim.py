@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from nonresnet_hls import one_keras
 from nonresnet_hls.cli import common
 
 NAME = "csim"
@@ -21,6 +22,13 @@ def run(args: argparse.Namespace) -> int:
     from nonresnet_hls import api
     from nonresnet_hls.pipeline import runner
 
+    if one_keras.is_keras3() and len(args.recipes) == 1 and not args.all:
+        compared = api.csim(args.recipes[0], args.workspace, args.samples, args.jobs, data=args.data)
+        if args.json:
+            common.print_json(compared.rows)
+        else:
+            print(compared.caption)
+        return 0 if compared.equal else 1
     results = []
     for found in api.csim(common.recipes(args), args.workspace, args.samples, args.jobs):
         results.append({"name": found.name, **found.figures})

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ConversionError, NonResNetError
-from nonresnet_hls.hls import fidelity
+from nonresnet_hls.hls import fidelity, keras3
 from nonresnet_hls.hls.convert import PROJECT, one_line, quiet
+from nonresnet_hls.networks import saved
 from nonresnet_hls.networks.flat import flattened
 from nonresnet_hls.recipe import Hls
 
@@ -31,15 +32,20 @@ def is_graph(value: Any) -> bool:
     return graph is not None and isinstance(value, graph.ModelGraph)
 
 
-def write_graph(graph: Any, directory: Path) -> None:
+def write_graph(graph: Any, directory: Path, name: str | None = None) -> None:
     """Write the project of a `ModelGraph` into `directory`, wherever its own is.
+
+    Args:
+        graph: the graph.
+        directory: where to.
+        name: of the project; None: its own.
 
     Raises:
         ConversionError: hls4ml cannot write it.
     """
     settings = graph.config.config
-    own = settings["OutputDir"]
-    settings["OutputDir"] = str(directory)
+    own = {key: settings[key] for key in ("OutputDir", "ProjectName")}
+    settings |= {"OutputDir": str(directory), "ProjectName": name or own["ProjectName"]}
     with quiet():
         try:
             graph.write()
@@ -49,7 +55,7 @@ def write_graph(graph: Any, directory: Path) -> None:
             name = graph.config.get_project_name()
             raise ConversionError(f"{name}: hls4ml cannot write it: {one_line(error)}") from error
         finally:
-            settings["OutputDir"] = own
+            settings |= own
 
 
 def to_graph(model: Any, hls: Hls, directory: Path, backend: str | None = None) -> tuple[Any, tuple[str, ...]]:
@@ -70,6 +76,8 @@ def to_graph(model: Any, hls: Hls, directory: Path, backend: str | None = None) 
     Raises:
         ConversionError: hls4ml cannot take the model, or would make another network of it.
     """
+    if saved.is_keras3(model):
+        return keras3.to_graph(model, hls, directory, backend), ()
     if all(type(layer).__name__ == "InputLayer" for layer in model.layers):
         raise ConversionError(f"model {model.name}: a layer between inputs and outputs wanted, there is none")
     fidelity.refuse(model, structural_only=True)

@@ -44,8 +44,12 @@ class Container:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Container]:
+def opened(path: Path, keras: int = 2) -> Iterator[Container]:
     """Open a model file as Keras would.
+
+    Args:
+        path: of the file.
+        keras: the greatest version whose files are taken.
 
     Raises:
         ModelError: there is no such file, it is damaged, larger than makes sense, or reaches outside itself.
@@ -61,7 +65,7 @@ def opened(path: Path) -> Iterator[Container]:
             # As `keras.models.load_model` does it.
             archive = zipfile.ZipFile(stream) if path.suffix == ".keras" and zipfile.is_zipfile(stream) else None
             if archive:
-                _check_version(path, json.loads(_read(archive, METADATA)).get("keras_version", ""))
+                _check_version(path, json.loads(_read(archive, METADATA)).get("keras_version", ""), keras)
             text = _read(archive, CONFIG) if archive else None
             weights = _weights(archive, stored) if archive else None
             file = h5py.File(weights or stream, "r")
@@ -69,7 +73,7 @@ def opened(path: Path) -> Iterator[Container]:
             raise _unreadable(path, error) from None
         with file:
             if archive is None:
-                _check_version(path, file.attrs.get("keras_version", ""))
+                _check_version(path, file.attrs.get("keras_version", ""), keras)
             try:
                 config = json.loads(text or _attribute(path, file))
                 found = Container(config, _array_bytes(file, stored), weights, file)
@@ -99,18 +103,17 @@ def first_line(error: BaseException) -> str:
 _LONGEST = 300
 
 
-def _check_version(path: Path, version: Any) -> None:
+def _check_version(path: Path, version: Any, greatest: int) -> None:
     """Refuse files of a later Keras, which nothing here can restore.
 
     Raises:
         ModelError: says what to do.
     """
     text = version.decode("utf-8", "replace") if isinstance(version, bytes) else str(version)
-    if text.partition(".")[0].isdecimal() and int(text.partition(".")[0][:9]) > _KERAS:
+    if text.partition(".")[0].isdecimal() and int(text.partition(".")[0][:9]) > greatest:
         raise ModelError(f"{path}: saved by Keras {text[:20]}; {_BY_KERAS_2}")
 
 
-_KERAS = 2
 _BY_KERAS_2 = (
     "a file of Keras 2 wanted, since QKeras reads no other: make the model anew with TF_USE_LEGACY_KERAS=1 and the"
     " package tf_keras (or with TensorFlow 2.15), give it the weights (set_weights, of get_weights in Keras 3), and"

@@ -7,6 +7,7 @@ is refused by name. How layers are connected is checked too (`wiring`): on a cir
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,15 +168,74 @@ def check(config: Any, path: Path, allow: Collection[str], registered: Callable[
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise ModelError(f"{path}: a model wanted, not {config!r:.80}")
     inspector = _Inspector(path, allow, registered)
-    try:
+    with _briefly():
         inspector.value(config, _Place())
         _check_wiring(config, path)
+    return inspector.runs_code
+
+
+@contextmanager
+def _briefly() -> Iterator[None]:
+    """Shorten refusals: names are as long as a file wants them to be."""
+    try:
+        yield
     except ModelError as error:
         text = str(error)
         if len(text) <= _LONGEST_REFUSAL:
             raise
-        raise ModelError(f"{text[:_LONGEST_REFUSAL]} ...") from None  # names are as long as a file wants them to be
+        raise ModelError(f"{text[:_LONGEST_REFUSAL]} ...") from None
+
+
+def check_keras3(config: Any, path: Path, allow: Collection[str]) -> bool:
+    """As `check`, of a file by Keras 3."""
+    from keras import saving
+
+    def registered(name: str) -> bool:
+        return saving.get_registered_object(name) is not None
+
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
+        raise ModelError(f"{path}: a model wanted, not {config!r:.80}")
+    inspector = _Keras3Inspector(path, allow, registered)
+    with _briefly():
+        inspector.value(config, _Place())
+        _check_wiring(wiring.of_keras3(config), path)
     return inspector.runs_code
+
+
+class _Keras3Inspector(_Inspector):
+    """What Keras 3 writes otherwise: policies, tensors and operations as objects, and HGQ2's layers."""
+
+    def object(self, kind: str, entry: dict[str, Any], place: _Place) -> bool:
+        module = entry.get("module")
+        if kind == "__keras_tensor__":
+            return False
+        if isinstance(module, str):
+            if vocabulary.KERAS3_OPERATIONS.fullmatch(module):
+                if kind in vocabulary.OPERATIONS_OF_KERAS3 or {place.owner, kind} & self.allow:
+                    return False
+                raise self.refuse(f"layer {place.owner!r} is the operation {kind!r:.80}, not one of arithmetic")
+            if module.partition(".")[0] == "hgq":
+                return self.of_hgq(kind, entry, place.owner)
+            if not vocabulary.MODULE_OF_KERAS3.fullmatch(module) and not {place.owner, kind} & self.allow:
+                raise self.refuse(f"{place.owner!r} is of the unknown class {kind!r:.80} of module {module!r:.80}")
+        if kind == "DTypePolicy":
+            return False
+        return super().object(kind, entry, place)
+
+    def of_hgq(self, kind: str, entry: dict[str, Any], owner: str) -> bool:
+        from keras import saving
+
+        found = saving.get_registered_object(str(entry.get("registered_name")))
+        if found is None or found.__name__ != kind or found.__module__ != entry["module"]:
+            raise self.refuse(f"{owner!r} is of the unknown class {kind!r:.80} of module {entry['module']!r:.80}")
+        return False
+
+
+def modules(config: Any) -> Iterator[str]:
+    """Names of all modules that a configuration names."""
+    for entry in _dictionaries(config):
+        if isinstance(module := entry.get("module"), str):
+            yield module
 
 
 _LONGEST_REFUSAL = 1000

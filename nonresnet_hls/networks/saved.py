@@ -16,10 +16,10 @@ from nonresnet_hls.networks import containers, inspection
 
 def save(model: Any, path: Path) -> None:
     """Write a model as `.keras`, without the state of its optimizer; equal models make equal files."""
-    from tensorflow import keras
+    import keras
 
     plain = model
-    if model.optimizer is not None:
+    if getattr(model, "optimizer", None) is not None:
         kind = keras.Model if isinstance(model, keras.Sequential) else type(model)
         plain = kind(model.inputs, model.outputs, name=model.name)
     with files.replacing_by_name(path) as beside:
@@ -37,6 +37,10 @@ def load(path: Path, allow: Collection[str] = ()) -> Any:
     Raises:
         ModelError: there is no such file, it is damaged, or it holds what is refused.
     """
+    if one_keras.is_keras3():
+        from nonresnet_hls.networks import saved_keras3
+
+        return saved_keras3.load(path, allow)
     extras.require_keras()
     with containers.opened(path) as found:
         # Of HDF5 Keras reads the text itself.
@@ -111,18 +115,14 @@ class _Budget:
 
 
 def is_model(value: Any) -> bool:
-    """Whether a value is a Keras model, of whichever Keras is there: whoever has one has imported that.
-
-    Raises:
-        ModelError: it is one of another Keras than the rooms below can take.
-    """
+    """Whether a value is a Keras model, of whichever Keras is there: whoever has one has imported that."""
     keras = sys.modules.get("keras")
-    if keras is None or not isinstance(value, keras.Model):
-        return False
-    if not one_keras.has_keras2():
-        wanted = "a model of Keras 2.15, or what hls4ml made of it (a ModelGraph), wanted"
-        raise ModelError(f"model {value.name}: {wanted}, not one of Keras {keras.__version__}")
-    return True
+    return keras is not None and isinstance(value, keras.Model)
+
+
+def is_keras3(model: Any) -> bool:
+    """Whether a model is one of Keras 3, of which hls4ml makes a design, and we no other model."""
+    return is_model(model) and one_keras.is_keras3()
 
 
 def _is_registered(name: str) -> bool:

@@ -110,3 +110,14 @@ ELSEWHERE = frozenset(
     (f"tensorflow.python.ops.init_ops{suffix}", kind) for suffix in ("", "_v2") for kind in INITIALIZERS
 )
 """Classes in other modules."""
+
+MODULE_OF_KERAS3 = re.compile(
+    r"keras(?:\.(?:layers|initializers|regularizers|constraints|activations|src\.models\.(?:functional|sequential|model)))?"
+)
+KERAS3_OPERATIONS = re.compile(r"keras\.src\.ops\.(?:nn|numpy|core|math)")
+OPERATIONS_OF_KERAS3 = _names("""
+    Add Subtract Multiply Divide TrueDivide Negative Absolute Maximum Minimum Square Sqrt Exp Log Sum Mean Max Min
+    Relu Relu6 LeakyRelu Elu Selu Gelu Silu Sigmoid HardSigmoid LogSigmoid Softmax LogSoftmax Softplus Softsign Tanh
+    Concatenate Stack Reshape Transpose Squeeze ExpandDims Pad Clip Cast GetItem Flip
+""")
+"""Of Keras 3's operations those that compute a tensor from tensors and numbers, and do nothing else."""

@@ -198,3 +198,31 @@ def _check_order(known: dict[str, _Layer], path: Path) -> None:
 def _label(model: dict[str, Any]) -> str:
     config = model.get("config")
     return f"model {config.get('name') if isinstance(config, dict) else None!r:.80}"
+
+
+def of_keras3(config: Any) -> Any:
+    """A configuration by Keras 3 with its calls as Keras 2 writes them: [layer, call, output] for each tensor."""
+    if isinstance(config, list):
+        return [of_keras3(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    found = {key: of_keras3(value) for key, value in config.items() if key != "inbound_nodes"}
+    if isinstance(calls := config.get("inbound_nodes"), list):
+        found["inbound_nodes"] = [[[*history, {}] for history in _histories(call)] for call in calls]
+    return found
+
+
+def _histories(value: Any) -> Iterator[list[Any]]:
+    """Where the tensors in the arguments of a call come from."""
+    if isinstance(value, dict):
+        own = value.get("config")
+        if value.get("class_name") == "__keras_tensor__" and isinstance(own, dict):
+            history = own.get("keras_history")
+            if not (isinstance(history, list) and len(history) == 3 and isinstance(history[0], str)):
+                raise ModelError(f"[layer, call, output] wanted as keras_history, not {history!r:.80}")
+            yield history
+            return
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _histories(item)

@@ -82,6 +82,8 @@ def keras_model(design: Any) -> Any:
     else:
         kind = type(design).__name__
         raise RecipeError(f"a recipe, a project, a Keras model or a ModelGraph wanted, not an object of {kind}")
+    if saved.is_keras3(model):
+        return model
     return lowering.lower(model) if lowering.is_needed(model) else model
 
 

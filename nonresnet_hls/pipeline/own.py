@@ -63,12 +63,12 @@ def make(
         raise RecipeError(f"{path}: a Keras model (.keras or .h5) wanted")
     name = _name(path.stem if path is not None else str(getattr(model, "name", ""))) if name is None else name
     target = workspace.models / f"{name}.toml"
-    arrays, data_path = _data(data)
-    kind, why = _input_type(arrays, input_type, data_path)
+    named, data_path = arrays(data)
+    kind, why = _input_type(named, input_type, data_path)
     if path is None:
         path = _save_model(model, target.with_suffix(".keras"))
     if data_path is None:
-        data_path = _save_arrays(arrays, target.with_suffix(".npz"))
+        data_path = _save_arrays(named, target.with_suffix(".npz"))
     if keep and target.is_file():
         there = workspace.recipe(str(target))
         if _same(there.architecture.file, path) and _same(there.dataset.file, data_path):
@@ -98,8 +98,12 @@ def _name(text: str) -> str:
     return joined if joined[0].isalpha() else f"model-{joined}"
 
 
-def _data(data: Any) -> tuple[dict[str, Any], Path | None]:
-    """The arrays by name, and the file that they are in."""
+def arrays(data: Any) -> tuple[dict[str, Any], Path | None]:
+    """The arrays of data by name, and the file that they are in, if they are in one.
+
+    Raises:
+        DatasetError: they cannot be read, or are called otherwise.
+    """
     import numpy as np
 
     if isinstance(data, str | Path):

@@ -115,7 +115,7 @@ def is_convolution(layer: Any) -> bool:
 
 
 def _join(layer: Any) -> Join | None:
-    kind = type(layer).__name__
+    kind = type(layer).__name__.removeprefix("Q")  # HGQ2 has an Add of its own
     if kind == "Add" or (kind == "TFOpLambda" and layer.symbol in ("__operators__.add", "math.add")):
         return Join.ADD
     return Join.CONCATENATE if kind == "Concatenate" else None

@@ -5,9 +5,10 @@ import graphlib
 from collections.abc import Callable, Collection
 from typing import Any
 
+from nonresnet_hls import one_keras
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import saved
-from nonresnet_hls.skips.graph import Call, Graph, Tensor, redirect
+from nonresnet_hls.skips.graph import Call, Graph, Tensor, redirect, without
 from nonresnet_hls.skips.search import Join, Skip, find_in, is_convolution
 
 Change = Callable[[Tensor], Tensor]
@@ -92,7 +93,7 @@ def _take_out(config: dict[str, Any], skip: Skip) -> Change:
     redirect(join["inbound_nodes"], _names(config), collected)
     left = [tensor for tensor in tensors if tensor != skip.source]
     if len(left) > 1:  # three or more branches: the join stays, one branch poorer
-        join["inbound_nodes"] = [[[*tensor, {}] for tensor in left]]
+        join["inbound_nodes"] = without(join["inbound_nodes"], _names(config), skip.source)
         return lambda tensor: tensor
 
     def change(tensor: Tensor) -> Tensor:
@@ -124,14 +125,14 @@ def _first_convolution(graph: Graph, skip: Skip) -> tuple[Tensor | None, str]:
     """The tensor behind the first convolution and its batch norm, or why the skip cannot join there."""
     if skip.refusal or skip.join is not Join.ADD:
         return None, skip.refusal
-    joined = graph.model.get_layer(skip.joins).input
+    joined = graph.layers[skip.joins].input
     if isinstance(joined, list) and len(joined) > 2:
         return None, f"{len(joined)} branches join: with it, the others would move"
     needed = graph.needed(skip.main[:2])
     start = [call for call in graph.inputs if call[0] == skip.leaves and call in needed][-1]
     spine = graph.spine(start, skip.main[:2])
     convolutions = [call for call in spine if is_convolution(graph.layer(call))]
-    if len([name for name in skip.bypasses if is_convolution(graph.model.get_layer(name))]) < 2 or not convolutions:
+    if len([name for name in skip.bypasses if is_convolution(graph.layers[name])]) < 2 or not convolutions:
         return None, "it bypasses no more than one convolution already"
     end: Call = convolutions[0]
     readers = graph.readers((*end, 0))
@@ -155,13 +156,14 @@ def _redirect_readers(config: dict[str, Any], change: Change) -> None:
 
 def _rebuilt(graph: Graph) -> Any:
     """A model of the changed configuration with the weights of the old one."""
-    from tensorflow import keras
+    import keras
 
     config = graph.config
     _drop_unread(config)
     # The classes that the old model is made of, the user's own among them.
     known = {type(layer).__name__: type(layer) for layer in graph.model._flatten_layers()}
-    with keras.utils.custom_object_scope(saved.quantizers() | known):
+    quantizers = saved.quantizers() if one_keras.has_keras2() else {}
+    with keras.utils.custom_object_scope(quantizers | known):
         model = keras.Model.from_config(config)
     for layer in model.layers:
         layer.set_weights(graph.model.get_layer(layer.name).get_weights())

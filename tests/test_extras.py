@@ -50,7 +50,7 @@ KERAS2 = ("tensorflow", "keras", "QKeras", "h5py", "scikit-learn", "scipy", "mat
     ("command", "needed"),
     [
         (["skips", "model.keras"], "TensorFlow 2.15: pip install 'nonresnet-hls[keras2]'"),
-        (["train", "resblock"], "[keras2]'"),
+        (["train", "nonresnet8-cifar10"], "[keras2]'"),
         (["quantize", "resblock"], "[keras2]'"),
         (["convert", "resblock"], "[keras2]'"),
         (["csim", "resblock"], "[keras2]'"),

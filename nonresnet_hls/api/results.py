@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nonresnet_hls.dataflow import FifoReport, Proof
     from nonresnet_hls.pipeline.agreement import Evaluator
+    from nonresnet_hls.pipeline.export import Written
     from nonresnet_hls.reports import Report
     from nonresnet_hls.skips import Skip
 
@@ -109,6 +110,33 @@ class Comparison(Stage):
         """The verdict."""
         verdict = "equal" if self.equal else f"{self.figures['different']} DIFFERENT"
         return f"{self.name}: {self.figures['values']} values, {verdict}; compared with {self.figures['reference']}"
+
+
+@dataclass(frozen=True)
+class Exported(Shown):
+    """A model written for other tools."""
+
+    name: str
+    """Of the recipe."""
+    written: "Written"
+
+    @property
+    def equal(self) -> bool:
+        """Whether no value was found that is not Keras'."""
+        return self.written.different == 0
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One: file, nodes, and what was compared."""
+        return [{"name": self.name, **dataclasses.asdict(self.written), "path": str(self.written.path)}]
+
+    @property
+    def caption(self) -> str:
+        """File, nodes and verdict."""
+        one = self.written
+        told = f"{one.values} values by qonnx's executor, "
+        told = (told + (f"{one.different} DIFFERENT" if one.different else "equal")) if one.samples else "not proved"
+        return f"{self.name}: {one.path}, {one.nodes} nodes; {told}"
 
 
 @dataclass(frozen=True)

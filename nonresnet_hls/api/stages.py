@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from nonresnet_hls import extras, one_keras
-from nonresnet_hls.api.results import Agreement, Comparison, Evaluation, Stage, Training
+from nonresnet_hls.api.results import Agreement, Comparison, Evaluation, Exported, Stage, Training
 from nonresnet_hls.errors import RecipeError
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import FifoDepths, Recipe
@@ -276,6 +276,37 @@ def _csim(wanted: Sequence[Recipe], workspace: Path, samples: int | None, jobs: 
 
         for recipe, artefact in stage.run_csim(wanted, Workspace(workspace), samples, jobs):
             yield Comparison(name=recipe.name, **Stage.parts(artefact))
+
+
+@told
+def export(
+    name: Named | Any,
+    workspace: str | Path = ".",
+    *,
+    output: str | Path | None = None,
+    prove: int = 0,
+    data: Any = None,
+) -> Exported:
+    """The quantized model as a QONNX file, which FINN and qonnx read.
+
+    Args:
+        name: the recipe, or a Keras model or its file together with `data`.
+        workspace: where everything is.
+        output: the new .onnx file; default: called like the recipe, in the current folder.
+        prove: samples of the test data on which qonnx's own executor is compared with Keras.
+        data: of a model, as for `make_recipe`.
+
+    Raises:
+        ConversionError: there is a file of that name.
+        ModelError: a layer has no twin in QONNX; names it.
+    """
+    from nonresnet_hls.pipeline import export as stage
+
+    if prove < 0:
+        raise RecipeError(f"--prove: 0 or more wanted, not {prove}")
+    recipe = recipe_of(name, data, workspace)
+    target = Path(f"{recipe.name}.onnx" if output is None else output)
+    return Exported(recipe.name, stage.export(recipe, Workspace(Path(workspace)), target, prove))
 
 
 @told

@@ -27,6 +27,7 @@ COMMANDS: tuple[str, ...] = (
     "convert",
     "csim",
     "emulate",
+    "export",
     "fifos",
     "synth",
     "report",

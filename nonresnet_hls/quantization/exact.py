@@ -192,7 +192,7 @@ def _products(layer: LayerArithmetic, x: Any) -> Any:
         x, kernel, strides = x[:, None], kernel[None], (1, *strides[:1])
     size = kernel.shape[:2]
     if keras.padding == "same":
-        x = np.pad(x, ((0, 0), *_same_padding(x.shape[1:3], size, strides), (0, 0)))
+        x = np.pad(x, ((0, 0), *same_padding(x.shape[1:3], size, strides), (0, 0)))
     elif keras.padding == "causal":
         x = np.pad(x, ((0, 0), (0, 0), (size[1] - 1, 0), (0, 0)))
     windows = _windows(x, size, strides)  # (samples, rows, columns, channels, height, width)
@@ -219,7 +219,7 @@ def _windows(x: Any, size: tuple[int, ...], strides: tuple[int, ...]) -> Any:
     return windows[:, :: strides[0], :: strides[1]]
 
 
-def _same_padding(shape: tuple[int, ...], size: tuple[int, ...], strides: tuple[int, ...]) -> list[tuple[int, int]]:
+def same_padding(shape: tuple[int, ...], size: tuple[int, ...], strides: tuple[int, ...]) -> list[tuple[int, int]]:
     """TensorFlow's: the odd pixel of padding goes below and to the right."""
     result = []
     for n, k, s in zip(shape, size, strides, strict=True):

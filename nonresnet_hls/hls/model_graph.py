@@ -30,6 +30,7 @@ from nonresnet_hls.fixed.network import (
 )
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 from nonresnet_hls.hls import fidelity, functions
+from nonresnet_hls.hls.reuse import reads_beyond
 
 
 def read(model: Any) -> Network:
@@ -233,6 +234,11 @@ def _matrix(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], stream
     if kernel.shape[0] != expected:
         raise ConversionError(f"layer {node.name!r}: weights for {expected} inputs wanted, not {kernel.shape[0]}")
     _refuse_binary_input(node)
+    factor = max(1, int(node.get_attr("reuse_factor", 1)))
+    resource = str(node.get_attr("strategy", "")).lower() == "resource"
+    if resource and not depthwise and reads_beyond(expected, kernel.shape[1], factor, depthwise):
+        wanted = f"a reuse factor that divides its {kernel.size} products wanted, not {factor}"
+        raise ConversionError(f"layer {node.name!r}: {wanted}: hls4ml's C++ reads beyond the weights")
     bias, bias_kind, _ = _weights(node, "bias")
     accumulator = _kind(node, node.get_attr("accum_t").precision, "accumulator")
     fraction = source.kind.fraction_bits + (0 if binary else kind.fraction_bits)
@@ -254,7 +260,7 @@ def _matrix(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], stream
         binary,
         (*chain, Cast(_result(node, outputs[0]))),
         drop,
-        1 if depthwise else max(1, int(node.get_attr("reuse_factor", 1))),
+        1 if depthwise else factor,
     )
 
 

@@ -33,6 +33,15 @@ class Reader:
         aliases = self.firmware.aliases
         outputs = tuple(aliases.get(name, name) for name in ports if aliases.get(name, name) in written)
         inputs = tuple(name for name in ports if aliases.get(name, name) not in written)
+        twice = [name for name in ports if ports.count(name) > 1]
+        if twice:
+            raise ConversionError(f"{self.firmware.source}: {twice[0]}: one argument of that name wanted, not two")
+        read = {name for layer in self.layers for name in layer.inputs}
+        idle = [name for name in inputs if aliases.get(name, name) not in read]
+        if idle and outputs:
+            raise ConversionError(
+                f"{self.firmware.source}: {idle[0]}: a layer that reads or writes it wanted, none found"
+            )
         if not (inputs and outputs):
             which = "output" if inputs else "input"
             raise ConversionError(f"{self.firmware.source}: an {which} wanted among {', '.join(ports) or 'no ports'}")

@@ -42,6 +42,19 @@ def fits(n_in: int, n_out: int, factor: int, strategy: Strategy) -> bool:
     return even and (factor % n_in == 0 or factor < n_in) and n_in * n_out % factor == 0
 
 
+def reads_beyond(rows: int, filters: int, factor: int, depthwise: bool) -> bool:
+    """Whether hls4ml's C++ of the resource strategy reads weights behind the last: what it computes is not defined.
+
+    hls4ml chooses another factor for most layers, but not for the products within a separable convolution.
+
+    >>> reads_beyond(3, 1, 2, depthwise=False), reads_beyond(9, 1, 3, depthwise=True)
+    (True, False)
+    """
+    if depthwise:
+        return rows % min(factor, rows) != 0
+    return factor <= rows and rows * filters % factor != 0
+
+
 def nearest(n_in: int, n_out: int, target: int, strategy: Strategy) -> int:
     """The fitting reuse factor that is nearest to `target`, the smaller of two equally near."""
     fitting = (factor for factor in range(1, n_in * n_out + 1) if fits(n_in, n_out, factor, strategy))

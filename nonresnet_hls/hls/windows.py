@@ -28,6 +28,7 @@ from nonresnet_hls.fixed.network import (
 from nonresnet_hls.fixed.types import FixedPointType, Overflow
 from nonresnet_hls.hls.firmware import Call, Struct, numbers
 from nonresnet_hls.hls.reader import Builder, Reader, product
+from nonresnet_hls.hls.reuse import reads_beyond
 
 Integers = npt.NDArray[np.object_]
 
@@ -164,7 +165,12 @@ def _sum(
 
 
 def _refuse_reuse(reader: Reader, call: Call, rows: int, filters: int, reuse: int, depthwise: bool) -> None:
-    """Refuse what an assertion of hls4ml's C++ ends."""
+    """Refuse what an assertion of hls4ml's C++ ends, and what reads beyond its weights."""
+    if reads_beyond(rows, filters, reuse, depthwise):
+        raise ConversionError(
+            f"layer {call.layer!r}: a reuse factor that divides its {rows * (1 if depthwise else filters)} products"
+            f" wanted, not {reuse}: hls4ml's C++ reads beyond the weights"
+        )
     if depthwise:
         if not reader.firmware.is_stream:
             raise ConversionError(f"layer {call.layer!r}: hls4ml's C++ has no depthwise arrays with strategy resource")

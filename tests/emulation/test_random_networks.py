@@ -45,11 +45,14 @@ def test_three_hundred_random_networks(tmp_path: Path) -> None:
         (2000, "words of 40 numbers wanted in a stream for nnet::relu, not 2"),  # behind a flatten
         (2048, "hls4ml's C++ takes no reuse factor 2 for 1 weights"),
         (2072, "hls4ml's C++ has no products of reuse factor 3 for 2"),
+        (2114, "a reuse factor that divides its 3 products wanted, not 2: hls4ml's C++ reads beyond the weights"),
+        (2161, "data: one argument of that name wanted, not two"),  # an output that is the input
     ],
 )
-def test_what_an_assertion_of_the_cpp_ends_is_refused(seed: int, wanted: str, tmp_path: Path) -> None:
+def test_what_the_cpp_does_not_compute_is_refused(seed: int, wanted: str, tmp_path: Path) -> None:
+    io_type, backend = ("io_stream", "io_parallel")[seed % 2], ("Vivado", "Vitis")[seed // 2 % 2]
     with contextlib.redirect_stdout(io.StringIO()):
-        graph = nets.draw_graph(seed, tmp_path, "io_stream", "Vivado", narrow=seed % 3 != 0)
+        graph = nets.draw_graph(seed, tmp_path, io_type, backend, narrow=seed % 3 != 0)
     with pytest.raises(ConversionError, match=re.escape(wanted)):
         Emulator(graph)
 

@@ -21,7 +21,12 @@ _EXACT_BITS = 53
 def _check(seed: int, folder: Path) -> tuple[str, int, int]:
     """What a model is refused for, "" if it is taken; values compared, and those that had to be equal."""
     rng = np.random.default_rng(seed)
-    model = faithful.model(lambda options: options[int(rng.integers(len(options)))])
+    try:
+        model = faithful.model(lambda options: options[int(rng.integers(len(options)))])
+    except (TypeError, AttributeError) as error:
+        # QKeras' own layers stumble over a quantizer's numbers before there is a model.
+        assert "qkeras" in str(error) or "has no attribute 'shape'" in str(error), error
+        return "no model of QKeras", 0, 0
     own = _INPUTS[seed % len(_INPUTS)]
     shape = (8, *model.inputs[0].shape[1:])
     x = np.ldexp(rng.integers(own.min_mantissa, own.max_mantissa + 1, shape).astype(np.float32), -own.fraction_bits)
@@ -36,7 +41,8 @@ def _check(seed: int, folder: Path) -> tuple[str, int, int]:
     except ModelError as error:
         refusal = str(error)
     if refusal:
-        assert refusal.startswith("layer "), refusal
+        # (Of its `quantized_hswish` QKeras itself writes what it cannot read.)
+        assert refusal.startswith("layer ") or ("cannot be read" in refusal and "quantized_hswish" in refusal), refusal
         assert refusal.isprintable()
         return refusal, 0, 0
     names = [layer.name for layer in model.layers]

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import guardian
+from nonresnet_hls import guardian, samples
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.types import FixedPointType, Overflow
 from nonresnet_hls.hls.reuse import ReuseFactor
@@ -156,8 +156,8 @@ def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
 
     Args:
         graph: from `to_model_graph`.
-        inputs: (samples, *shape) values fed to the test bench.
-        outputs: (samples, classes) values that Keras gives for them.
+        inputs: (samples, *shape) values fed to the test bench; of several inputs records.
+        outputs: (samples, classes) values that Keras gives for them; of several outputs records.
         final: where the project will be moved to; the path that its own configuration names.
     """
     directory = Path(graph.config.get_output_dir())
@@ -192,7 +192,7 @@ def _restamp(directory: Path, stamp: str) -> None:
 
 def write_rows(path: Path, values: Any) -> None:
     """Write (samples, ...) values as the test bench reads them: a line per sample, all digits."""
-    rows = values.reshape(len(values), -1).tolist()
+    rows = samples.flat(values).tolist()
     path.write_text("".join(" ".join(f"{value:.17g}" for value in row) + "\n" for row in rows), encoding="ascii")
 
 

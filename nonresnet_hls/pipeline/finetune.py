@@ -24,8 +24,9 @@ from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization.quantize import finish
 from nonresnet_hls.recipe import Family, Optimizer, Recipe, Schedule, Training, stated
-from nonresnet_hls.training import curves, datasets, fit, losses
+from nonresnet_hls.training import curves, fit, losses
 from nonresnet_hls.training.algorithm1 import Phase
+from nonresnet_hls.training.data import Data
 
 STAGE = "finetune"
 
@@ -79,7 +80,7 @@ def run(
     recipe: Recipe,
     network: training.Network,
     workspace: Workspace,
-    data: datasets.Data,
+    data: Data,
     quantize: Callable[[], Any],
 ) -> runner.Artefact:
     """Bring the fine-tuned model of a recipe up to date.
@@ -162,7 +163,7 @@ def _as_trained(recipe: Recipe, network: training.Network) -> Training:
     )
 
 
-def _split(data: datasets.Data, seed: int) -> tuple[datasets.Data, tuple[Any, Any]]:
+def _split(data: Data, seed: int) -> tuple[Data, tuple[Any, Any]]:
     """The data without, and (x, y) of the held-out training samples.
 
     Raises:

@@ -13,12 +13,14 @@ from typing import Any
 
 from nonresnet_hls import bounds, networks, progress, recipe, skips
 from nonresnet_hls.errors import ArtefactError, DatasetError, ModelError, RecipeError, shown
-from nonresnet_hls.networks import lowering, rescaling, saved
+from nonresnet_hls.networks import graph, lowering, rescaling, saved
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Architecture, Dataset, Distillation, Family, Recipe, Training
+from nonresnet_hls.samples import Shapes
 from nonresnet_hls.training import algorithm1, curves, datasets, fit, losses
 from nonresnet_hls.training.algorithm1 import Phase
+from nonresnet_hls.training.data import Data
 
 STAGE = "train"
 MODEL = "model.keras"
@@ -211,30 +213,52 @@ def build(wanted: Recipe) -> Any:
         if not model.inputs:
             how = "with an Input, or called once before it was saved"
             raise ModelError(f"{architecture.file}: a model that is built wanted ({how})")
-        if [tuple(tensor.shape[1:]) for tensor in model.inputs] != [data.shape]:
-            got = " and ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
-            raise ModelError(f"{architecture.file}: one input of shape {data.shape} wanted, as the data has, not {got}")
-        if len(model.outputs) != 1:
-            ends = " and ".join(tensor._keras_history.layer.name for tensor in model.outputs)
-            got = f"{len(model.outputs)} ({ends})"
-            raise ModelError(f"{architecture.file}: one output wanted, as the data have one label a sample, not {got}")
-        model = _of_one_tensor(model)
+        _check_inputs(model, data.shape, architecture.file)
+        model = _of_plain_tensors(model, architecture.file)
         losses.check_labels(model, data)
         if data.factor != 1:
             model = rescaling.of_inputs(lowering.lower(model), data.factor)
         return _without_skips(model, architecture.file) if architecture.remove_skips else model
-    if not data.classes:
+    if not data.classes or isinstance(data.shape, Mapping):
         raise DatasetError(f"recipe {wanted.name}: dataset: labels wanted for a network of ours, there are none")
     return networks.build(architecture, data.shape, data.classes, wanted.training.seed)
 
 
-def _of_one_tensor(model: Any) -> Any:
-    """A model of one input and one output that takes and returns them as they are, in no dictionary or list."""
+def _check_inputs(model: Any, shape: Shapes, file: Path) -> None:
+    """Refuse a model that does not take what the data has.
+
+    Raises:
+        ModelError: names inputs and shapes.
+    """
+    found = {tensor._keras_history.layer.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+    if isinstance(shape, Mapping):
+        if found != dict(shape):
+            wanted, got = (", ".join(f"{name} {one}" for name, one in shapes.items()) for shapes in (shape, found))
+            raise ModelError(f"{file}: the inputs of dataset.input_types wanted ({wanted}), not {got}")
+    elif list(found.values()) != [shape]:
+        if len(found) > 1:
+            wanted = f"dataset.input_types wanted, with a type for each of its inputs ({', '.join(found)})"
+            raise ModelError(f"{file}: {wanted}, not one input_type")
+        (only,) = found.values()
+        raise ModelError(f"{file}: one input of shape {shape} wanted, as the data has, not {only}")
+
+
+def _of_plain_tensors(model: Any, file: Path) -> Any:
+    """A model that takes and returns its tensors as they are, or as lists, in no dictionary or list of one.
+
+    Raises:
+        ModelError: it returns a tensor twice.
+    """
     from tensorflow import keras
 
+    ends = graph.output_names(model)
+    twice = next((name for name in ends if ends.count(name) > 1), None)
+    if twice is not None:
+        raise ModelError(f"{file}: outputs of several layers wanted, not that of layer {twice} twice")
     structures = (getattr(model, "_nested_inputs", None), getattr(model, "_nested_outputs", None))
     if any(isinstance(structure, dict | list | tuple) for structure in structures):
-        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+        inputs, outputs = (one[0] if len(one) == 1 else list(one) for one in (model.inputs, model.outputs))
+        return keras.Model(inputs, outputs, name=model.name)
     return model
 
 
@@ -339,7 +363,7 @@ def _described(wanted: Recipe, last: Any) -> Any:
     return described
 
 
-def metrics(model: Any, data: datasets.Data, phases: Sequence[Phase]) -> dict[str, Any]:
+def metrics(model: Any, data: Data, phases: Sequence[Phase]) -> dict[str, Any]:
     """What `metrics.json` says of a network and of the phases in which it was trained; format 1."""
     return {
         "format": 1,

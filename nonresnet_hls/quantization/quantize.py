@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nonresnet_hls import progress
+from nonresnet_hls import samples as tensors
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.networks.activations import Activation
@@ -57,7 +58,8 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
     Args:
         model: functional float model of the layers that `_RULES` in `arithmetic` names, and their Keras twins.
         config: bits.
-        samples: (n, *input shape) float32 inputs, used to choose the integer bits of each activation.
+        samples: (n, *input shape) float32 inputs, used to choose the integer bits of each activation; of several inputs
+            records, in the model's order.
         only: which layers (by name) are quantized; the others stay as they are.
 
     A softmax at the end is left out (it does not change the order of the classes), as are dropouts.
@@ -363,7 +365,7 @@ def _activation_values(
     rng = np.random.default_rng(0)
     values: dict[str, list[Any]] = {node.name: [] for node in wanted}
     for start in range(0, len(samples), _CALIBRATION_BATCH):
-        found = probe(samples[start : start + _CALIBRATION_BATCH], training=False)
+        found = probe(tensors.for_keras(samples[start : start + _CALIBRATION_BATCH]), training=False)
         for node, tensor in zip(wanted, found if len(wanted) > 1 else [found], strict=True):
             flat = tensor.numpy().ravel()
             odd = flat[~np.isfinite(flat)]

@@ -219,13 +219,21 @@ class Dataset:
 
     name: DatasetName
     file: Path | None = None
-    """`.npz` with x_train, y_train, x_test, y_test (or x, y: every fifth is a test sample); npz only."""
+    """`.npz` with x_train, y_train, x_test, y_test (or x, y: every fifth is a test sample); npz only. Of several inputs
+    or outputs NAME_train and NAME_test (or NAME) of each."""
     input_type: FixedPointType | None = None
     """Fixed-point type of the network's input; npz only (it is known of the others)."""
+    input_types: dict[str, FixedPointType] | None = None
+    """`[dataset.input_types]`: of a model with several inputs, by their names, in place of `input_type`."""
 
     def __post_init__(self) -> None:
         own = self.name is DatasetName.NPZ
         _want(own == (self.file is not None), "file", "a path for npz and none else", self.file)
+        if self.input_types is not None:
+            _want(own, "input_types", "none but for npz", list(self.input_types))
+            _want(bool(self.input_types), "input_types", "a type for each input", self.input_types)
+            _want(self.input_type is None, "input_type", "none beside input_types", self.input_type)
+            return
         _want(own == (self.input_type is not None), "input_type", "a type for npz and none else", self.input_type)
 
     def same_as(self, other: "Dataset") -> bool:

@@ -26,7 +26,7 @@ from nonresnet_hls.recipe import (
     stated,
 )
 from nonresnet_hls.training import checkpoints, losses, pipeline
-from nonresnet_hls.training.datasets import Data
+from nonresnet_hls.training.data import Data
 
 _SAY_EVERY_S = 5.0
 _WARM_UP = 0.3

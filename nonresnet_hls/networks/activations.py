@@ -49,6 +49,8 @@ def of(layer: Any) -> Activation:
     """
     if type(layer).__name__ in _LAYERS:
         return _of_layer(layer)
+    if type(layer).__name__ == "FixedPointTable":
+        return Activation(str(layer.function))
     function = getattr(layer, "activation", None)
     while function is not None and type(function).__name__ == "Activation":  # an `Activation` layer as activation
         function = function.activation

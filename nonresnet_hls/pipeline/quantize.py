@@ -130,7 +130,9 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
 
     tuned = finetune.existing(recipe, network, workspace)
     tunable = tuned is None and finetune.wanted(recipe, network) and (fine_tune or source.training.on_demand)
-    if tunable and network.artefact is not None and training.read_metrics(network.artefact)["top1"] is None:
+    special = source.training.is_special
+    top1 = None if network.artefact is None else training.read_metrics(network.artefact)["top1"]
+    if tunable and network.artefact is not None and top1 is None and not special:
         progress.say(f"{recipe.name}: not fine-tuned: its outputs are no classes, or its data has no labels")
     elif tunable:
         convertible(quantized())  # before it takes hours
@@ -384,6 +386,9 @@ def _labels(data: Data, outputs: Any) -> dict[str, Any]:
     import numpy as np
 
     found: dict[str, Any] = {}
+    if tensors.several(outputs) and "y" in data.targets and "y" not in tensors.parts(outputs):
+        names = ", ".join(tensors.parts(outputs))
+        progress.say(f"{data.targets['y'].where}: not used: targets called as the outputs are ({names}) wanted")
     for name, values in tensors.parts(outputs).items():
         of_file = data.targets.get(name or "y")
         classes = values.ndim == 2 and values.shape[1] > 1

@@ -18,7 +18,7 @@ from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Architecture, Dataset, Distillation, Family, Recipe, Training
 from nonresnet_hls.samples import Shapes
-from nonresnet_hls.training import algorithm1, curves, datasets, fit, losses
+from nonresnet_hls.training import algorithm1, curves, datasets, fit, losses, objectives
 from nonresnet_hls.training.algorithm1 import Phase
 from nonresnet_hls.training.data import Data
 
@@ -115,8 +115,10 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
 
         if config.distillation is None:
             model = build(wanted)
+            data = objectives.ordered(data, model)
             result = fit.Fit((), 0.0)
-            if config.training.epochs or losses.classifies(model, data):
+            usual = not objectives.needed(model, config.training) and losses.classifies(model, data)
+            if config.training.epochs or usual:
                 result = fit.fit(
                     model, data, config.training, checkpoints / "phase-1.npz", label=wanted.trained_as,
                     callbacks=callbacks(1), identity=identity,
@@ -124,6 +126,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
             phases: Sequence[Phase] = (Phase("training", (), result.seconds, result.curve),)
         else:
             trained = {role: saved.load(artefact.directory / MODEL) for role, artefact in before.items()}
+            data = objectives.ordered(data, trained["start"])
             described = _described(wanted, algorithm1.last(trained["start"], config.distillation))
             model, phases = algorithm1.run(
                 trained["start"], data, config.training, config.distillation, checkpoints, label=wanted.trained_as,
@@ -131,7 +134,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
             )  # fmt: skip
             model = algorithm1.carry_over(model, described)
         saved.save(model, folder / MODEL)
-        found = metrics(model, data, phases)
+        found = metrics(model, data, phases, config.training)
         runner.write_json(folder / METRICS, found)
         curves.write_csv(folder / CURVE, phases)
         curves.plot(folder / PLOT, wanted.title or wanted.name, phases)
@@ -363,12 +366,23 @@ def _described(wanted: Recipe, last: Any) -> Any:
     return described
 
 
-def metrics(model: Any, data: Data, phases: Sequence[Phase]) -> dict[str, Any]:
-    """What `metrics.json` says of a network and of the phases in which it was trained; format 1."""
+def metrics(
+    model: Any, data: Data, phases: Sequence[Phase], config: Training, names: list[str] | None = None
+) -> dict[str, Any]:
+    """What `metrics.json` says of a network and of the phases in which it was trained; format 1.
+
+    `metrics` has what else than top-1 its outputs are measured by, where its recipe says that or it was trained to it;
+    `names` is as for `fit.fit`.
+    """
+    found: dict[str, float] = {}
+    if config.is_special or (config.epochs and objectives.needed(model, config)):
+        wanted = objectives.of(model, data, config, names)
+        found = objectives.measured(model, wanted, data.x_test, objectives.tests(wanted))
     return {
         "format": 1,
         # (None of outputs that are no classes, or of data without labels.)
         "top1": fit.top1(model, data.x_test, data.y_test) if losses.classifies(model, data) else None,
+        **({"metrics": found} if found else {}),
         "test_samples": len(data.x_test),
         "training_samples": len(data.x_train),
         "epochs": sum(len(phase.curve) for phase in phases),
@@ -380,7 +394,7 @@ def metrics(model: Any, data: Data, phases: Sequence[Phase]) -> dict[str, Any]:
                 "removed_skips": list(phase.removed),
                 "epochs": len(phase.curve),
                 "seconds": round(phase.seconds, 1),
-                "top1": phase.curve[-1]["test_top1"] if phase.curve else None,
+                "top1": phase.curve[-1].get("test_top1") if phase.curve else None,
             }
             for phase in phases
         ],

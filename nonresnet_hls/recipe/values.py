@@ -85,6 +85,30 @@ class Precision(StrEnum):
     """Faster where the processor computes in bfloat16."""
 
 
+class Loss(StrEnum):
+    """What an output is trained to."""
+
+    CROSS_ENTROPY = "cross_entropy"
+    """One class for each sample."""
+    BINARY_CROSS_ENTROPY = "binary_cross_entropy"
+    """0 or 1 for each number (several labels for a sample), of a sigmoid or of logits."""
+    MEAN_SQUARED_ERROR = "mean_squared_error"
+    MEAN_ABSOLUTE_ERROR = "mean_absolute_error"
+    HUBER = "huber"
+    """Squared up to an error of 1, then linear."""
+
+
+class Metric(StrEnum):
+    """What is told of a trained output."""
+
+    TOP1 = "top1"
+    """Share of the samples whose label is the greatest output; cross_entropy only."""
+    ACCURACY = "accuracy"
+    """Share of the numbers on the right side of 1/2 (of logits: of 0)."""
+    MEAN_SQUARED_ERROR = "mean_squared_error"
+    MEAN_ABSOLUTE_ERROR = "mean_absolute_error"
+
+
 class DistillationLoss(StrEnum):
     """What a student learns from its teacher besides the labels."""
 
@@ -268,6 +292,14 @@ class Training:
     """Epochs from one measurement on the test samples to the next (the last epoch is always measured)."""
     precision: Precision = Precision.FLOAT32
     distribution: Distribution = Distribution.NONE
+    loss: Loss = Loss.CROSS_ENTROPY
+    """Of all outputs that `losses` does not name."""
+    losses: dict[str, Loss] | None = None
+    """`[training.losses]`, by output; their sum is what is trained to."""
+    metric: Metric | None = None
+    """None: top1 with cross_entropy, accuracy with binary_cross_entropy, else mean_absolute_error."""
+    metrics: dict[str, Metric] | None = None
+    """`[training.metrics]`, by output."""
     on_demand: bool = True
     """Whether other stages may start this training; where not, they take untrained weights and say so."""
 
@@ -280,6 +312,11 @@ class Training:
         _want(0 <= self.label_smoothing < 1, "label_smoothing", "a number in [0, 1)", self.label_smoothing)
         _want_seed(self.seed)
         _want_count(self.test_every, "test_every")
+
+    @property
+    def is_special(self) -> bool:
+        """Whether something else than one class a sample is trained to."""
+        return (self.loss, self.losses, self.metric, self.metrics) != (Loss.CROSS_ENTROPY, None, None, None)
 
     @property
     def identity(self) -> "Training":

@@ -24,6 +24,7 @@ from nonresnet_hls.pipeline import finetune, runner
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization import arithmetic, block, own_qkeras, quantizers, worth
+from nonresnet_hls.quantization.deployment import deployable
 from nonresnet_hls.quantization.quantize import finish, is_quantized, quantize
 from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.quantization.ranges import ModelArithmetic
@@ -126,7 +127,11 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
             input_type = quantizers.type_of(feed.layers[-1].quantizer, feed.layers[-1].name)
             samples = input_type.quantize_array(samples)
             finished = finish(block.cut_out(model, recipe.name.replace("-", "_")))
-        return finished, arithmetic.infer(finished, input_type), input_type, samples
+        inferred = arithmetic.infer(finished, input_type)
+        deployed = deployable(finished, inferred)
+        if deployed is not finished:
+            inferred = arithmetic.infer(deployed, input_type)
+        return deployed, inferred, input_type, samples
 
     tuned = finetune.existing(recipe, network, workspace)
     tunable = tuned is None and finetune.wanted(recipe, network) and (fine_tune or source.training.on_demand)

@@ -12,12 +12,12 @@ _COMPILED = 150
 _LEAST = 3
 """Models in which each kind of layer is, at least."""
 _KINDS = frozenset({
-    "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv1D", "DepthwiseConv1D", "Dense", "BatchNormalization",
-    "ReLU", "LeakyReLU", "PReLU", "ELU", "Activation", "MaxPooling2D", "AveragePooling2D", "MaxPooling1D",
-    "AveragePooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling2D", "ZeroPadding2D", "ZeroPadding1D",
-    "UpSampling2D", "UpSampling1D", "Flatten", "Reshape", "Dropout", "Rescaling", "Add", "Subtract", "Multiply", "Average", "Maximum",
-    "Minimum", "Concatenate", "relu", "elu", "sigmoid", "tanh", "hard_sigmoid", "softplus", "softsign", "softmax",
-    "groups", "depth multiplier", "dilation", "padded pool", "overlapping pool",
+    "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv1D", "DepthwiseConv1D", "Dense", "BatchNormalization", "ReLU",
+    "LeakyReLU", "PReLU", "ELU", "Activation", "MaxPooling2D", "AveragePooling2D", "MaxPooling1D", "AveragePooling1D",
+    "GlobalMaxPooling2D", "GlobalAveragePooling2D", "ZeroPadding2D", "ZeroPadding1D", "UpSampling2D", "UpSampling1D",
+    "Flatten", "Reshape", "Dropout", "Rescaling", "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum",
+    "Concatenate", "relu", "elu", "sigmoid", "tanh", "hard_sigmoid", "softplus", "softsign", "softmax", "groups",
+    "depth multiplier", "dilation", "padded pool", "overlapping pool",
 })  # fmt: skip
 
 

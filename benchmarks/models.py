@@ -215,7 +215,7 @@ def _through(name: str, model: Any, place: Path) -> dict[str, Any]:
     hardware = emulator(made.samples).reshape(quantized.shape)
     if (hardware != quantized).any():
         raise NonResNetError(f"emulator: {int((hardware != quantized).sum())} of {quantized.size} values DIFFERENT")
-    found = worth.of(made.float_outputs, quantized, hardware, made.labels)
+    found = worth.of(made.float_outputs, quantized, hardware, made.labels.get(""))
     assert found is not None
     flow = dataflow.analyse_project(project)
     depths = dataflow.size_fifos(flow)

@@ -162,7 +162,9 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
         if before is not None and _has_data(source):
             accuracy = {
                 "top1_float": before,
-                "top1_quantized": fit.top1(finetune.deployed(model, recipe), tested.x_test, tested.y_test),
+                "top1_quantized": fit.top1(
+                    finetune.deployed(model, recipe), _fed(tested.x_test, _inputs(original), original), tested.y_test
+                ),
             }
         return {
             "weights": str(_weights(recipe, network, tuned, bool(approximated))),

@@ -160,9 +160,11 @@ def _targets(path: Path, arrays: Mapping[str, Any], inputs: set[str], train: int
     found = {}
     for base in {key.removesuffix("_train").removesuffix("_test") for key in arrays} - inputs:
         pair: list[Any] = [arrays.get(f"{base}_train"), arrays.get(f"{base}_test")]
-        if base in arrays and pair == [None, None] and len(arrays[base]) == train + test:
+        whole = arrays.get(base)
+        alone = pair[0] is None and pair[1] is None
+        if whole is not None and alone and whole.ndim and len(whole) == train + test:
             is_test = _is_test(train + test)
-            pair = [arrays[base][~is_test], arrays[base][is_test]]
+            pair = [whole[~is_test], whole[is_test]]
         shapes = [one.shape for one in pair if one is not None and one.dtype.kind in "fiub" and one.ndim]
         counts = [shape[0] for shape in shapes]
         if counts == [train, test] and shapes[0][1:] == shapes[1][1:]:

@@ -336,6 +336,21 @@ def several(tmp_path, kinds=None, **arrays):
     return Dataset(DatasetName.NPZ, path, input_types=kinds)
 
 
+def test_what_tells_nothing_of_the_samples_is_left_alone(tmp_path):
+    x, y = np.zeros((10, 2)), np.arange(10)
+    more = {
+        "y": y,
+        "odd": np.float64(3),
+        "odd_train": y,
+        "part": y[:3],
+        "text": np.array(["a"] * 10),
+        "end_train": y[:8],
+    }
+    data = datasets.load(several(tmp_path, a=x, b=x, **more))
+    assert set(data.targets) == {"y"}
+    assert (data.classes, data.y_test.tolist()) == (10, [4, 9])
+
+
 def test_each_of_several_inputs_is_an_entry_of_its_name(tmp_path):
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 256, (10, 3, 2, 1)) / 256, rng.integers(-128, 128, (10, 4)) / 64

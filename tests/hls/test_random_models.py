@@ -21,8 +21,8 @@ _KINDS = frozenset({
 })  # fmt: skip
 
 
-# Of eight kinds that are rare.
-@pytest.mark.parametrize("seed", [5005, 5006, 5008, 5011, 5013, 5020, 5021, 5023])
+# Of kinds that are rare.
+@pytest.mark.parametrize("seed", [5005, 5006, 5008, 5013, 5020, 5021, 5023])
 def test_a_random_model_is_equal(seed: int, tmp_path: Path) -> None:
     drawn = models.draw(seed)
     assert drawn.refusal == ""

@@ -1,6 +1,6 @@
 """Models that people of this field bring, through everything: a row each, with what it is worth and what it was shown.
 
-    python -m benchmarks.models [--models FOLDER] [--only NAME ...] [--rtl all|twins|none]
+    python -m benchmarks.models [--models FOLDER] [--only NAME ...] [--rtl all|twins|none|alone]
 
 Takes the `.h5` and `.keras` files of a folder and small networks of `keras.applications`; each runs in a process and a
 workspace of its own. Weights as they are, 8 bits, no fine-tuning. Inputs are CIFAR-10's test images where these are on
@@ -8,7 +8,7 @@ this machine and fit, with their labels where the weights were trained on them; 
 be taken is printed with its reason.
 
 A twin has the layers of a model and at most 4 channels in each, with random weights: whole networks of this size take
-the open engine's simulator hours.
+the open engine's simulator hours. `--rtl alone` simulates the twins and does nothing else.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=Path, default=Path("../shared/models"), help="folder of model files")
     parser.add_argument("--only", nargs="*", default=[], help="names of models")
-    parser.add_argument("--rtl", choices=("all", "twins", "none"), default="twins")
+    parser.add_argument("--rtl", choices=("all", "twins", "none", "alone"), default="twins")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
@@ -82,13 +82,14 @@ def main() -> None:
         return
     files = {path.stem: path for path in sorted(args.models.glob("*")) if path.suffix in (".h5", ".keras")}
     names = args.only or [*files, "MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "DenseNet121"]
-    print(_HEADER)
+    print("| model | RTL |\n|---|---|" if args.rtl == "alone" else _HEADER)
     for name in names:
         command = [sys.executable, "-m", "benchmarks.models", "--models", str(args.models), "--rtl", args.rtl]
         done = subprocess.run([*command, "--one", name], capture_output=True, text=True, check=False)
         lines = done.stdout.strip().splitlines()
         row = Row(**json.loads(lines[-1])) if lines and done.returncode == 0 else _crashed(name, done.stderr)
-        print(_line(row), flush=True)
+        alone = args.rtl == "alone" and not row.refusal
+        print(f"| {row.model} | {row.rtl} |" if alone else _line(row), flush=True)
 
 
 _HEADER = """\
@@ -122,7 +123,7 @@ def _row(name: str, folder: Path, rtl: str) -> Row:
         try:
             model = applications()[name]() if name in applications() else saved.load(_file(folder, name))
             layers, skips = len(model.layers), len(search.find(model))
-            found = _through(name, model, place)
+            found = {} if rtl == "alone" else _through(name, model, place)
             text = _rtl(name, model, place, rtl)
         except NonResNetError as error:
             return Row(name, layers, skips, refusal=str(error).replace("|", "/"))
@@ -215,7 +216,7 @@ def _through(name: str, model: Any, place: Path) -> dict[str, Any]:
     hardware = emulator(made.samples).reshape(quantized.shape)
     if (hardware != quantized).any():
         raise NonResNetError(f"emulator: {int((hardware != quantized).sum())} of {quantized.size} values DIFFERENT")
-    found = worth.of(made.float_outputs, quantized, hardware, made.labels)
+    found = worth.of(made.float_outputs, quantized, hardware, made.labels.get(""))
     assert found is not None
     flow = dataflow.analyse_project(project)
     depths = dataflow.size_fifos(flow)

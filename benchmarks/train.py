@@ -79,13 +79,14 @@ def setting(images: int) -> tuple[Any, Any, Any]:
     from nonresnet_hls import recipe
     from nonresnet_hls.pipeline import train as stage
     from nonresnet_hls.training import datasets
+    from nonresnet_hls.training.data import Data
 
     wanted = recipe.load("resnet20")
     spec = datasets.spec(wanted.dataset)
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (images, *spec.shape)).astype(np.float32) / 256
     y = rng.integers(0, spec.classes, images)
-    data = datasets.Data(x, y, x[:10], y[:10], spec.input_type, spec.classes, "random pixels")
+    data = Data(x, y, x[:10], y[:10], spec.input_type, spec.classes, "random pixels")
     return wanted.training, stage.build(wanted), data
 
 

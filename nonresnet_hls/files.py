@@ -10,6 +10,7 @@ import io
 import os
 import shutil
 import stat
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -99,7 +100,12 @@ def write_npz(path: Path, arrays: Mapping[str, Any], compressed: bool = False, d
 
     # Made in memory: on a full disk the archive would complain a second time, when it is collected.
     content = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(content, **arrays)
+    # (As NumPy does, whose own function takes no array that is called `file`.)
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                write: Any = np.lib.format.write_array  # NumPy says nothing of its types
+                write(member, np.asanyarray(array), allow_pickle=False)
     with replacing(path, durable) as stream:
         stream.write(content.getbuffer())
 

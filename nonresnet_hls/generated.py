@@ -5,6 +5,7 @@ is opened and never closed ends with the text.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ _STRUCT = re.compile(r"\bstruct\s++(\w++)\s*+(?::\s*+[\w:]++\s*+)?\{(.*?)(\n\};|
 _CONDITION = re.compile(r"^[ \t]*+#[ \t]*+(?P<kind>if\w*+|el\w*+|endif)\b[ \t]*+(?P<what>[^\n]*+)", re.MULTILINE)
 _GUARD = re.compile(r"\w{1,200}_H_*\s*")
 _LAYER = re.compile(r"\bnnet::(?!load_|save_layer_output\b)\w")
-_NAME = re.compile(r"//[ \t]*+[^\s();]++\s*+")
+_LAYER_NAME = re.compile(r"//[ \t]*+[^\s();]++\s*+")
 _TYPEDEF = re.compile(r"\btypedef\s++([^;{}]{1,1000}+);")
 
 
@@ -76,7 +77,7 @@ def body(text: str, file: str) -> str:
 
 def _blank(comment: re.Match[str]) -> str:
     before = comment.string[max(0, comment.start() - 80) : comment.start()].rstrip(" \t")
-    if before.endswith(";") and _NAME.fullmatch(comment[0]):
+    if before.endswith(";") and _LAYER_NAME.fullmatch(comment[0]):
         return comment[0]
     return re.sub(r"[^\n]", " ", comment[0])
 
@@ -107,6 +108,80 @@ def typedefs(text: str) -> dict[str, str]:
         if len(words) > 1 and re.fullmatch(r"\w+", words[-1]):
             found[words[-1]] = " ".join(words[:-1])
     return found
+
+
+_DEFINE = re.compile(r"#define[ \t]++(?P<name>\w++)[ \t]++(?P<value>[\w \t*]++)$", re.MULTILINE)
+_NAME = re.compile(r"\b[A-Za-z_]\w*+")
+
+
+def sizes(defines: str) -> dict[str, int]:
+    """The macros that stand for numbers, or for products of such, in C++ without comments: sizes of tensors."""
+    found: dict[str, int] = {}
+    for match in _DEFINE.finditer(defines):
+        product: int | None = 1
+        for factor in (part.strip() for part in match["value"].split("*")):
+            number = found.get(factor)
+            if factor.isdecimal() and factor.isascii() and len(factor) <= len(str(MOST)):
+                number = int(factor)
+            product = None if product is None or number is None or product * number > MOST else product * number
+        if product is not None:
+            found[match["name"]] = product
+    return found
+
+
+def with_sizes(text: str, known: dict[str, int]) -> str:
+    """C++ with the numbers in place of the macros that stand for them."""
+    return _NAME.sub(lambda match: str(known.get(match[0], match[0])), text) if known else text
+
+
+def resolved(name: str, types: Mapping[str, str]) -> str:
+    """What a name stands for that stands for another one, and so on."""
+    seen = set()
+    while name in types and name not in seen:
+        seen.add(name)
+        name = types[name]
+    return name
+
+
+_TCL = re.compile(
+    r"^[ \t]*+(?:set[ \t]++(?P<key>project_name|backend|part|clock_period)[ \t]++|(?P<command>set_part|set_top"
+    r"|create_clock[ \t]++-period)[ \t]++)[\"{]?+(?P<value>[\w.\-]++)",
+    re.MULTILINE,
+)
+_OTHER_TYPES = re.compile(r"\bac_(?:fixed|int)\s*+<|\bac_channel\b")
+
+
+def settings_of(project: Path) -> tuple[dict[str, Any], Path]:
+    """The settings of a project, and the file that has them; where there is no YAML, what the Tcl scripts say.
+
+    Raises:
+        ConversionError: as `read_settings`; or there is neither, and not one C++ file to be the top function's.
+    """
+    path = project / SETTINGS
+    if path.is_file() or not (project / "firmware").is_dir():
+        return read_settings(project), path
+    found: dict[str, Any] = {}
+    keys = {"project_name": "ProjectName", "set_top": "ProjectName", "part": "Part", "set_part": "Part"}
+    for name in ("project.tcl", "build_prj.tcl"):
+        tcl = project / name
+        for match in _TCL.finditer(read(tcl)) if tcl.is_file() else ():
+            key, value = match["key"] or match["command"].split()[0], match["value"]
+            if key in keys:
+                found.setdefault(keys[key], value)
+            elif key == "backend":
+                found.setdefault("Backend", value)
+            elif re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?", value):
+                found.setdefault("ClockPeriod", float(value))
+    tops = sorted(path.stem for path in (project / "firmware").glob("*.cpp"))
+    if found.get("ProjectName") not in tops:
+        if len(tops) != 1:
+            raise ConversionError(f"{project}: {SETTINGS}, or one C++ file in firmware, wanted")
+        found["ProjectName"] = tops[0]
+    defines = project / "firmware" / "defines.h"
+    if defines.is_file() and _OTHER_TYPES.search(read(defines)):
+        kinds = "ac_fixed, the types of Quartus, oneAPI and Catapult"
+        raise ConversionError(f"{defines}: a project of hls4ml's Vivado or Vitis back end wanted, not one with {kinds}")
+    return found, project / "firmware"
 
 
 def read(path: Path) -> str:

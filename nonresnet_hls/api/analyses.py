@@ -189,10 +189,11 @@ def emulate(
     Args:
         design: a recipe, a project directory, a Keras model or its file, or a `ModelGraph`.
         workspace: where recipes are.
-        inputs: samples x input shape (for several inputs a list), or the path of a .npy file of them.
+        inputs: samples x input shape (for several inputs a list), or the path of a .npy file of them (for several
+            inputs of a .npz file, with their names).
         samples: a recipe: the first so many test samples; any other design: so many random ones (default: 1000).
         split: the whole test set of a recipe, which is the default for a whole network.
-        outputs: where to write the outputs, as .npy.
+        outputs: where to write the outputs, as .npy; of several as .npz, by name.
 
     Returns:
         Of a recipe's whole test set the artefact, whose `figures["top1"]` is the hardware's own top-1; else an
@@ -224,7 +225,7 @@ def emulate(
         read = _network(design, place, Path(scratch) / "project")
         found, figures = stage.emulate_design(read, inputs, samples or 1000)
     if outputs is not None:
-        stage.save_outputs(found, Path(outputs))
+        stage.save_outputs(found, figures["output_names"], Path(outputs))
     return Emulation(name_of(design), found, figures)
 
 

@@ -45,10 +45,13 @@ def _show(name: str, figures: Any) -> None:
     verdict = "equal" if figures["equal"] else "DIFFERENT"
     print(f"{name}: {verdict}, {figures['values']} values ({samples}); weights: {figures['weights']}")
     print(f"  compared with: {figures['reference']}; {figures['emulator']}")
-    if (worth := figures["worth"]) is not None:
-        names = {"float": "float_network", "quantized": "quantized", "hardware": "hardware"}
-        shares = ", ".join(f"{worth[key]:.2%} {name}" for name, key in names.items())
-        print(f"  {worth['metric']} on {worth['samples']} samples: {shares}")
+    if figures["worth"] is not None:
+        print(f"  {_worth(figures['worth'])}")
+    for output in figures["outputs"]:
+        wrong = output["library_different"] + output["bench_different"]
+        verdict = f"{wrong} DIFFERENT" if wrong else "equal"
+        told = f"; {_worth(output['worth'])}" if output["worth"] is not None else ""
+        print(f"  output {output['name']}: {verdict}, {2 * output['values']} values{told}")
     for warning in figures["warnings"]:
         print(f"  warning: {warning}")
     if figures["equal"]:
@@ -58,5 +61,13 @@ def _show(name: str, figures: Any) -> None:
     if figures["emulated_different"]:
         print(f"  {figures['emulated_different']} values differ between the emulator and the compiled library")
     for one in figures["mismatches"]:
-        where = f"{one['inputs']} sample {one['sample']} output {one['index']}"
+        name = f" {one['output']}" if one["output"] else ""
+        where = f"{one['inputs']} sample {one['sample']} output{name} {one['index']}"
         print(f"  {where}: {one['expected']!r} wanted, {one['got']!r} got; input starts {one['input_values']}")
+
+
+def _worth(figures: Any) -> str:
+    """Float network, quantized one and hardware beside each other, by one metric."""
+    names = {"float": "float_network", "quantized": "quantized", "hardware": "hardware"}
+    shares = ", ".join(f"{figures[key]:.2%} {name}" for name, key in names.items())
+    return f"{figures['metric']} on {figures['samples']} samples: {shares}"

@@ -23,10 +23,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     named = "a recipe, a .keras or .h5 file, or a project directory that hls4ml wrote"
     parser.add_argument("designs", nargs="+", metavar="DESIGN", help=named)
     what = parser.add_mutually_exclusive_group()
+    inputs = "a .npy file of samples x input shape; of several inputs a .npz file, with their names"
     what.add_argument("--samples", type=int, metavar="N", help="the first N test samples (a file: N random ones)")
     what.add_argument("--split", choices=("test",), help="the whole test set (default for a whole network)")
-    what.add_argument("--inputs", type=Path, metavar="FILE", help="a .npy file of samples x input shape")
-    parser.add_argument("--outputs", type=Path, metavar="FILE", help="where to write the outputs, as .npy")
+    what.add_argument("--inputs", type=Path, metavar="FILE", help=inputs)
+    parser.add_argument("--outputs", type=Path, metavar="FILE", help="as .npy; of several outputs as .npz")
     parser.add_argument("--proof", action="store_true", help="for each layer, the bits it needs and what it runs in")
     common.add_workspace(parser)
     common.add_json(parser)
@@ -70,11 +71,19 @@ def _show(design: str, figures: dict[str, Any], proof: bool) -> None:
     if "top1" in figures:
         print(f"  top-1 of the hardware: {figures['top1']:.2%}")
     if "different" in figures:
-        verdict = "equal" if not figures["different"] else f"{figures['different']} DIFFERENT"
-        predictions = figures.get("different_predictions")
-        more = "" if predictions is None else f", {predictions} predictions differ"
-        print(f"  {figures['values']} values, {verdict}{more}; compared with: {figures['reference']}")
+        print(f"  {_verdict(figures)}; compared with: {figures['reference']}")
+        for output in figures.get("outputs", ()):
+            top1 = f"; top-1 of the hardware: {output['top1']:.2%}" if "top1" in output else ""
+            print(f"  output {output['name']}: {_verdict(output)}{top1}")
     if proof:
         rows = tuple((row["layer"], row["kind"], str(row["bits"]), row["arithmetic"]) for row in figures["layers"])
         table = Table(("layer", "kind", "bits", "runs in"), rows, (False, False, True, False))
         print(render(table, (), Format.TABLE), end="")
+
+
+def _verdict(figures: dict[str, Any]) -> str:
+    """How many values are equal, of all outputs or of one."""
+    verdict = "equal" if not figures["different"] else f"{figures['different']} DIFFERENT"
+    predictions = figures.get("different_predictions")
+    more = "" if predictions is None else f", {predictions} predictions differ"
+    return f"{figures['values']} values, {verdict}{more}"

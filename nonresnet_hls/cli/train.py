@@ -37,6 +37,8 @@ def show(args: argparse.Namespace, train: "Callable[[Recipe, Path, Path | None],
         results.append({"name": recipe.name, "artefact": str(trained.directory), **metrics})
         if not args.json:
             found = "no top-1 (no classes with labels)" if metrics["top1"] is None else f"top-1 {metrics['top1']:.2%}"
+            if "metrics" in metrics:
+                found = ", ".join(f"{name} {value:.4g}" for name, value in metrics["metrics"].items())
             print(
                 f"{recipe.name}: {found} of {metrics['test_samples']} test samples, "
                 f"{metrics['epochs']} epochs, {metrics['seconds']:.0f} s, {trained.directory}"

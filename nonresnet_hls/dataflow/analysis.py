@@ -52,8 +52,7 @@ def analyse_project(project: Path) -> Dataflow:
     Raises:
         ConversionError: files are missing, or it is not a project of io_stream for Vivado or Vitis.
     """
-    path = project / generated.SETTINGS
-    settings = generated.read_settings(project)
+    settings, path = generated.settings_of(project)
     top = settings["ProjectName"]
     part = settings.get("Part") or settings.get("XilinxPart") or ""
     # Other back ends write other C++, of which the first thing that is missing would tell nothing.

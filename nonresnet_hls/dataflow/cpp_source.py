@@ -190,7 +190,7 @@ class CppSource:
 
     def bits_of(self, type_name: str) -> int:
         """Bits of a scalar type named in defines.h, such as a `weight2_t`."""
-        return scalar_bits(self.type_texts.get(type_name, type_name))
+        return scalar_bits(generated.resolved(type_name, self.type_texts))
 
 
 def read_firmware(firmware: Path, top: str) -> CppSource:
@@ -216,6 +216,8 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
         StreamDeclaration(m["name"], m["type"].strip(), depths.get(m["name"])) for m in _STREAM.finditer(code)
     )
     defines = generated.header(defines, "defines.h")
+    known = generated.sizes(defines)
+    defines = generated.with_sizes(defines, known)
     type_texts = generated.typedefs(defines)
     # Weights that are powers of two, or compressed: a struct of several numbers.
     for m in _TYPE_STRUCT.finditer(defines):
@@ -243,7 +245,7 @@ def parse_source(top: str, cpp: str, defines: str, parameters: str) -> CppSource
         statements=statements,
         token_types=token_types,
         type_texts=type_texts,
-        configs=_configs(generated.header(parameters, "parameters.h")),
+        configs=_configs(generated.with_sizes(generated.header(parameters, "parameters.h"), known)),
         other_arguments=len(arguments.split(",")) - len(ports),
         namespace=namespace[1] if namespace else "",
         text=cpp,
@@ -275,14 +277,14 @@ def scalar_bits(text: str) -> int:
 
 
 def _token_type(name: str, type_texts: Mapping[str, str]) -> TokenType:
-    text = type_texts.get(name, name)
+    text = generated.resolved(name, type_texts)
     array = _ARRAY.match(text)
     if array is None:
         return TokenType(1, scalar_bits(text))
     size = 1
     for factor in array["size"].split("*"):
         size = generated.integer(str(size * generated.integer(factor, f"elements of {name}")), f"elements of {name}")
-    return TokenType(size, scalar_bits(array["element"].strip()))
+    return TokenType(size, scalar_bits(generated.resolved(array["element"].strip(), type_texts)))
 
 
 def _layer_call(match: re.Match[str], aliases: Mapping[str, str]) -> LayerCall:

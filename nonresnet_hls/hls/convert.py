@@ -12,10 +12,11 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import guardian
+from nonresnet_hls import guardian, samples
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.types import FixedPointType, Overflow
 from nonresnet_hls.hls.reuse import ReuseFactor
@@ -100,6 +101,8 @@ def _as_hls4ml_knows_it(model: Any) -> Any:
         config = node.layer.get_config()
         if node.kind == "FixedPointTable":
             return keras.layers.Activation(node.layer.function, name=node.name)(inputs[0])
+        if node.kind == "FixedPointElu":
+            return keras.layers.ELU(node.layer.alpha, name=node.name)(inputs[0])
         if node.kind == "FixedPointActivation":
             signed = node.layer.quantizer.type.signed
             return keras.layers.Activation("linear" if signed else "relu", name=node.name)(inputs[0])
@@ -135,6 +138,8 @@ def _refuse(arithmetic: ModelArithmetic) -> None:
         if not names.suits(name, is_input=not layer.node.inputs):
             wanted = "a C++ identifier that is not reserved by hls4ml"
             raise ConversionError(f"layer {name!r}: {wanted} wanted as its name; rename the layer")
+        if set(getattr(layer.node.layer, "dilation_rate", (1,))) != {1}:
+            raise ConversionError(f"layer {name}: dilation 1 wanted, not {tuple(layer.node.layer.dilation_rate)}")
         if "Depthwise" in layer.node.kind and layer.node.layer.depth_multiplier != 1:
             raise ConversionError(f"layer {name}: depth_multiplier 1 wanted, not {layer.node.layer.depth_multiplier}")
         if layer.node.kind == "Reshape":
@@ -149,6 +154,10 @@ def _refuse(arithmetic: ModelArithmetic) -> None:
             if size != steps:
                 # Their C++ asserts these, which would end the process.
                 raise ConversionError(f"layer {name}: strides {size} as the size of the pool wanted, not {steps}")
+            if layer.node.layer.padding == "same" and any(
+                n % step for n, step in zip(layer.node.layer.input.shape[1:-1], steps, strict=True)
+            ):
+                raise ConversionError(f"layer {name}: pooling without padding wanted")
 
 
 def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
@@ -156,8 +165,8 @@ def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
 
     Args:
         graph: from `to_model_graph`.
-        inputs: (samples, *shape) values fed to the test bench.
-        outputs: (samples, classes) values that Keras gives for them.
+        inputs: (samples, *shape) values fed to the test bench; of several inputs records.
+        outputs: (samples, classes) values that Keras gives for them; of several outputs records.
         final: where the project will be moved to; the path that its own configuration names.
     """
     directory = Path(graph.config.get_output_dir())
@@ -192,7 +201,7 @@ def _restamp(directory: Path, stamp: str) -> None:
 
 def write_rows(path: Path, values: Any) -> None:
     """Write (samples, ...) values as the test bench reads them: a line per sample, all digits."""
-    rows = values.reshape(len(values), -1).tolist()
+    rows = samples.flat(values).tolist()
     path.write_text("".join(" ".join(f"{value:.17g}" for value in row) + "\n" for row in rows), encoding="ascii")
 
 
@@ -238,7 +247,8 @@ def figures(graph: Any, arithmetic: ModelArithmetic) -> dict[str, Any]:
             continue
         constants = [layer.kernel] if layer.bias is None else [layer.kernel, layer.bias]
         # hls4ml keeps -1 and +1 as one bit.
-        binary = layer.node.kind != "BatchNormalization" and set(layer.kernel.mantissas.ravel().tolist()) == {-1, 1}
+        quantizers = (getattr(layer.node.layer, f"{role}_quantizer_internal", None) for role in ("kernel", "depthwise"))
+        binary = any(type(one).__name__ == "binary" for one in quantizers)
         widths = [1 if binary and constant is layer.kernel else constant.type.width for constant in constants]
         weight_bits += sum(c.mantissas.size * width for c, width in zip(constants, widths, strict=True))
         pixels = math.prod(layer.node.output_shape[:-1])
@@ -294,7 +304,10 @@ def _layer_config(layer: LayerArithmetic, reuse: ReuseFactor | None, hls: Hls, t
     own: dict[str, Any] = {"Precision": precision, "Trace": trace, "ReuseFactor": 1}
     if layer.slope is not None:
         precision["param"] = str(layer.slope.type)
-    if layer.node.kind == "FixedPointTable":
+    if layer.node.kind == "FixedPointElu":
+        alpha = Fraction(layer.node.layer.alpha)
+        precision["param"] = str(FixedPointType.covering(alpha, alpha, _last_bit(alpha)))
+    if layer.node.kind in ("FixedPointTable", "FixedPointElu"):
         own["table_t"] = str(layer.output)  # (hls4ml reads it here, not among the others)
         own["TableSize"] = layer.node.layer.size
     if reuse is not None:
@@ -304,6 +317,11 @@ def _layer_config(layer: LayerArithmetic, reuse: ReuseFactor | None, hls: Hls, t
         # hls4ml puts a linear activation behind every layer that has weights; it goes if its type is the same.
         result[f"{layer.name}_linear"] = {"Precision": {"result": str(layer.output)}, "Trace": False}
     return result
+
+
+def _last_bit(value: Fraction) -> Fraction:
+    """Of a number that is not 0, the greatest power of two that it is a multiple of."""
+    return Fraction(value.numerator & -value.numerator, value.denominator)
 
 
 def _check_types(graph: Any, arithmetic: ModelArithmetic) -> None:

@@ -5,12 +5,13 @@ over the whole range), through hls4ml's compiled library and through the project
 """
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls.errors import ModelError
+from nonresnet_hls import samples as tensors
+from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import convert, reuse
 from nonresnet_hls.hls.simulate import Simulation
 from nonresnet_hls.quantization import exact, reference, worth
@@ -44,6 +45,21 @@ class Mismatch:
     got: float
     input_values: tuple[float, ...]
     """The first values of the sample, flat."""
+    output: str = ""
+    """Which one, where there are several."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """The comparison of one of several outputs."""
+
+    name: str
+    """As the float network calls it."""
+    values: int
+    """Compared, for each of the two simulations."""
+    library_different: int
+    bench_different: int
+    worth: worth.Worth | None
 
 
 @dataclass(frozen=True)
@@ -66,13 +82,15 @@ class Result:
     mismatches: tuple[Mismatch, ...]
     """The first five."""
     worth: worth.Worth | None
-    """Of the test data: float network, quantized one and hardware beside each other."""
+    """Of the test data: float network, quantized one and hardware beside each other. None of several outputs."""
+    outputs: tuple[Output, ...]
+    """Where there are several, one by one."""
     first_layer: str | None
     """The first layer whose output differs; None where all are equal, or where only the layers together differ: then
     it is the project's top function or test bench that is not as it was generated."""
 
 
-def adversarial(input_type: Any, shape: tuple[int, ...], seed: int) -> dict[str, Any]:
+def adversarial(input_type: FixedPointType, shape: tuple[int, ...], seed: int) -> dict[str, Any]:
     """Inputs (samples, *shape) float64 at the edges of a type and all over it, by name; seeded."""
     import numpy as np
 
@@ -87,12 +105,23 @@ def adversarial(input_type: Any, shape: tuple[int, ...], seed: int) -> dict[str,
     return {name: np.ldexp(values.astype(np.float64), -input_type.fraction_bits) for name, values in sets.items()}
 
 
+def adversarial_for(quantized: Quantized, seed: int) -> dict[str, Any]:
+    """The same for the inputs of a model; of several, records."""
+    kinds = quantized.input_types
+    by_input = {
+        name: adversarial(kinds[name], tuple(tensor.shape[1:]), seed + number)
+        for number, (name, tensor) in enumerate(zip(kinds, quantized.model.inputs, strict=True))
+    }
+    names = next(iter(by_input.values()))
+    return {one: tensors.joined({name: sets[one] for name, sets in by_input.items()}) for one in names}
+
+
 @dataclass(frozen=True, eq=False)
 class Emulation:
     """What the emulator says, which reads the project's C++ by itself."""
 
     outputs: Any
-    """(samples, numbers) float64; None where it cannot tell."""
+    """(samples, numbers) float64, of all outputs one after the other; None where it cannot tell."""
     told: str
     """What it ran in, or why it did not."""
 
@@ -102,13 +131,13 @@ class Question:
     """Inputs and the outputs that the C simulation must give for them."""
 
     sets: dict[str, Any]
-    """(samples, *input shape) float64 by kind."""
+    """(samples, *input shape) float64 by kind; of several inputs records."""
     expected: reference.Reference
     """Of all sets, one after the other."""
     float_outputs: Any = None
     """(samples, *output shape) of the float network for the first set; None where there is none."""
-    labels: Any = None
-    """(samples,) of the first set; None where there are none."""
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    """Of the first set, by output, as in `Quantized`."""
 
 
 def question(quantized: Quantized, config: Csim, samples_name: str, samples: Any = None) -> Question:
@@ -119,25 +148,16 @@ def question(quantized: Quantized, config: Csim, samples_name: str, samples: Any
         config: how many samples of them, and the seed of the random ones.
         samples_name: what the test data is called in the result.
         samples: other test data than what is kept with the model.
-
-    Raises:
-        ModelError: the model has several inputs or outputs.
     """
     import numpy as np
 
-    model = quantized.model
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ModelError(
-            f"model {model.name}: one input and one output wanted for csim,"
-            f" not {len(model.inputs)} and {len(model.outputs)}"
-        )
     sets = {samples_name: (quantized.samples if samples is None else samples)[: config.samples]}
-    sets |= adversarial(quantized.input_type, tuple(model.inputs[0].shape[1:]), config.seed)
+    sets |= adversarial_for(quantized, config.seed)
     inputs = np.concatenate(list(sets.values()))
-    known = (
-        None if values is None else values[: config.samples] for values in (quantized.float_outputs, quantized.labels)
-    )
-    return Question(sets, reference.evaluate(model, quantized.arithmetic, inputs), *known)
+    outputs = quantized.float_outputs
+    labels = {name: values[: config.samples] for name, values in quantized.labels.items()}
+    expected = reference.evaluate(quantized.model, quantized.arithmetic, inputs)
+    return Question(sets, expected, None if outputs is None else outputs[: config.samples], labels)
 
 
 def compare(
@@ -167,42 +187,49 @@ def compare(
     starts = {name: names.index(name) for name in asked.sets}
     # First as a process of its own: where an assertion of hls4ml's C++ fails, it is that which ends.
     bench = simulation.bench(inputs, expected.outputs, jobs)
-    library = simulation.library(inputs, expected.outputs.shape[1:], jobs)
+    library = simulation.library(inputs, tensors.shapes(expected.outputs), jobs)
+    wanted_rows, library_rows, bench_rows = (tensors.flat(one) for one in (expected.outputs, library, bench))
     input_sets = []
     for name, values in asked.sets.items():
         part = slice(starts[name], starts[name] + len(values))
-        wanted = expected.outputs[part]
+        wanted = wanted_rows[part]
         input_sets.append(
             InputSet(
                 name,
                 len(values),
                 wanted.size,
-                int((library[part] != wanted).sum()),
-                int((bench[part] != wanted).sum()),
+                int((library_rows[part] != wanted).sum()),
+                int((bench_rows[part] != wanted).sum()),
             )
         )
     different = sum(found.library_different + found.bench_different for found in input_sets)
+    compared = _compared(asked, library, bench)
     mismatches: list[Mismatch] = []
-    for got in (library, bench):
-        for index in np.argwhere(got != expected.outputs)[:_SHOWN]:
+    for one in (part for simulated in zip(*compared, strict=True) for part in simulated):
+        for index in np.argwhere(one.got != one.wanted)[:_SHOWN]:
             sample, *rest = (int(i) for i in index)
-            name = names[sample]
-            at = tuple(index)
-            head = tuple(float(v) for v in inputs[sample].ravel()[:16])
+            at, name = tuple(index), names[sample]
+            head = tuple(float(v) for v in tensors.flat(inputs[sample : sample + 1])[0][:16])
             mismatches.append(
-                Mismatch(name, sample - starts[name], tuple(rest), float(expected.outputs[at]), float(got[at]), head)
+                Mismatch(
+                    name, sample - starts[name], tuple(rest), float(one.wanted[at]), float(one.got[at]), head, one.name
+                )
             )
     first_layer = None
     if different:
-        worst = inputs[sorted({int(i) for got in (library, bench) for i in np.argwhere(got != expected.outputs)[:, 0]})]
-        first_layer = find_layer(worst[:_SHOWN])
+        rows = (library_rows != wanted_rows).any(axis=1) | (bench_rows != wanted_rows).any(axis=1)
+        first_layer = find_layer(inputs[np.flatnonzero(rows)][:_SHOWN])
     emulation = emulate(inputs) if emulate is not None else Emulation(None, "not asked")
     emulated_different = None
     if emulation.outputs is not None:
-        emulated_different = int((emulation.outputs.reshape(library.shape) != library).sum())
+        emulated_different = int((emulation.outputs.reshape(library_rows.shape) != library_rows).sum())
+    outputs = [
+        Output(first.name, first.wanted.size, first.different, second.different, _worth(asked, first))
+        for first, second in compared
+    ]
     return Result(
         equal=different == 0 and not emulated_different,
-        values=2 * expected.outputs.size,
+        values=2 * wanted_rows.size,
         different=different,
         reference=expected.source,
         keras_values_checked=expected.checked_values,
@@ -210,16 +237,44 @@ def compare(
         emulator=emulation.told,
         input_sets=tuple(input_sets),
         mismatches=tuple(mismatches[:_SHOWN]),
-        worth=_worth(asked, expected.outputs, library),
+        worth=outputs[0].worth if len(outputs) == 1 else None,
+        outputs=tuple(outputs) if len(outputs) > 1 else (),
         first_layer=first_layer,
     )
 
 
-def _worth(asked: Question, quantized: Any, hardware: Any) -> worth.Worth | None:
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """One output as one of the simulations gives it."""
+
+    name: str
+    """As the float network calls it; '' of a single one."""
+    number: int
+    wanted: Any
+    got: Any
+
+    @property
+    def different(self) -> int:
+        return int((self.wanted != self.got).sum())
+
+
+def _compared(asked: Question, library: Any, bench: Any) -> list[tuple[_Compared, _Compared]]:
+    """Each output by the library and by the test bench."""
+    wanted = tensors.parts(asked.expected.outputs)
+    names = list(wanted) if asked.float_outputs is None else list(tensors.parts(asked.float_outputs))
+    both = [list(tensors.parts(one).values()) for one in (library, bench)]
+    return [
+        (_Compared(name, number, one, both[0][number]), _Compared(name, number, one, both[1][number]))
+        for number, (name, one) in enumerate(zip(names, wanted.values(), strict=True))
+    ]
+
+
+def _worth(asked: Question, output: _Compared) -> worth.Worth | None:
     if asked.float_outputs is None:
         return None
-    part = slice(len(asked.float_outputs))
-    return worth.of(asked.float_outputs, quantized[part], hardware[part], asked.labels)
+    reference = tensors.parts(asked.float_outputs)[output.name]
+    part = slice(len(reference))
+    return worth.of(reference, output.wanted[part], output.got[part], asked.labels.get(output.name))
 
 
 def first_different_layer(quantized: Quantized, hls: Hls, inputs: Any, project: Path) -> str | None:
@@ -236,8 +291,10 @@ def first_different_layer(quantized: Quantized, hls: Hls, inputs: Any, project: 
         graph = convert.to_model_graph(
             quantized.model, quantized.arithmetic, factors, hls, Path(folder) / "project", trace=True
         )
-        traced = convert.trace(graph, np.ascontiguousarray(inputs, dtype=np.float64), project / "firmware")
-    wanted = exact.evaluate(quantized.arithmetic, inputs, [name for name in layers if name in traced])
+        fed = [np.ascontiguousarray(one, dtype=np.float64) for one in tensors.parts(inputs).values()]
+        traced = convert.trace(graph, fed if len(fed) > 1 else fed[0], project / "firmware")
+    given = tensors.parts(inputs) if len(fed) > 1 else inputs
+    wanted = exact.evaluate(quantized.arithmetic, given, [name for name in layers if name in traced])
     for name in layers:
         if name in wanted and (traced[name].reshape(wanted[name].shape) != wanted[name]).any():
             return name

@@ -270,13 +270,7 @@ def _top(directory: Path) -> str:
     """The name of a project's top function."""
     if not directory.is_dir():
         raise ConversionError(f"{directory}: a project directory that hls4ml wrote wanted")
-    path = directory / generated.SETTINGS
-    if not path.is_file():
-        tops = sorted((directory / "firmware").glob("*.cpp"))
-        if len(tops) != 1:
-            raise ConversionError(f"{directory}: {path.name}, or one C++ file in firmware, wanted")
-        return tops[0].stem
-    settings = generated.read_settings(directory)
+    settings, path = generated.settings_of(directory)
     backend = settings.get("Backend", "Vivado")
     if backend.lower() not in ("vivado", "vitis", "openrtl", "vivadoaccelerator", "vitisaccelerator"):
         raise ConversionError(f"{path}: a project of hls4ml's Vivado or Vitis back end wanted, not {shown(backend)}")
@@ -388,7 +382,9 @@ def parse(
     if not is_stream:
         for m in _ARRAY_PORT.finditer(arguments):
             ports.append(Port(m["name"], m["type"], evaluate(m["size"], macro, f"{source}: size of {m['name']}")))
-    typedefs = generated.typedefs(defines)
+    known = generated.sizes(defines)
+    typedefs = generated.typedefs(generated.with_sizes(defines, known))
+    parameters = generated.with_sizes(parameters, known)
     return _firmware(name, source, is_stream, ports, code[signature.end() :], typedefs, parameters, weights)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nonresnet_hls import one_keras
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed import tables
-from nonresnet_hls.fixed.arithmetic import Affine, Cast, Chain, Positive
+from nonresnet_hls.fixed.arithmetic import Affine, Cast, Chain, Positive, Wire
 from nonresnet_hls.fixed.network import (
     Clone,
     Elementwise,
@@ -122,9 +122,10 @@ def _kind(node: Any, precision: Any, what: str) -> FixedPointType:
     if not isinstance(precision, FixedPrecisionType):
         raise ConversionError(f"layer {node.name!r}: {what}: a fixed-point type wanted, not {precision}")
     rounding, overflow = _mode(precision.rounding_mode, "TRN"), _mode(precision.saturation_mode, "WRAP")
-    if rounding not in ("TRN", "RND", "RND_CONV") or overflow not in ("WRAP", "SAT"):
-        wanted = "rounding TRN, RND or RND_CONV and overflow WRAP or SAT"
-        raise ConversionError(f"layer {node.name!r}: {what}: {wanted} wanted, not {precision}")
+    if rounding not in list(Rounding) or overflow not in list(Overflow):
+        raise ConversionError(
+            f"layer {node.name!r}: {what}: a rounding and overflow of ap_fixed wanted, not {precision}"
+        )
     return FixedPointType(
         int(precision.width),
         int(precision.integer),
@@ -291,7 +292,7 @@ def _sum_chain(
     unit = accumulator.lsb
     bias_values = [start.quantize(int(value) * bias_kind.lsb) for value in bias.reshape(-1)]
     integers = tuple(int(value / unit) for value in bias_values)
-    if accumulator.overflow is Overflow.SAT:
+    if accumulator.overflow is not Overflow.WRAP:
         largest = max(-source.min_mantissa, source.max_mantissa)
         for column in range(kernel.shape[1]):
             most = int(sum(abs(int(weight)) for weight in kernel[:, column])) * largest
@@ -411,6 +412,12 @@ def _pool(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], streams:
             why = "hls4ml's C++, which is simulated beside it, has an assertion against it"
             raise ConversionError(f"layer {node.name!r}: strides {size} as the pool's size wanted, not {steps}; {why}")
         divisor = window.kernel_height * window.kernel_width
+    if reduction is Reduction.AVERAGE and accumulator.overflow is not Overflow.WRAP:
+        # Each sum is cast: only where nothing can saturate are they those of one cast in the end.
+        source = Cast(accumulator).range(Wire.of(streams[inputs[0]].kind), 0)
+        if divisor * max(-source.low, source.high) > accumulator.max_mantissa:
+            wanted = "an accumulator that wraps, or is wide enough for any sum,"
+            raise ConversionError(f"layer {node.name!r}: {wanted} wanted, not {accumulator}")
     return Pool(node.name, inputs, outputs, window, reduction, divisor, accumulator, _result(node, outputs[0]))
 
 

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import guardian, progress, tools
+from nonresnet_hls import samples as tensors
 from nonresnet_hls.errors import ArtefactError, ToolError
 from nonresnet_hls.hls.convert import PROJECT, write_rows
+from nonresnet_hls.hls.worker import pointers
 
 _RESULTS = "csim_results.log"
 # -O2: a fraction of the running time of -O0 for a few seconds more of compiling. C++11 is what Vivado HLS speaks.
@@ -73,12 +75,12 @@ class Simulation:
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
-    def library(self, inputs: Any, output_shape: tuple[int, ...], jobs: int = 1) -> Any:
+    def library(self, inputs: Any, output_shape: tensors.Shapes, jobs: int = 1) -> Any:
         """Outputs (samples, *output_shape) float64 of the compiled library for (samples, *input shape).
 
         Args:
-            inputs: the samples.
-            output_shape: of one sample's output.
+            inputs: the samples; of several inputs records.
+            output_shape: of one sample's output, or of several by name.
             jobs: processes that share the library, each taking the next sample when it is done with one.
 
         Raises:
@@ -86,29 +88,29 @@ class Simulation:
         """
         import numpy as np
 
+        sizes = [tensors.sizes(tensors.shapes(inputs)), tensors.sizes(output_shape)]
+        samples = np.ascontiguousarray(tensors.flat(inputs))
         if jobs > 1:
-            return self._in_processes(np.ascontiguousarray(inputs, dtype=np.float64), output_shape, jobs)
+            return tensors.shaped(self._in_processes(samples, sizes, jobs), output_shape)
         top = getattr(ctypes.CDLL(str(self._scratch / "library.so")), f"{PROJECT}_double")
-        pointer = ctypes.POINTER(ctypes.c_double)
-        results = np.empty((len(inputs), *output_shape), np.float64)
-        samples = np.ascontiguousarray(inputs, dtype=np.float64)
+        results = np.empty((len(inputs), sum(sizes[1])), np.float64)
         done = 0
         with progress.watched(self._what("library"), len(samples), lambda: done, "samples"):
             for sample, result in zip(samples, results, strict=True):
-                top(sample.ctypes.data_as(pointer), result.ctypes.data_as(pointer))
+                top(*pointers(sample, sizes[0]), *pointers(result, sizes[1]))
                 done += 1
-        return results
+        return tensors.shaped(results, output_shape)
 
     def _what(self, how: str) -> str:
         return f"C simulation of {self._project.name} as {how}"
 
-    def _in_processes(self, inputs: Any, output_shape: tuple[int, ...], jobs: int) -> Any:
+    def _in_processes(self, inputs: Any, sizes: list[list[int]], jobs: int) -> Any:
         import numpy as np
 
         folder = Path(tempfile.mkdtemp(prefix="jobs-", dir=self._scratch))
         source, target = folder / "inputs.npy", folder / "outputs.npy"
         np.save(source, inputs)
-        np.save(target, np.empty((len(inputs), *output_shape), np.float64))
+        np.save(target, np.empty((len(inputs), sum(sizes[1])), np.float64))
         jobs, following = min(jobs, len(inputs)), folder / "next"
         following.write_bytes(np.int64(0).tobytes())
         # The package as this process has found it, and no TensorFlow: a worker starts in a moment.
@@ -120,6 +122,7 @@ class Simulation:
                 mark.write_bytes(np.int64(-1).tobytes())
                 command = [sys.executable, "-m", "nonresnet_hls.hls.worker", str(self._scratch / "library.so")]
                 command += [f"{PROJECT}_double", str(source), str(target), str(mark), str(following)]
+                command += [",".join(map(str, one)) for one in sizes]
                 output = stack.enter_context(log.open("wb"))
                 pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
                 started = guardian.started(command, cwd=self._scratch, env=environment, **pipes)
@@ -145,7 +148,7 @@ class Simulation:
         """Outputs (as `expected`, float64) that the project's test bench writes to `csim_results.log`.
 
         Args:
-            inputs: the samples.
+            inputs: the samples; of several inputs records.
             expected: their outputs, which the test bench reads beside them.
             jobs: processes, each with a part of the samples.
 
@@ -176,9 +179,10 @@ class Simulation:
         tools.run([str(self._scratch / "bench")], folder)
         log = data / _RESULTS
         values = np.array(log.read_text(encoding="ascii").split(), dtype=np.float64)
-        if values.size != expected.size:
-            raise ToolError(f"{PROJECT}_test.cpp: {expected.size} values wanted in {log.name}, got {values.size}")
-        return values.reshape(expected.shape)
+        wanted = len(expected) * sum(tensors.sizes(tensors.shapes(expected)))
+        if values.size != wanted:
+            raise ToolError(f"{PROJECT}_test.cpp: {wanted} values wanted in {log.name}, got {values.size}")
+        return tensors.shaped(values.reshape(len(expected), -1), tensors.shapes(expected))
 
 
 def _rows_done(following: Path, count: int) -> int:

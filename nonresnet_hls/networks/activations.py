@@ -10,10 +10,11 @@ RELU = "relu"
 SOFTMAX = "softmax"
 LEAKY_RELU = "leaky_relu"
 PRELU = "prelu"
+ELU = "elu"
 HARD_SIGMOID = "hard_sigmoid"
 
 _LAYERS = {
-    "ReLU": RELU, "Softmax": SOFTMAX, "LeakyReLU": LEAKY_RELU, "PReLU": PRELU, "ELU": "elu",
+    "ReLU": RELU, "Softmax": SOFTMAX, "LeakyReLU": LEAKY_RELU, "PReLU": PRELU, "ELU": ELU,
     "ThresholdedReLU": "thresholded_relu",
 }  # fmt: skip
 """Layers that are an activation and nothing else."""
@@ -32,7 +33,7 @@ class Activation:
     max_value: float | None = None
     """Where a `relu` clips; None: nowhere."""
     slope: float | None = None
-    """Of a `leaky_relu` below 0."""
+    """Of a `leaky_relu` below 0; of an `elu` its alpha."""
 
     def __str__(self) -> str:
         return self.name if self.max_value is None else f"{self.name} with max_value {self.max_value:g}"
@@ -49,6 +50,8 @@ def of(layer: Any) -> Activation:
     """
     if type(layer).__name__ in _LAYERS:
         return _of_layer(layer)
+    if type(layer).__name__ == "FixedPointTable":
+        return Activation(str(layer.function))
     function = getattr(layer, "activation", None)
     while function is not None and type(function).__name__ == "Activation":  # an `Activation` layer as activation
         function = function.activation
@@ -57,7 +60,7 @@ def of(layer: Any) -> Activation:
     if type(function).__name__ in _LAYERS:
         return _of_layer(function)
     if isinstance(function, str):
-        return Activation(function)
+        return Activation(function, slope=1.0 if function == ELU else None)
     name = getattr(function, "__name__", None)
     if name is None:
         if type(function).__module__.startswith("qkeras"):
@@ -69,6 +72,8 @@ def of(layer: Any) -> Activation:
         return Activation(SOFTMAX)
     if name == LEAKY_RELU:
         return Activation(LEAKY_RELU, slope=_SLOPE)
+    if name == ELU:
+        return Activation(ELU, slope=1.0)
     if not _is_known(name, function):
         raise ModelError(f"layer {layer.name}: an activation of Keras' own wanted, not the function {name!r}")
     return Activation(str(name))
@@ -78,6 +83,8 @@ def _of_layer(layer: Any) -> Activation:
     kind = type(layer).__name__
     if kind == "LeakyReLU":
         return Activation(LEAKY_RELU, slope=float(layer.alpha))
+    if kind == "ELU":
+        return Activation(ELU, slope=float(layer.alpha))
     if kind == "ReLU":
         slope = float(layer.negative_slope)
         if slope and layer.max_value is None and not layer.threshold:

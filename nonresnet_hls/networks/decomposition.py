@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from nonresnet_hls import progress
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import graph
 from nonresnet_hls.networks.additions import Additions
@@ -13,8 +14,8 @@ _DROPPED = (
     "RandomContrast", "RandomBrightness",
 )  # fmt: skip
 """Layers that do nothing at inference."""
-_TREES = ("Add", "Concatenate", "Multiply", "Average")
-_MERGES = ("Add", "Subtract", "Multiply", "Average")
+_TREES = ("Add", "Concatenate", "Multiply", "Average", "Maximum", "Minimum")
+_MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
 _SHIFTING = ("RandomCrop", "RandomHeight", "RandomWidth")
 
 
@@ -22,8 +23,10 @@ def decompose(model: Any) -> Any:
     """The same function of a model, at inference, made of fewer kinds of layers; itself where nothing is to be done.
 
     - layers that work in training alone are left out (dropouts, noise, augmentation);
-    - sums, products, averages and concatenations of three and more become trees of two, an average a sum and a scale;
+    - sums, products, averages, extrema and concatenations of three and more become trees of two, an average a sum and a
+      scale;
     - a separable convolution becomes a depthwise and a pointwise one;
+    - a grouped convolution becomes an ordinary one, with zeros for the channels of other groups, which is said;
     - a dense layer on the channels of an image or a series becomes a 1x1 convolution;
     - what is added to an image or a series, or multiplied with it, though it is one pixel, is repeated first;
     - a `PReLU` with a slope for each channel becomes relu(x) - slope * relu(-x).
@@ -75,9 +78,13 @@ def _maker(node: graph.Node, shapes: list[tuple[int, ...]]) -> _Maker | None:
         return _tree
     if node.kind in ("SeparableConv1D", "SeparableConv2D"):
         return _separable
+    if node.kind in ("Conv1D", "Conv2D") and node.layer.groups != 1:
+        return _grouped
+    if getattr(node.layer, "groups", 1) != 1:
+        raise ModelError(f"layer {node.name}: 1 group wanted, not {node.layer.groups}")
     if node.kind == "Dense" and len(node.output_shape) in (2, 3):
         return _pointwise
-    if node.kind == "PReLU":
+    if node.kind == "PReLU" and _per_channel(node) is not None:
         return _prelu
     return None
 
@@ -149,6 +156,27 @@ def _separable(parts: _Parts, inputs: list[Any]) -> Any:
     )  # fmt: skip
 
 
+def _grouped(parts: _Parts, inputs: list[Any]) -> Any:
+    """An ordinary convolution, with zeros for the channels of other groups."""
+    import numpy as np
+
+    layer = parts.node.layer
+    progress.say(
+        f"layer {parts.node.name}: {layer.groups} groups: an ordinary convolution, with zeros, stands for them"
+    )
+    kernel, *bias = layer.get_weights()
+    given, made = kernel.shape[-2], kernel.shape[-1] // layer.groups
+    wide = np.zeros((*kernel.shape[:-2], given * layer.groups, kernel.shape[-1]), kernel.dtype)
+    for group in range(layer.groups):
+        outputs = slice(group * made, (group + 1) * made)
+        wide[..., group * given : (group + 1) * given, outputs] = kernel[..., outputs]
+    config = graph.config_of(layer) | {"groups": 1}
+    own = {
+        key: value for key, value in config.items() if key not in ("name", "trainable", "dtype", "batch_input_shape")
+    }
+    return parts.call(parts.node.kind, "", inputs[0], [wide, *bias], **own)
+
+
 def _pointwise(parts: _Parts, inputs: list[Any]) -> Any:
     layer = parts.node.layer
     kernel, *bias = layer.get_weights()
@@ -159,14 +187,17 @@ def _pointwise(parts: _Parts, inputs: list[Any]) -> Any:
     )  # fmt: skip
 
 
+def _per_channel(node: graph.Node) -> Any:
+    """The slopes of a PReLU, one for each channel; None where pixels have others."""
+    (slopes,) = node.layer.get_weights()
+    rows = slopes.reshape(-1, slopes.shape[-1])
+    return rows[0] if (rows == rows[0]).all() else None
+
+
 def _prelu(parts: _Parts, inputs: list[Any]) -> Any:
-    (slopes,) = parts.node.layer.get_weights()
-    per_channel = slopes.reshape(-1, slopes.shape[-1])
-    if (per_channel != per_channel[0]).any():
-        wanted = "one slope for each channel (shared_axes of all others)"
-        raise ModelError(f"layer {parts.node.name}: {wanted} wanted, not one for each number")
+    slopes = _per_channel(parts.node)
     positive = parts.call("ReLU", "_positive", inputs[0])
     x = parts.additions.scaled(inputs[0], -1.0, 0.0, parts.named("_turned"))
     x = parts.call("ReLU", "_negative", x)
-    x = parts.additions.scaled(x, -per_channel[0], 0.0, parts.named("_slope"))
+    x = parts.additions.scaled(x, -slopes, 0.0, parts.named("_slope"))
     return parts.call("Add", "", [positive, x])

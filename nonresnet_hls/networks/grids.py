@@ -6,6 +6,7 @@ scaling what is rounded), so weights that are all smaller than 1/2 would lose bi
 This module imports Keras; import it inside functions.
 """
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,45 @@ class FixedPointTable(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
+class FixedPointElu(keras.layers.Layer):  # type: ignore[misc]
+    """ELU as hls4ml's C++ computes it: a number itself, below 0 alpha times an entry of a table of exp(x) - 1."""
+
+    span = 8
+    """The table goes from 0 down to -8."""
+
+    def __init__(self, alpha: float, size: int, type: str, **more: Any) -> None:
+        """Alpha, entries (a power of two), and the type of the results and of the table as text."""
+        super().__init__(**more)
+        if not alpha > 0 or size < 2 or size & (size - 1) or size > 1 << 16:
+            raise ValueError(
+                f"elu: alpha above 0 and 2^n entries, at most {1 << 16}, wanted, not {alpha!r} with {size}"
+            )
+        self.alpha, self.size, self.type = alpha, size, _wanted(type)
+        lsb, scale = self.type.lsb, Fraction(alpha)
+        table = tables.negative("elu", size, self.type)
+        self.mantissas = tuple(int(self.type.quantize(scale * entry * lsb) / lsb) for entry in table)
+
+    def indices(self, values: Any) -> Any:
+        """Where arguments below 0 (float64 array) are looked up: cut off towards 0, within the table."""
+        scaled = np.trunc(np.asarray(values, np.float64) * self.size / -self.span)
+        return np.clip(scaled, 0, self.size - 1).astype(np.int64)
+
+    def call(self, inputs: Any) -> Any:
+        """Look a tensor up where it is below 0; the gradient is that of ELU."""
+        limit = float(self.size)
+        at = tf.cast(tf.clip_by_value(inputs * (self.size / -self.span), 0.0, limit), tf.int32)
+        values = tf.constant(np.ldexp(np.array(self.mantissas, np.float64), -self.type.fraction_bits), inputs.dtype)
+        below = tf.gather(values, tf.clip_by_value(at, 0, self.size - 1))
+        found = tf.where(inputs >= 0, _round_to(self.type, inputs), below)
+        smooth = keras.activations.elu(inputs, self.alpha)
+        return tf.stop_gradient(found) + (smooth - tf.stop_gradient(smooth))
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras restores the layer from."""
+        return {**super().get_config(), "alpha": self.alpha, "size": self.size, "type": str(self.type)}
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
 class QDepthwiseConv1D(keras.layers.DepthwiseConv1D):  # type: ignore[misc]
     """Depthwise convolution in one dimension with quantized weights; QKeras has none."""
 
@@ -209,5 +249,5 @@ def _restored(quantizer: Any) -> Any:
     return keras.saving.deserialize_keras_object(quantizer) if isinstance(quantizer, dict) else quantizer
 
 
-OWN = (FixedPoint, FixedPointActivation, FixedPointTable, QDepthwiseConv1D, QDenseBatchnorm)
+OWN = (FixedPoint, FixedPointActivation, FixedPointElu, FixedPointTable, QDepthwiseConv1D, QDenseBatchnorm)
 """What Keras must be told of to restore a model."""

@@ -60,7 +60,7 @@ CONSTRAINTS = _names("""
     MaxNorm NonNeg UnitNorm MinMaxNorm RadialConstraint max_norm non_neg unit_norm min_max_norm radial_constraint
 """)
 
-_OWN = _names("FixedPoint FixedPointActivation FixedPointTable QDepthwiseConv1D QDenseBatchnorm")
+_OWN = _names("FixedPoint FixedPointActivation FixedPointElu FixedPointTable QDepthwiseConv1D QDenseBatchnorm")
 """Ours, of `networks.grids`."""
 
 CLASSES = MODELS | _LAYERS | _QKERAS | _OWN | INITIALIZERS | REGULARIZERS | CONSTRAINTS | _names("Policy PolicyV1")

@@ -16,7 +16,17 @@ from nonresnet_hls.recipe import Backend, FifoDepths, Hls, Recipe
 
 CONVERT = "convert"
 
-_ROOMS = ("fixed", "generated.py", "tools.py", "networks", "quantization", "hls", "dataflow", "pipeline/convert.py")
+_ROOMS = (
+    "fixed",
+    "samples.py",
+    "generated.py",
+    "tools.py",
+    "networks",
+    "quantization",
+    "hls",
+    "dataflow",
+    "pipeline/convert.py",
+)
 # Every sample of the project's own test bench is simulated by the vendor's co-simulation too, which takes minutes.
 _BENCH_SAMPLES = 10
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import progress
+from nonresnet_hls import samples as tensors
 from nonresnet_hls.emulation import Emulator
+from nonresnet_hls.emulation.emulator import as_sequence
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.hls import csim, network
 from nonresnet_hls.hls.simulate import Simulation
@@ -23,7 +25,17 @@ from nonresnet_hls.recipe import Recipe
 
 CSIM = "csim"
 
-_ROOMS = ("fixed", "generated.py", "tools.py", "networks", "quantization", "hls", "emulation", "pipeline/csim.py")
+_ROOMS = (
+    "fixed",
+    "samples.py",
+    "generated.py",
+    "tools.py",
+    "networks",
+    "quantization",
+    "hls",
+    "emulation",
+    "pipeline/csim.py",
+)
 
 
 def run_csim(
@@ -110,7 +122,7 @@ def _csim(
         figures = {
             "weights": before.figures["weights"],
             **asdict(result),
-            "warnings": worth.warnings(result.worth, kernels) if _is_trained(before) else [],
+            "warnings": _warnings(result, kernels) if _is_trained(before) else [],
         }
         (folder / "result.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         return figures
@@ -124,6 +136,16 @@ def _csim(
     return runner.run(workspace.artefact(recipe.name, CSIM), CSIM, config, inputs, produce)
 
 
+def _warnings(result: csim.Result, kernels: list[worth.Kernel]) -> list[str]:
+    """What made the design worth less, of several outputs each by its name."""
+    if not result.outputs:
+        return worth.warnings(result.worth, kernels)
+    of_outputs = [
+        f"output {output.name}: {line}" for output in result.outputs for line in worth.warnings(output.worth, [])
+    ]
+    return [*worth.warnings(None, kernels), *of_outputs]
+
+
 def _emulated(project: Path, inputs: Any) -> csim.Emulation:
     """What the emulator makes of a project's C++; where it does not know a layer, why."""
     try:
@@ -131,4 +153,6 @@ def _emulated(project: Path, inputs: Any) -> csim.Emulation:
     except ConversionError as error:
         return csim.Emulation(None, f"not emulated: {error}")
     arithmetic = {str(row.arithmetic) for row in emulator.proof}
-    return csim.Emulation(emulator(inputs), f"emulator ({', '.join(sorted(arithmetic))})")
+    found = emulator(list(tensors.parts(inputs).values()))
+    rows = tensors.flat(tensors.joined({str(number): one for number, one in enumerate(as_sequence(found))}))
+    return csim.Emulation(rows, f"emulator ({', '.join(sorted(arithmetic))})")

@@ -1,7 +1,7 @@
 """The stage `emulate`: the hardware's exact outputs for a whole test set, beside those of the model it came from."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from nonresnet_hls import bounds, files, progress
+from nonresnet_hls import samples as tensors
 from nonresnet_hls.emulation import Emulator
+from nonresnet_hls.emulation.emulator import as_sequence
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.network import Network
 from nonresnet_hls.hls import network
@@ -18,7 +20,7 @@ from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.convert import run_convert
 from nonresnet_hls.pipeline.workspace import Workspace
-from nonresnet_hls.quantization import reference
+from nonresnet_hls.quantization import reference, worth
 from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.recipe import Recipe
 
@@ -26,6 +28,7 @@ STAGE = "emulate"
 
 _ROOMS = (
     "fixed",
+    "samples.py",
     "generated.py",
     "networks",
     "quantization",
@@ -45,13 +48,15 @@ def run_emulate(recipe: Recipe, workspace: Workspace) -> runner.Artefact:
         ConversionError: the project has a layer or type whose arithmetic is not known; names it.
         NonResNetError: as `convert.run_convert`.
     """
-    samples, labels = quantization.labelled(recipe, workspace)
+    quantization.with_test_set(recipe, workspace)
     before = quantization.run(recipe, workspace)
     project = run_convert(recipe, workspace)
 
     def produce(_: Path) -> Mapping[str, Any]:
+        quantized = quantization.load(before)
+        samples, labels = quantization.labelled(recipe, workspace, quantized)
         progress.say(f"emulating {recipe.name}: {len(samples)} images")
-        return emulated(quantization.load(before), project.directory, samples, labels)
+        return emulated(quantized, project.directory, samples, labels)
 
     where, inputs = workspace.artefact(recipe.name, STAGE), _inputs(before, project)
     return runner.run(where, STAGE, recipe.dataset.name, inputs, produce)
@@ -83,7 +88,7 @@ def emulate_samples(
 ) -> dict[str, Any]:
     """The same of the first so many test samples, without labels; of all of them, with labels, where count is None.
 
-    Nothing is kept but the outputs, as .npy where a file for them is given.
+    Nothing is kept but the outputs, as .npy (of several as .npz, by name) where a file for them is given.
 
     Raises:
         NonResNetError: as `run_emulate`.
@@ -92,23 +97,23 @@ def emulate_samples(
     project = run_convert(recipe, workspace)
     quantized = quantization.load(before)
     if count is None:
-        samples, labels = quantization.labelled(recipe, workspace)
+        samples, labels = quantization.labelled(recipe, workspace, quantized)
     else:
-        samples, labels = quantization.samples(recipe, workspace, quantized, count), None
+        samples, labels = quantization.samples(recipe, workspace, quantized, count), {}
     return emulated(quantized, project.directory, samples, labels, outputs)
 
 
 def emulated(
-    quantized: Quantized, project: Path, samples: Any, labels: Any, outputs_to: Path | None = None
+    quantized: Quantized, project: Path, samples: Any, labels: Mapping[str, Any], outputs_to: Path | None = None
 ) -> dict[str, Any]:
     """What a project makes of samples, compared with the model that it came from.
 
     Args:
         quantized: the model.
         project: its project.
-        samples: (samples, *input shape), of the input's type.
-        labels: of the samples, or None.
-        outputs_to: .npy file to write the outputs to, or None.
+        samples: (samples, *input shape), of the input's type; of several inputs records.
+        labels: of the samples by output (of one output it is called ''), where there are any.
+        outputs_to: .npy file to write the outputs to (of several .npz), or None.
 
     Raises:
         ConversionError: a layer or type whose arithmetic is not known.
@@ -116,18 +121,22 @@ def emulated(
     """
     started = time.perf_counter()
     emulator = Emulator(network.of_project(project))
-    emulator(samples[:1])
+    given = list(tensors.parts(samples).values())
+    emulator([one[:1] for one in given])
     prepared = time.perf_counter()
-    outputs = emulator(samples)
+    outputs = as_sequence(emulator(given))
     seconds = time.perf_counter() - prepared
     expected, source = _expected(quantized, samples)
-    found = outputs.reshape(expected.shape)
+    names = list(tensors.parts(expected if quantized.float_outputs is None else quantized.float_outputs))
+    wanted = dict(zip(names, tensors.parts(expected).values(), strict=True))
+    found = {name: one.reshape(wanted[name].shape) for name, one in zip(names, outputs, strict=True)}
     if outputs_to is not None:
         _write(outputs_to, found)
+    by_output = {name: _figures(found[name], wanted[name], labels.get(name)) for name in names}
     figures: dict[str, Any] = {
         "samples": len(samples),
-        "values": int(found.size),
-        "different": int((found != expected).sum()),
+        "values": sum(int(one.size) for one in found.values()),
+        "different": sum(one["different"] for one in by_output.values()),
         "reference": source,
         "kernels": emulator.kernels,
         "seconds": round(seconds, 3),
@@ -135,19 +144,28 @@ def emulated(
         "images_per_second": round(len(samples) / seconds, 1),
         "layers": [asdict(row) | {"arithmetic": str(row.arithmetic)} for row in emulator.proof],
     }
-    if labels is not None and found.ndim == 2 and found.shape[1] > 1:
+    if len(names) > 1:
+        return figures | {"outputs": [{"name": name, **of_output} for name, of_output in by_output.items()]}
+    return figures | by_output[names[0]]
+
+
+def _figures(found: Any, wanted: Any, labels: Any) -> dict[str, Any]:
+    """Of one output."""
+    figures: dict[str, Any] = {"values": int(found.size), "different": int((found != wanted).sum())}
+    if labels is not None and worth.tells_classes(found, labels):
         predictions = found.argmax(axis=1)
         figures["top1"] = float((predictions == labels).mean())
-        figures["different_predictions"] = int((predictions != expected.argmax(axis=1)).sum())
+        figures["different_predictions"] = int((predictions != wanted.argmax(axis=1)).sum())
     return figures
 
 
 def _expected(quantized: Quantized, samples: Any) -> tuple[Any, str]:
     """Outputs of the model: Keras' where these are exact, else the exact evaluation's."""
-    (output,) = graph.output_names(quantized.model)
-    if output not in quantized.arithmetic.inexact():
-        (found,) = reference.computed(quantized.model, samples, [output], _BATCH)
-        return np.asarray(found, np.float64), "Keras"
+    outputs = graph.output_names(quantized.model)
+    if not set(outputs) & quantized.arithmetic.inexact().keys():
+        found = reference.computed(quantized.model, samples, outputs, _BATCH)
+        arrays = (np.asarray(one, np.float64) for one in found)
+        return tensors.joined(dict(zip(outputs, arrays, strict=True))), "Keras"
     parts = [
         reference.evaluate(quantized.model, quantized.arithmetic, samples[start : start + _BATCH])
         for start in range(0, len(samples), _BATCH)
@@ -160,8 +178,8 @@ def emulate_design(read: Callable[[], Any], inputs: Any, count: int) -> tuple[An
 
     Args:
         read: gives the design, a `Network` or a `ModelGraph`.
-        inputs: samples x input shape, for several inputs a list; the path of a .npy file of them; None: seeded random
-            numbers of the input types.
+        inputs: samples x input shape, for several inputs a list; the path of a .npy file of them, for several inputs a
+            .npz file, with their names; None: seeded random numbers of the input types.
         count: of random samples.
 
     Returns:
@@ -178,7 +196,7 @@ def emulate_design(read: Callable[[], Any], inputs: Any, count: int) -> tuple[An
     if inputs is None:
         given, told = random_inputs(emulator.network, count), "seeded random numbers"
     elif isinstance(inputs, str | Path):
-        given, told = _read(Path(inputs)), str(inputs)
+        given, told = _read(Path(inputs), emulator.network), str(inputs)
     emulator([one[:1] for one in given] if isinstance(given, list) else given[:1])
     prepared = time.perf_counter()
     found = emulator(given)
@@ -188,6 +206,7 @@ def emulate_design(read: Callable[[], Any], inputs: Any, count: int) -> tuple[An
     return found, {
         "samples": samples,
         "inputs": told,
+        "output_names": list(emulator.network.outputs),
         "values": sum(int(one.size) for one in every),
         "kernels": emulator.kernels,
         "seconds": round(seconds, 3),
@@ -197,15 +216,13 @@ def emulate_design(read: Callable[[], Any], inputs: Any, count: int) -> tuple[An
     }
 
 
-def save_outputs(outputs: Any, path: Path) -> None:
-    """Write the outputs of a design as .npy.
+def save_outputs(outputs: Any, names: Sequence[str], path: Path) -> None:
+    """Write the outputs of a design as .npy; of several as .npz, by their names.
 
     Raises:
-        ConversionError: there are several.
+        ConversionError: there are several, and the file is not called .npz.
     """
-    if isinstance(outputs, list):
-        raise ConversionError(f"{path}: one output wanted to write it, the project has {len(outputs)}")
-    _write(path, outputs)
+    _write(path, dict(zip(names, as_sequence(outputs), strict=True)))
 
 
 def random_inputs(wanted: Network, count: int, seed: int = 0) -> list[Any]:
@@ -225,18 +242,35 @@ def random_inputs(wanted: Network, count: int, seed: int = 0) -> list[Any]:
     return found
 
 
-def _write(path: Path, outputs: Any) -> None:
+def _write(path: Path, outputs: Mapping[str, Any]) -> None:
+    if len(outputs) > 1 and path.suffix != ".npz":
+        raise ConversionError(f"{path}: a .npz file wanted for {len(outputs)} outputs ({', '.join(outputs)})")
+    if path.suffix == ".npz":
+        files.write_npz(path, {name or "output": one for name, one in outputs.items()})
+        return
     with files.replacing(path) as stream:
-        np.save(stream, outputs)
+        np.save(stream, *outputs.values())
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, network: Network) -> Any:
+    """The array in a .npy file; of a .npz file those of a network's inputs, by their names."""
+    suffix = ".npz" if path.suffix == ".npz" else ".npy"
     try:
         with bounds.open_plain(path) as stream:
-            found = bounds.load_npy(stream)
+            found: Any = bounds.load_npz(stream) if suffix == ".npz" else bounds.load_npy(stream)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ConversionError(f"{path}: a .npy file of numbers wanted: {reason}") from None
+        raise ConversionError(f"{path}: a {suffix} file of numbers wanted: {reason}") from None
+    if suffix == ".npz":
+        missing = [name for name in network.inputs if name not in found]
+        if missing:
+            got = ", ".join(sorted(found)) or "nothing"
+            raise ConversionError(f"{path}: an array for input {missing[0]} wanted, not {got}")
+        return [_checked(found[name], f"{path}: {name}") for name in network.inputs]
+    return _checked(found, str(path))
+
+
+def _checked(found: Any, where: str) -> Any:
     if found.dtype.kind not in "fiub" or found.ndim < 1 or found.size == 0:
-        raise ConversionError(f"{path}: samples of numbers wanted, not {found.dtype} {found.shape}")
+        raise ConversionError(f"{where}: samples of numbers wanted, not {found.dtype} {found.shape}")
     return found

@@ -9,7 +9,7 @@ from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Dataset, DatasetName, Recipe
-from nonresnet_hls.training import datasets, fit
+from nonresnet_hls.training import datasets, fit, objectives
 
 
 def evaluate(recipe: Recipe, workspace: Workspace, dataset: str | None = None) -> Iterator[dict[str, Any]]:
@@ -35,7 +35,7 @@ def evaluate(recipe: Recipe, workspace: Workspace, dataset: str | None = None) -
     quantized = quantization.recorded(recipe, workspace)
     if quantized is not None:
         found.append(("quantized", quantized.load(), quantized.top1))
-    data = datasets.load(judged)
+    data = objectives.ordered(datasets.load(judged), found[0][1])
     for kind, model, recorded in found:
         top1 = fit.top1(model, data.x_test, data.y_test)
         yield {

@@ -18,14 +18,15 @@ from typing import Any
 
 from nonresnet_hls import progress
 from nonresnet_hls.errors import DatasetError
-from nonresnet_hls.networks import saved
+from nonresnet_hls.networks import graph, saved
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization.quantize import finish
 from nonresnet_hls.recipe import Family, Optimizer, Recipe, Schedule, Training, stated
-from nonresnet_hls.training import curves, datasets, fit, losses
+from nonresnet_hls.training import curves, fit, losses, objectives
 from nonresnet_hls.training.algorithm1 import Phase
+from nonresnet_hls.training.data import Data, Targets
 
 STAGE = "finetune"
 
@@ -45,22 +46,26 @@ class Validation:
     """The weights from before and from after the fine-tuning on training samples that were held out of it."""
 
     samples: int
-    top1_before: float
-    top1_after: float
+    top1_before: float | None
+    """None of what is trained to something else than one class a sample: then the loss decides."""
+    top1_after: float | None
     loss_before: float
-    """Cross-entropy; it decides where both top-1 are equal."""
+    """Cross-entropy, or what the recipe says; it decides where both top-1 are equal."""
     loss_after: float
 
     @property
     def kept(self) -> Kept:
         """The better weights."""
-        better = (self.top1_after, -self.loss_after) > (self.top1_before, -self.loss_before)
+        better = ((self.top1_after or 0.0), -self.loss_after) > ((self.top1_before or 0.0), -self.loss_before)
         return Kept.AFTER if better else Kept.BEFORE
 
     @property
     def said(self) -> str:
         """In words."""
-        found = f"fine-tuning: top-1 {self.top1_before:.2%} before and {self.top1_after:.2%} after"
+        if self.top1_before is None or self.top1_after is None:
+            found = f"fine-tuning: loss {self.loss_before:.4g} before and {self.loss_after:.4g} after"
+        else:
+            found = f"fine-tuning: top-1 {self.top1_before:.2%} before and {self.top1_after:.2%} after"
         return f"{found} on {self.samples} training samples that were held out: the weights from {self.kept} are kept"
 
 
@@ -79,7 +84,7 @@ def run(
     recipe: Recipe,
     network: training.Network,
     workspace: Workspace,
-    data: datasets.Data,
+    data: Data,
     quantize: Callable[[], Any],
 ) -> runner.Artefact:
     """Bring the fine-tuned model of a recipe up to date.
@@ -103,23 +108,33 @@ def run(
 
     def produce(folder: Path) -> Mapping[str, Any]:
         model = quantize()
-        losses.classifier(model, data)
-        learnt, held_out = _split(data, recipe.quantization.seed)
+        config = _as_trained(recipe, network)
+        names = None
+        if objectives.needed(model, config):
+            original = network.load()
+            names = graph.output_names(original)
+            # As the float network has them: their ends tell what the targets are.
+            objectives.of(original, objectives.ordered(data, original), config)
+            of_model = objectives.ordered(data, original)
+        else:
+            losses.classifier(model, data)
+            of_model = data
+        learnt, held_out = _split(of_model, recipe.quantization.seed)
         before = model.get_weights()
-        first = fit.judge(deployed(model, recipe), *held_out)
+        first = _judged(deployed(model, recipe), held_out, config, names)
         result = fit.fit(
-            model, learnt, _as_trained(recipe, network), checkpoint, label=f"fine-tuning {recipe.name}",
-            identity=runner.digest_of(STAGE, *identity),
+            model, learnt, config, checkpoint, label=f"fine-tuning {recipe.name}",
+            identity=runner.digest_of(STAGE, *identity), names=names,
         )  # fmt: skip
-        second = fit.judge(deployed(model, recipe), *held_out)
-        validation = Validation(len(held_out[1]), first.top1, second.top1, first.loss, second.loss)
+        second = _judged(deployed(model, recipe), held_out, config, names)
+        validation = Validation(len(held_out.x_test), first.top1, second.top1, first.loss, second.loss)
         progress.say(f"{recipe.name}: {validation.said}")
         if validation.kept is Kept.BEFORE:
             model.set_weights(before)
         saved.save(model, folder / training.MODEL)
         phase = Phase("fine-tuning", (), result.seconds, result.curve)
         judged = {"kept": str(validation.kept), "validation": dataclasses.asdict(validation)}
-        metrics = training.metrics(deployed(model, recipe), data, [phase]) | judged
+        metrics = training.metrics(deployed(model, recipe), of_model, [phase], config, names) | judged
         runner.write_json(folder / training.METRICS, metrics)
         curves.write_csv(folder / training.CURVE, [phase])
         curves.plot(folder / training.PLOT, f"{recipe.title or recipe.name}, fine-tuning", [phase])
@@ -159,11 +174,24 @@ def _as_trained(recipe: Recipe, network: training.Network) -> Training:
         augment=trained.augment,
         flip=trained.flip,
         seed=config.seed,
+        loss=trained.loss,
+        losses=trained.losses,
+        metric=trained.metric,
+        metrics=trained.metrics,
     )
 
 
-def _split(data: datasets.Data, seed: int) -> tuple[datasets.Data, tuple[Any, Any]]:
-    """The data without, and (x, y) of the held-out training samples.
+def _judged(model: Any, held_out: Data, config: Training, names: list[str] | None) -> fit.Judgement:
+    """How a deployed model does on the samples that were held out."""
+    if names is None:
+        return fit.judge(model, held_out.x_test, held_out.y_test)
+    wanted = objectives.of(model, held_out, config, names)
+    found = objectives.measured(model, wanted, held_out.x_test, objectives.tests(wanted))
+    return fit.Judgement(None, found["loss"])
+
+
+def _split(data: Data, seed: int) -> tuple[Data, Data]:
+    """The data without, and that of the held-out training samples (as its test samples).
 
     Raises:
         DatasetError: there are fewer than 2 training samples.
@@ -173,12 +201,26 @@ def _split(data: datasets.Data, seed: int) -> tuple[datasets.Data, tuple[Any, An
     count = len(data.x_train)
     if count < 2:
         raise DatasetError(f"{data.source}: 2 or more training samples wanted for fine-tuning, not {count}")
-    labels, _ = data.labels
     order = np.random.default_rng(seed).permutation(count)
     held_out = np.zeros(count, bool)
     held_out[order[: max(count // _HELD_OUT, 1)]] = True
-    learnt = dataclasses.replace(data, x_train=data.x_train[~held_out], y_train=labels[~held_out])
-    return learnt, (data.x_train[held_out], labels[held_out])
+    y = data.y_train
+    rest, own = (
+        {
+            name: Targets(one.train[~held_out], test, one.where)
+            for name, one, test in (
+                (name, one, one.test if keeps else one.train[held_out]) for name, one in data.targets.items()
+            )
+        }
+        for keeps in (True, False)
+    )
+    learnt = dataclasses.replace(
+        data, x_train=data.x_train[~held_out], y_train=None if y is None else y[~held_out], targets=rest
+    )
+    judged = dataclasses.replace(
+        learnt, x_test=data.x_train[held_out], y_test=None if y is None else y[held_out], targets=own
+    )
+    return learnt, judged
 
 
 def validation(tuned: runner.Artefact) -> Validation | None:

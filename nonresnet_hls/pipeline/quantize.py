@@ -2,12 +2,13 @@
 
 The artefact `models/NAME/quantize` holds `model.keras` and `samples.npz`: `x`, integers (samples, *shape) in units
 of the input type's last bit, and `input_type`; `float_outputs`, those of the float network for them; `y`, their labels
-where there are any.
+where there are any. Of several inputs it holds `inputs`, their names in the user's model, and `x_0`, `x_1`, ... with a
+type each; of several outputs `outputs`, their names, `float_outputs_0`, ... and `y_0`, ...
 """
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,18 +16,21 @@ from typing import Any
 
 from nonresnet_hls import bounds, files, progress
 from nonresnet_hls import recipe as recipes
+from nonresnet_hls import samples as tensors
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
 from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
-from nonresnet_hls.networks import lowering, saved
+from nonresnet_hls.networks import graph, lowering, saved
 from nonresnet_hls.pipeline import finetune, runner
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization import arithmetic, block, own_qkeras, quantizers, worth
+from nonresnet_hls.quantization.deployment import deployable
 from nonresnet_hls.quantization.quantize import finish, is_quantized, quantize
 from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.quantization.ranges import ModelArithmetic
 from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe
-from nonresnet_hls.training import datasets, downloads, fit, losses
+from nonresnet_hls.training import datasets, downloads, fit, losses, npz
+from nonresnet_hls.training.data import Data, Types
 
 STAGE = "quantize"
 MODEL = "model.keras"
@@ -34,8 +38,11 @@ SAMPLES = "samples.npz"
 
 _ROOMS = (
     "fixed",
+    "samples.py",
     "networks",
+    "training/data.py",
     "training/datasets.py",
+    "training/npz.py",
     "training/losses.py",
     "quantization",
     "pipeline/finetune.py",
@@ -80,7 +87,7 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
     network = training.network(source, workspace)
 
     @functools.cache
-    def data() -> datasets.Data:
+    def data() -> Data:
         return _data(source)
 
     approximated: dict[str, str] = {}
@@ -88,7 +95,8 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
     @functools.cache
     def quantized() -> Any:
         progress.say(f"quantizing {recipe.name}: {_bits(recipe.quantization)}")
-        model = lowering.lower(network.load())
+        original = network.load()
+        model = lowering.lower(original)
         if is_quantized(model):
             taken = own_qkeras.normalized(model)
             for name, how in taken.approximated.items():
@@ -96,16 +104,22 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
             approximated.update(taken.approximated)
             return taken.model
         only = block.belongs if _is_block(recipe) else (lambda _: True)
-        return quantize(model, recipe.quantization, data().x_train[:_CALIBRATION_SAMPLES], only)
+        few = _fed(data().x_train[:_CALIBRATION_SAMPLES], _inputs(original), model)
+        return quantize(model, recipe.quantization, few, only)
 
-    def convertible(model: Any) -> tuple[Any, ModelArithmetic, FixedPointType, Any]:
+    def convertible(model: Any) -> tuple[Any, ModelArithmetic, Types, Any]:
         """What is converted, its arithmetic, the type of its input, and test samples.
 
         Refuses, by layer, what could not be converted.
         """
         samples: Any = data().x_test
+        input_type: Types
         if not _is_block(recipe):
             finished, input_type = finish(model), data().input_type
+            if isinstance(input_type, dict):
+                given = _inputs(network.load())
+                samples = _fed(samples, given, finished)
+                input_type = {new: input_type[old] for new, old in zip(_inputs(finished), given, strict=True)}
         else:
             feed = block.feed(model)
             samples = feed.predict(samples[: _kept(recipe, feed.output_shape[1:])], batch_size=64, verbose=0)
@@ -113,11 +127,17 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
             input_type = quantizers.type_of(feed.layers[-1].quantizer, feed.layers[-1].name)
             samples = input_type.quantize_array(samples)
             finished = finish(block.cut_out(model, recipe.name.replace("-", "_")))
-        return finished, arithmetic.infer(finished, input_type), input_type, samples
+        inferred = arithmetic.infer(finished, input_type)
+        deployed = deployable(finished, inferred)
+        if deployed is not finished:
+            inferred = arithmetic.infer(deployed, input_type)
+        return deployed, inferred, input_type, samples
 
     tuned = finetune.existing(recipe, network, workspace)
     tunable = tuned is None and finetune.wanted(recipe, network) and (fine_tune or source.training.on_demand)
-    if tunable and network.artefact is not None and training.read_metrics(network.artefact)["top1"] is None:
+    special = source.training.is_special
+    top1 = None if network.artefact is None else training.read_metrics(network.artefact)["top1"]
+    if tunable and network.artefact is not None and top1 is None and not special:
         progress.say(f"{recipe.name}: not fine-tuned: its outputs are no classes, or its data has no labels")
     elif tunable:
         convertible(quantized())  # before it takes hours
@@ -128,13 +148,12 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
         tested = data()
         finished, inferred, input_type, samples = convertible(model)
         saved.save(finished, folder / MODEL)
-        samples = samples[: _kept(recipe, samples.shape[1:])]
+        samples = samples[: _kept(recipe, tensors.shapes(samples))]
         original = network.load()
         outputs = _float_outputs(original, recipe, samples, tested)
-        labels = None
-        if outputs.ndim == 2 and _has_data(source) and tested.y_test is not None:
-            labels = tested.y_test[: len(samples)]
-        _save_samples(folder / SAMPLES, samples, input_type, outputs, labels)
+        labels = _labels(tested, outputs) if _has_data(source) else {}
+        labels = {name: values[: len(samples)] for name, values in labels.items()}
+        _save_samples(folder / SAMPLES, _inputs(original), samples, input_type, outputs, labels)
         inexact = inferred.first_inexact()
         judged = finetune.validation(tuned) if tuned else None
         validation = None if judged is None else {**asdict(judged), "kept": str(judged.kept), "said": judged.said}
@@ -143,14 +162,20 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
         if before is not None and _has_data(source):
             accuracy = {
                 "top1_float": before,
-                "top1_quantized": fit.top1(finetune.deployed(model, recipe), tested.x_test, tested.y_test),
+                "top1_quantized": fit.top1(
+                    finetune.deployed(model, recipe), _fed(tested.x_test, _inputs(original), original), tested.y_test
+                ),
             }
         return {
             "weights": str(_weights(recipe, network, tuned, bool(approximated))),
             "samples": _samples_are(source),
             **accuracy,
             "fine_tuning": validation,
-            "input_type": str(input_type),
+            "input_type": (
+                {name: str(one) for name, one in input_type.items()}
+                if isinstance(input_type, dict)
+                else str(input_type)
+            ),
             "test_samples": len(tested.x_test),
             "widest_sum_bits": max(layer.float_bits for layer in inferred.layers.values()),
             "first_layer_beyond_float32": inexact.name if inexact else None,
@@ -262,28 +287,51 @@ def load(artefact: runner.Artefact) -> Quantized:
     try:
         with path.open("rb") as stream:
             arrays = bounds.load_npz(stream)
-        mantissas, text = arrays["x"], str(arrays["input_type"])
-        outputs, labels = arrays["float_outputs"], arrays.get("y")
-        input_type = FixedPointType.parse(text)
+        names = [str(name) for name in arrays.get("inputs", ())]
+        texts = [str(text) for text in np.atleast_1d(arrays["input_type"])]
+        own = [FixedPointType.parse(text) for text in texts]
+        mantissas = [arrays[f"x_{number}"] for number in range(len(names))] or [arrays["x"]]
+        values = [
+            np.ldexp(one.astype(np.float64), -kind.fraction_bits) for one, kind in zip(mantissas, own, strict=True)
+        ]
+        input_names = _inputs(model) if names else [""]
+        samples = tensors.joined(dict(zip(input_names, values, strict=True)))
+        input_type: Types = dict(zip(input_names, own, strict=True)) if names else own[0]
+        ends = {str(name): f"_{number}" for number, name in enumerate(arrays.get("outputs", ()))} or {"": ""}
+        outputs = tensors.joined({name: arrays[f"float_outputs{end}"] for name, end in ends.items()})
+        labels = {name: arrays[f"y{end}"] for name, end in ends.items() if f"y{end}" in arrays}
     except (OSError, ValueError, KeyError, FixedPointError) as error:
         raise ArtefactError(f"{path}: {error}") from None
-    samples = np.ldexp(mantissas.astype(np.float64), -input_type.fraction_bits)
-    return Quantized(model, input_type, samples, arithmetic.infer(model, input_type), outputs, labels)
+    return Quantized(model, input_type, samples, arithmetic.infer(model, input_type), outputs, labels, tuple(names))
 
 
-def labelled(recipe: Recipe, workspace: Workspace) -> tuple[Any, Any]:
-    """The whole test set of a recipe's network, and its labels (None where it has none).
+def with_test_set(recipe: Recipe, workspace: Workspace) -> Recipe:
+    """The recipe of a whole network, whose test set is here.
 
     Raises:
         RecipeError: the recipe is a block, or the data set is not on this machine.
-        DatasetError: the data cannot be had.
     """
     if _is_block(recipe):
         raise RecipeError(f"recipe {recipe.name}: a whole network wanted for a test set with labels, not a block")
     source = _source(recipe, workspace)
     if not _has_data(source):
         raise RecipeError(f"recipe {recipe.name}: dataset {source.dataset.name} is not on this machine")
-    return datasets.load_test(source.dataset)
+    return source
+
+
+def labelled(recipe: Recipe, workspace: Workspace, quantized: Quantized) -> tuple[Any, Mapping[str, Any]]:
+    """The whole test set of a recipe's network, and its labels by output (of one output it is called '').
+
+    Raises:
+        RecipeError: as `with_test_set`.
+        DatasetError: the data cannot be had.
+    """
+    source = with_test_set(recipe, workspace)
+    if source.dataset.name is not DatasetName.NPZ:
+        x, y = datasets.load_test(source.dataset)
+        return x, {} if y is None else {"": y}
+    data = datasets.load(source.dataset)
+    return _fed(data.x_test, quantized.input_names, quantized.model), _labels(data, quantized.float_outputs)
 
 
 def samples(recipe: Recipe, workspace: Workspace, quantized: Quantized, count: int) -> Any:
@@ -294,7 +342,7 @@ def samples(recipe: Recipe, workspace: Workspace, quantized: Quantized, count: i
     """
     found = quantized.samples
     if len(found) < count and not _is_block(recipe) and _has_data(_source(recipe, workspace)):
-        found = labelled(recipe, workspace)[0]
+        found = labelled(recipe, workspace, quantized)[0]
     if len(found) < count:
         raise RecipeError(f"recipe {recipe.name}: {count} samples wanted, there are {len(found)}")
     return found[:count]
@@ -311,7 +359,7 @@ def _samples_are(source: Recipe) -> str:
     return f"{name} test data" if _has_data(source) else f"seeded random inputs ({name} is not on this machine)"
 
 
-def _data(source: Recipe) -> datasets.Data:
+def _data(source: Recipe) -> Data:
     """The data set, or seeded random inputs where it is one of ours that is not on this machine."""
     import numpy as np
 
@@ -320,19 +368,54 @@ def _data(source: Recipe) -> datasets.Data:
     spec = datasets.spec(source.dataset)
     rng = np.random.default_rng(source.training.seed)
     count = _CALIBRATION_SAMPLES
-    mantissas = rng.integers(0, spec.input_type.max_mantissa + 1, (count, *spec.shape))
-    x = np.ldexp(mantissas.astype(np.float32), -spec.input_type.fraction_bits)
+    mantissas = rng.integers(0, spec.type.max_mantissa + 1, (count, *spec.shape))
+    x = np.ldexp(mantissas.astype(np.float32), -spec.type.fraction_bits)
     y = np.zeros(count, np.int64)
-    return datasets.Data(x, y, x, y, spec.input_type, spec.classes, _samples_are(source))
+    return Data(x, y, x, y, spec.input_type, spec.classes, _samples_are(source))
 
 
 def _bits(config: Quantization) -> str:
     return f"{config.weight_bits}-bit weights, {config.activation_bits}-bit activations"
 
 
-def _kept(recipe: Recipe, shape: tuple[int, ...]) -> int:
-    """How many samples are kept with the model, if each makes a tensor of `shape`."""
-    size = math.prod(shape)
+def _inputs(model: Any) -> list[str]:
+    """The names of a model's inputs, in their order."""
+    return [str(tensor._keras_history.layer.name) for tensor in model.inputs]
+
+
+def _fed(samples: Any, names: Sequence[str], model: Any) -> Any:
+    """Samples of several inputs, of these names, in the order and under the names that another model has for them."""
+    return tensors.renamed(samples, _inputs(model), names) if tensors.several(samples) else samples
+
+
+def _labels(data: Data, outputs: Any) -> dict[str, Any]:
+    """What the test samples' outputs shall be, by output; see `Quantized`."""
+    import numpy as np
+
+    found: dict[str, Any] = {}
+    if tensors.several(outputs) and "y" in data.targets and "y" not in tensors.parts(outputs):
+        names = ", ".join(tensors.parts(outputs))
+        progress.say(f"{data.targets['y'].where}: not used: targets called as the outputs are ({names}) wanted")
+    for name, values in tensors.parts(outputs).items():
+        of_file = data.targets.get(name or "y")
+        classes = values.ndim == 2 and values.shape[1] > 1
+        if classes and not name and data.y_test is not None:
+            found[name] = data.y_test
+        elif of_file is not None:
+            own = npz.classes_of(of_file) if classes else None
+            if own is not None:
+                found[name] = own[1]
+            elif math.prod(of_file.test.shape[1:]) == math.prod(values.shape[1:]):
+                found[name] = np.asarray(of_file.test, np.float64).reshape(-1, *values.shape[1:])
+            else:
+                wanted, got = values.shape[1:], of_file.test.shape[1:]
+                progress.say(f"{of_file.where}: not used: for each sample {wanted} wanted, as the output, not {got}")
+    return found
+
+
+def _kept(recipe: Recipe, shape: tensors.Shapes) -> int:
+    """How many samples are kept with the model, if each makes a tensor of `shape`, or several."""
+    size = sum(tensors.sizes(shape))
     return max(_KEPT_VALUES // size, min(recipe.csim.samples, _MOST_KEPT_VALUES // size), 1)
 
 
@@ -341,24 +424,39 @@ def _quantized_part(model: Any, recipe: Recipe) -> Any:
     return block.cut_out(model, "block") if _is_block(recipe) else model
 
 
-def _float_outputs(network: Any, recipe: Recipe, samples: Any, data: datasets.Data) -> Any:
+def _float_outputs(network: Any, recipe: Recipe, samples: Any, data: Data) -> Any:
     """What the float network makes of the samples: for a block, of what the quantized one receives."""
-    import numpy as np
-
-    inputs = samples if _is_block(recipe) else data.x_test_float[: len(samples)]
+    inputs = samples if _is_block(recipe) else _fed(data.x_test_float[: len(samples)], _inputs(network), network)
     part = losses.without_softmax(_quantized_part(network, recipe))
-    return part.predict(np.asarray(inputs, np.float32), batch_size=64, verbose=0)
+    found = part.predict(tensors.for_keras(inputs), batch_size=64, verbose=0)
+    if not isinstance(found, list):
+        return found
+    return tensors.joined(dict(zip(graph.output_names(network), found, strict=True)))
 
 
-def _save_samples(path: Path, samples: Any, input_type: FixedPointType, outputs: Any, labels: Any) -> None:
+def _save_samples(
+    path: Path, names: list[str], samples: Any, input_type: Types, outputs: Any, labels: Mapping[str, Any]
+) -> None:
     import numpy as np
 
+    kinds = list(input_type.values()) if isinstance(input_type, dict) else [input_type]
+    several = len(kinds) > 1
+    arrays: dict[str, Any] = {}
     try:
-        mantissas = input_type.mantissas(samples)
+        for number, (kind, values) in enumerate(zip(kinds, tensors.parts(samples).values(), strict=True)):
+            smallest = np.min_scalar_type(kind.min_mantissa if kind.signed else kind.max_mantissa)
+            arrays[f"x_{number}" if several else "x"] = kind.mantissas(values).astype(smallest)
     except FixedPointError as error:
         raise ModelError(f"test data: {error}") from None
-    smallest = np.min_scalar_type(input_type.min_mantissa if input_type.signed else input_type.max_mantissa)
-    arrays = {"x": mantissas.astype(smallest), "input_type": np.array(str(input_type)), "float_outputs": outputs}
-    if labels is not None:
-        arrays["y"] = labels
+    texts = [str(kind) for kind in kinds]
+    arrays["input_type"] = np.array(texts if several else texts[0])
+    if several:
+        arrays["inputs"] = np.array(names)
+    if tensors.several(outputs):
+        arrays["outputs"] = np.array(list(tensors.parts(outputs)))
+    for number, (name, values) in enumerate(tensors.parts(outputs).items()):
+        end = f"_{number}" if tensors.several(outputs) else ""
+        arrays[f"float_outputs{end}"] = values
+        if name in labels:
+            arrays[f"y{end}"] = labels[name]
     files.write_npz(path, arrays, compressed=True)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nonresnet_hls import dataflow, progress
+from nonresnet_hls import samples as tensors
 from nonresnet_hls.errors import shown
 from nonresnet_hls.hls import convert, csim, reuse
 from nonresnet_hls.hls.bits import BitSimulation
@@ -38,6 +39,7 @@ STAT = "stat.json"
 
 _ROOMS = (
     "fixed",
+    "samples.py",
     "tools.py",
     "yosys_cells.py",
     "networks",
@@ -138,18 +140,21 @@ def run_simulation(
     def produce(folder: Path) -> dict[str, Any]:
         quantized = quantization.load(model)
         design = stored.load(rtl.directory)
-        shape = tuple(quantized.model.inputs[0].shape[1:])
         sets = {str(model.figures["samples"]): quantized.samples[: recipe.csim.samples]}
-        sets |= csim.adversarial(quantized.input_type, shape, recipe.csim.seed)
+        sets |= csim.adversarial_for(quantized, recipe.csim.seed)
         images = np.concatenate(list(sets.values()))
         progress.say(f"simulating {recipe.name}: {len(images)} images, the C simulation first")
-        (source,), (target,) = design.network.inputs, design.network.outputs
-        streams = design.network.streams
-        inputs = {source: images.reshape(len(images), streams[source].words, streams[source].channels)}
-        words = ([streams[source].words], [streams[target].words])
+        streams, given = design.network.streams, tensors.parts(images, design.network.inputs[0])
+        inputs = {
+            name: given[name].reshape(len(images), streams[name].words, streams[name].channels)
+            for name in design.network.inputs
+        }
+        read, written = (
+            [streams[name].words for name in names] for names in (design.network.inputs, design.network.outputs)
+        )
         with tempfile.TemporaryDirectory(prefix="nonresnet-verilator-") as scratch:
             place = Path(scratch)
-            reference = BitSimulation(project.directory, convert.PROJECT, *words, place)
+            reference = BitSimulation(project.directory, convert.PROJECT, read, written, place)
             simulator = compile_simulator(design, place / "build")
             found = compare(simulator, reference, inputs, stalls, recipe.name)
             shortest = least_depths(simulator) if least else ()

@@ -13,12 +13,14 @@ from typing import Any
 
 from nonresnet_hls import bounds, networks, progress, recipe, skips
 from nonresnet_hls.errors import ArtefactError, DatasetError, ModelError, RecipeError, shown
-from nonresnet_hls.networks import lowering, rescaling, saved
+from nonresnet_hls.networks import graph, lowering, rescaling, saved
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Architecture, Dataset, Distillation, Family, Recipe, Training
-from nonresnet_hls.training import algorithm1, curves, datasets, fit, losses
+from nonresnet_hls.samples import Shapes
+from nonresnet_hls.training import algorithm1, curves, datasets, fit, losses, objectives
 from nonresnet_hls.training.algorithm1 import Phase
+from nonresnet_hls.training.data import Data
 
 STAGE = "train"
 MODEL = "model.keras"
@@ -113,8 +115,10 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
 
         if config.distillation is None:
             model = build(wanted)
+            data = objectives.ordered(data, model)
             result = fit.Fit((), 0.0)
-            if config.training.epochs or losses.classifies(model, data):
+            usual = not objectives.needed(model, config.training) and losses.classifies(model, data)
+            if config.training.epochs or usual:
                 result = fit.fit(
                     model, data, config.training, checkpoints / "phase-1.npz", label=wanted.trained_as,
                     callbacks=callbacks(1), identity=identity,
@@ -122,6 +126,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
             phases: Sequence[Phase] = (Phase("training", (), result.seconds, result.curve),)
         else:
             trained = {role: saved.load(artefact.directory / MODEL) for role, artefact in before.items()}
+            data = objectives.ordered(data, trained["start"])
             described = _described(wanted, algorithm1.last(trained["start"], config.distillation))
             model, phases = algorithm1.run(
                 trained["start"], data, config.training, config.distillation, checkpoints, label=wanted.trained_as,
@@ -129,7 +134,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
             )  # fmt: skip
             model = algorithm1.carry_over(model, described)
         saved.save(model, folder / MODEL)
-        found = metrics(model, data, phases)
+        found = metrics(model, data, phases, config.training)
         runner.write_json(folder / METRICS, found)
         curves.write_csv(folder / CURVE, phases)
         curves.plot(folder / PLOT, wanted.title or wanted.name, phases)
@@ -211,30 +216,52 @@ def build(wanted: Recipe) -> Any:
         if not model.inputs:
             how = "with an Input, or called once before it was saved"
             raise ModelError(f"{architecture.file}: a model that is built wanted ({how})")
-        if [tuple(tensor.shape[1:]) for tensor in model.inputs] != [data.shape]:
-            got = " and ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
-            raise ModelError(f"{architecture.file}: one input of shape {data.shape} wanted, as the data has, not {got}")
-        if len(model.outputs) != 1:
-            ends = " and ".join(tensor._keras_history.layer.name for tensor in model.outputs)
-            got = f"{len(model.outputs)} ({ends})"
-            raise ModelError(f"{architecture.file}: one output wanted, as the data have one label a sample, not {got}")
-        model = _of_one_tensor(model)
+        _check_inputs(model, data.shape, architecture.file)
+        model = _of_plain_tensors(model, architecture.file)
         losses.check_labels(model, data)
         if data.factor != 1:
             model = rescaling.of_inputs(lowering.lower(model), data.factor)
         return _without_skips(model, architecture.file) if architecture.remove_skips else model
-    if not data.classes:
+    if not data.classes or isinstance(data.shape, Mapping):
         raise DatasetError(f"recipe {wanted.name}: dataset: labels wanted for a network of ours, there are none")
     return networks.build(architecture, data.shape, data.classes, wanted.training.seed)
 
 
-def _of_one_tensor(model: Any) -> Any:
-    """A model of one input and one output that takes and returns them as they are, in no dictionary or list."""
+def _check_inputs(model: Any, shape: Shapes, file: Path) -> None:
+    """Refuse a model that does not take what the data has.
+
+    Raises:
+        ModelError: names inputs and shapes.
+    """
+    found = {tensor._keras_history.layer.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+    if isinstance(shape, Mapping):
+        if found != dict(shape):
+            wanted, got = (", ".join(f"{name} {one}" for name, one in shapes.items()) for shapes in (shape, found))
+            raise ModelError(f"{file}: the inputs of dataset.input_types wanted ({wanted}), not {got}")
+    elif list(found.values()) != [shape]:
+        if len(found) > 1:
+            wanted = f"dataset.input_types wanted, with a type for each of its inputs ({', '.join(found)})"
+            raise ModelError(f"{file}: {wanted}, not one input_type")
+        (only,) = found.values()
+        raise ModelError(f"{file}: one input of shape {shape} wanted, as the data has, not {only}")
+
+
+def _of_plain_tensors(model: Any, file: Path) -> Any:
+    """A model that takes and returns its tensors as they are, or as lists, in no dictionary or list of one.
+
+    Raises:
+        ModelError: it returns a tensor twice.
+    """
     from tensorflow import keras
 
+    ends = graph.output_names(model)
+    twice = next((name for name in ends if ends.count(name) > 1), None)
+    if twice is not None:
+        raise ModelError(f"{file}: outputs of several layers wanted, not that of layer {twice} twice")
     structures = (getattr(model, "_nested_inputs", None), getattr(model, "_nested_outputs", None))
     if any(isinstance(structure, dict | list | tuple) for structure in structures):
-        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+        inputs, outputs = (one[0] if len(one) == 1 else list(one) for one in (model.inputs, model.outputs))
+        return keras.Model(inputs, outputs, name=model.name)
     return model
 
 
@@ -339,12 +366,23 @@ def _described(wanted: Recipe, last: Any) -> Any:
     return described
 
 
-def metrics(model: Any, data: datasets.Data, phases: Sequence[Phase]) -> dict[str, Any]:
-    """What `metrics.json` says of a network and of the phases in which it was trained; format 1."""
+def metrics(
+    model: Any, data: Data, phases: Sequence[Phase], config: Training, names: list[str] | None = None
+) -> dict[str, Any]:
+    """What `metrics.json` says of a network and of the phases in which it was trained; format 1.
+
+    `metrics` has what else than top-1 its outputs are measured by, where its recipe says that or it was trained to it;
+    `names` is as for `fit.fit`.
+    """
+    found: dict[str, float] = {}
+    if config.is_special or (config.epochs and objectives.needed(model, config)):
+        wanted = objectives.of(model, data, config, names)
+        found = objectives.measured(model, wanted, data.x_test, objectives.tests(wanted))
     return {
         "format": 1,
         # (None of outputs that are no classes, or of data without labels.)
         "top1": fit.top1(model, data.x_test, data.y_test) if losses.classifies(model, data) else None,
+        **({"metrics": found} if found else {}),
         "test_samples": len(data.x_test),
         "training_samples": len(data.x_train),
         "epochs": sum(len(phase.curve) for phase in phases),
@@ -356,7 +394,7 @@ def metrics(model: Any, data: datasets.Data, phases: Sequence[Phase]) -> dict[st
                 "removed_skips": list(phase.removed),
                 "epochs": len(phase.curve),
                 "seconds": round(phase.seconds, 1),
-                "top1": phase.curve[-1]["test_top1"] if phase.curve else None,
+                "top1": phase.curve[-1].get("test_top1") if phase.curve else None,
             }
             for phase in phases
         ],

@@ -107,7 +107,6 @@ def _weighted(node: graph.Node, inputs: list[LayerArithmetic], kernel: Constant,
 
 def _conv(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     layer = node.layer
-    _no_dilation(node)
     if getattr(layer, "groups", 1) != 1:
         raise ModelError(f"layer {node.name}: 1 group wanted, not {layer.groups}")
     kernel = constant(layer.kernel.numpy(), layer.kernel_quantizer_internal, f"{node.name} (kernel)")
@@ -116,16 +115,9 @@ def _conv(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
 
 def _depthwise(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     layer = node.layer
-    _no_dilation(node)
     weights = layer.depthwise_kernel.numpy()
     kernel = constant(weights, layer.depthwise_quantizer_internal, f"{node.name} (kernel)")
     return _weighted(node, inputs, kernel, axes=kernel.mantissas.ndim - 2)
-
-
-def _no_dilation(node: graph.Node) -> None:
-    rate = tuple(node.layer.dilation_rate)
-    if set(rate) != {1}:
-        raise ModelError(f"layer {node.name}: dilation 1 wanted, not {rate}")
 
 
 def _dense(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
@@ -222,6 +214,41 @@ def _table(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     return LayerArithmetic(node, layer.type, array(int(reached.min())), array(int(reached.max())), widest)
 
 
+def _elu(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
+    import numpy as np
+
+    layer = node.layer
+    (source,) = inputs
+    own, unit = layer.type, float(source.output.lsb)
+    ends = [int(source.low.min()), int(source.high.max())]
+    reached = [int(one) for one in own.mantissas(own.quantize_array(np.maximum(ends, 0) * unit))]
+    if ends[0] < 0:
+        first, last = (int(one) for one in layer.indices(np.array([min(ends[1], -1), ends[0]]) * unit))
+        reached += layer.mantissas[first : last + 1]
+    widest = max(bits(source.low, source.high), own.width)
+    return LayerArithmetic(node, own, array(min(reached)), array(max(reached)), widest)
+
+
+def _prelu(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
+    import numpy as np
+
+    (source,) = inputs
+    (values,) = node.layer.get_weights()
+    if tuple(values.shape) != tuple(node.output_shape):
+        raise ModelError(f"layer {node.name}: a slope for each number wanted, not {values.shape}")
+    slope = grid_constant(values, f"{node.name} (slopes)")
+    unit = int(1 / slope.type.lsb) if slope.type.lsb < 1 else 1
+    factors = times(slope.mantissas, int(max(slope.type.lsb, Fraction(1))))
+    lsb = source.output.lsb * min(slope.type.lsb, Fraction(1))
+    low, high = int(source.low.min()), int(source.high.max())
+    ends = [0, *(int(times(array(bound), unit).max()) for bound in (max(low, 0), max(high, 0)))]
+    if low < 0:
+        below = times(array(low), factors)
+        ends += [int(below.min()), int(below.max())]
+    widest = bits(array(low), array(high)) + max(unit, int(np.abs(factors).max())).bit_length()
+    return result(node, array(min(ends)), array(max(ends)), lsb, widest, slope=slope)
+
+
 def _same(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     (source,) = inputs
     return LayerArithmetic(node, source.output, source.low, source.high, bits(source.low, source.high))
@@ -245,11 +272,6 @@ def _flatten(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic
 def _up_sampling(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     if (how := getattr(node.layer, "interpolation", "nearest")) != "nearest":
         raise ModelError(f"layer {node.name}: interpolation nearest wanted, not {how}")
-    return _same(node, inputs)
-
-
-def _max_pool(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
-    _no_padding(node)
     return _same(node, inputs)
 
 
@@ -305,6 +327,15 @@ def _sum(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     return result(node, lows[0] + lows[1], highs[0] + highs[1], lsb, bits(magnitude))
 
 
+def _extremum(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
+    import numpy as np
+
+    lsb, lows, highs = _aligned(node, inputs)
+    _of_one_shape(node, inputs)
+    choose = np.maximum if node.kind == "Maximum" else np.minimum
+    return result(node, choose(*lows), choose(*highs), lsb, bits(*lows, *highs))
+
+
 def _product(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     import numpy as np
 
@@ -346,15 +377,18 @@ _RULES = {
     "QActivation": _quantizer,
     "FixedPointActivation": _quantizer,
     "FixedPointTable": _table,
+    "FixedPointElu": _elu,
+    "PReLU": _prelu,
     "Activation": _activation,
     "ReLU": _activation,
     "LeakyReLU": _activation,
     "Add": _sum,
     "Subtract": _sum,
+    "Maximum": _extremum,
+    "Minimum": _extremum,
     "Multiply": _product,
     "Concatenate": _concatenate,
-    **dict.fromkeys(("MaxPooling1D", "MaxPooling2D"), _max_pool),
-    **dict.fromkeys(("GlobalMaxPooling1D", "GlobalMaxPooling2D"), _same),
+    **dict.fromkeys((f"{which}MaxPooling{n}D" for which in ("", "Global") for n in (1, 2)), _same),
     **dict.fromkeys((f"{which}AveragePooling{n}D" for which in ("", "Global") for n in (1, 2)), _average_pool),
     **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D"), _padding),
     **dict.fromkeys(("UpSampling1D", "UpSampling2D"), _up_sampling),

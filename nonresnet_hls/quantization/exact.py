@@ -85,24 +85,29 @@ def _evaluate(layer: LayerArithmetic, sources: list[LayerArithmetic], inputs: li
         case "FixedPointTable":
             arguments = np.ldexp(x.astype(np.float64), -shifts[0])
             return np.array(keras.mantissas, np.float64)[keras.indices(arguments)]
+        case "FixedPointElu":
+            below = np.array(keras.mantissas, np.float64)[keras.indices(np.ldexp(x.astype(np.float64), -shifts[0]))]
+            return np.where(x >= 0, requantize(np.maximum(x, 0), shifts[0], layer.output), below)
+        case "PReLU":
+            return _leaky(layer, x, shifts[0])
         case "ReLU" | "Activation" | "LeakyReLU":
             applied = activations.of(keras).name
             if applied == activations.LEAKY_RELU:
-                slope: Any = layer.slope
-                finer = own - shifts[0] - slope.type.fraction_bits
-                below = _scaled(x * _like(x, slope.mantissas), finer)
-                return np.where(x > 0, _scaled(x, own - shifts[0]), below)
+                return _leaky(layer, x, shifts[0])
             return np.maximum(x, 0) if applied == activations.RELU else x
         case "Add" | "Subtract":
             first, second = (_scaled(value, own - shift) for value, shift in zip(inputs, shifts, strict=True))
             return first + second if layer.node.kind == "Add" else first - second
+        case "Maximum" | "Minimum":
+            first, second = (_scaled(value, own - shift) for value, shift in zip(inputs, shifts, strict=True))
+            return np.maximum(first, second) if layer.node.kind == "Maximum" else np.minimum(first, second)
         case "Multiply":
             return inputs[0] * inputs[1]
         case "Concatenate":
             parts = [_scaled(value, own - shift) for value, shift in zip(inputs, shifts, strict=True)]
             return np.concatenate(parts, axis=-1)
         case "MaxPooling1D" | "MaxPooling2D":
-            return _pooled(keras, x, lambda windows: windows.max((-2, -1)))
+            return _pooled(keras, _beyond(keras, x), lambda windows: windows.max((-2, -1)))
         case "GlobalMaxPooling1D" | "GlobalMaxPooling2D":
             return _keepdims(keras, x.max(tuple(range(1, x.ndim - 1)), keepdims=True))
         case "AveragePooling1D" | "AveragePooling2D":
@@ -122,6 +127,16 @@ def _evaluate(layer: LayerArithmetic, sources: list[LayerArithmetic], inputs: li
         case "Flatten" | "Reshape":
             return x.reshape(len(x), *layer.node.output_shape)
     raise ModelError(f"layer {layer.name}: {layer.node.kind} cannot be evaluated exactly")
+
+
+def _leaky(layer: LayerArithmetic, x: Any, fraction_bits: int) -> Any:
+    """A number itself above 0, below times a slope."""
+    import numpy as np
+
+    slope: Any = layer.slope
+    own = layer.output.fraction_bits
+    below = _scaled(x * _like(x, slope.mantissas), own - fraction_bits - slope.type.fraction_bits)
+    return np.where(x > 0, _scaled(x, own - fraction_bits), below)
 
 
 def _quotient(sums: Any, shift: int, count: int) -> Any:
@@ -190,6 +205,8 @@ def _products(layer: LayerArithmetic, x: Any) -> Any:
     strides = tuple(keras.strides)
     if one_dimensional:  # an image of one row
         x, kernel, strides = x[:, None], kernel[None], (1, *strides[:1])
+    rates = tuple(keras.dilation_rate)
+    kernel = dilated(kernel, (1, *rates[:1]) if one_dimensional else rates)
     size = kernel.shape[:2]
     if keras.padding == "same":
         x = np.pad(x, ((0, 0), *same_padding(x.shape[1:3], size, strides), (0, 0)))
@@ -203,6 +220,28 @@ def _products(layer: LayerArithmetic, x: Any) -> Any:
         patches = windows.reshape(*windows.shape[:3], -1)
         result = patches @ kernel.transpose(2, 0, 1, 3).reshape(-1, kernel.shape[-1])
     return result[:, 0] if one_dimensional else result
+
+
+def dilated(kernel: Any, rates: tuple[int, ...]) -> Any:
+    """A kernel (rows, columns, ...) with the zeros between its weights that dilation puts there."""
+    import numpy as np
+
+    if set(rates) == {1}:
+        return kernel
+    sizes = [(size - 1) * rate + 1 for size, rate in zip(kernel.shape[:2], rates, strict=True)]
+    wide = np.zeros((*sizes, *kernel.shape[2:]), kernel.dtype)
+    wide[:: rates[0], :: rates[1]] = kernel
+    return wide
+
+
+def _beyond(keras: Any, x: Any) -> Any:
+    """The input of a max pooling with what padding puts around it: less than any number."""
+    import numpy as np
+
+    if keras.padding != "same":
+        return x
+    pads = same_padding(x.shape[1:-1], keras.pool_size, keras.strides)
+    return np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=x.min(initial=0))
 
 
 def _pooled(keras: Any, x: Any, reduce: Callable[[Any], Any]) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nonresnet_hls import progress
+from nonresnet_hls import samples as tensors
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.networks.activations import Activation
@@ -39,7 +40,9 @@ _PASSING = (
     "UpSampling1D", "UpSampling2D", "Flatten", "Reshape",
 )  # fmt: skip
 _AVERAGING = ("AveragePooling1D", "AveragePooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D")
-_MERGING = ("Add", "Subtract", "Multiply", "Concatenate")
+_MERGING = ("Add", "Subtract", "Multiply", "Concatenate", "Maximum", "Minimum")
+
+_MISSING = "hls4ml has no transposed convolutions; up-sampling and a convolution are taken"
 
 _LEAST_TABLE_BITS = 10
 _MOST_TABLE_BITS = 14
@@ -57,7 +60,8 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
     Args:
         model: functional float model of the layers that `_RULES` in `arithmetic` names, and their Keras twins.
         config: bits.
-        samples: (n, *input shape) float32 inputs, used to choose the integer bits of each activation.
+        samples: (n, *input shape) float32 inputs, used to choose the integer bits of each activation; of several inputs
+            records, in the model's order.
         only: which layers (by name) are quantized; the others stay as they are.
 
     A softmax at the end is left out (it does not change the order of the classes), as are dropouts.
@@ -65,6 +69,9 @@ def quantize(model: Any, config: Quantization, samples: Any, only: Callable[[str
     Raises:
         ModelError: a layer cannot be quantized; names it.
     """
+    grouped = [layer.name for layer in model.layers if getattr(layer, "groups", 1) != 1 and only(layer.name)]
+    if config.weight_bits == 1 and grouped:
+        raise ModelError(f"layer {grouped[0]}: 1 group wanted with weights of 1 bit, which have no zeros")
     model = decompose(model)
     if config.weight_bits > 1:
         model = fold_into_next(fold_batch_norms(model, only), only)
@@ -116,7 +123,8 @@ class _Quantizer:
             return self._rounded(node, tensor, "_q", node.inputs[0] in self._positive)
         if kind in ("BatchNormalization", *_MERGING):
             return self._feeding(node, graph.copied(node, inputs))
-        raise ModelError(f"layer {node.name}: {kind} cannot be quantized")
+        why = f": {_MISSING}" if kind.endswith("Transpose") else ""
+        raise ModelError(f"layer {node.name}: {kind} cannot be quantized{why}")
 
     def _rounded(self, node: graph.Node, tensor: Any, suffix: str, relu: bool) -> Any:
         """A tensor on the grid that fits the values of a node, through a ReLU or as they are."""
@@ -131,6 +139,7 @@ class _Quantizer:
 
     def _nonlinear(self, node: graph.Node, applied: Activation, tensor: Any, suffix: str) -> Any:
         """What stands for an activation; the layer that ends it is called as the node, and `suffix`."""
+        import numpy as np
         from tensorflow import keras
 
         from nonresnet_hls.networks import grids
@@ -150,6 +159,21 @@ class _Quantizer:
                 progress.say(f"layer {node.name}: the slope {applied.slope:g} is rounded to {slope:g}")
             leaky = keras.layers.LeakyReLU(slope, name=part("_leaky"))(tensor)
             return self._rounded(node, leaky, suffix or "_q", False)
+        if applied.name == activations.PRELU and node.kind == "PReLU":
+            return self._rounded(node, self._prelu(node, tensor, part("_leaky")), suffix or "_q", False)
+        if applied.name == activations.ELU and applied.slope is not None and applied.slope > 0:
+            bits = self._config.activation_bits
+            values, least = self._ranges[node.name], -float(grids.FixedPointElu.span)
+            at = quantizers.activation(
+                _MOST_TABLE_BITS, best_integer_bits(np.append(values, least), _MOST_TABLE_BITS, True), False,
+                part("_argument"),
+            )(tensor)  # fmt: skip
+            alpha = float(to_grid(applied.slope, SCALE_BITS))
+            if alpha != applied.slope:
+                progress.say(f"layer {node.name}: alpha {applied.slope:g} is rounded to {alpha:g}")
+            own = quantizers.grid(bits, best_integer_bits(values, bits, True), True)
+            name = self._named(node.name + suffix) if suffix else node.name
+            return grids.FixedPointElu(alpha, 1 << min(bits + 4, _MOST_TABLE_BITS), str(own), name=name)(at)
         if applied.name == activations.HARD_SIGMOID:
             scaled = self._scale(tensor, 0.2, 0.5, part("_slope"))
             return self._clipped(node, scaled, suffix, 1.0)
@@ -162,8 +186,18 @@ class _Quantizer:
             own = quantizers.grid(bits, best_integer_bits(self._ranges[node.name], bits, not positive), not positive)
             name = self._named(node.name + suffix) if suffix else node.name
             return grids.FixedPointTable(applied.name, 1 << argument_bits, str(own), name=name)(at)
-        known = f"relu, relu6, leaky_relu, hard_sigmoid, {', '.join(grids.TABLES)}, linear or a final softmax"
+        known = f"relu, relu6, leaky_relu, elu, hard_sigmoid, {', '.join(grids.TABLES)}, linear or a final softmax"
         raise ModelError(f"layer {node.name}: activation {known} wanted, not {applied}")
+
+    def _prelu(self, node: graph.Node, tensor: Any, name: str) -> Any:
+        """A PReLU with a slope for each number, on a grid."""
+        import numpy as np
+        from tensorflow import keras
+
+        (slopes,) = self._layers[node.name].get_weights()
+        own = to_grid(slopes, max(self._config.weight_bits, SCALE_BITS))
+        layer = keras.layers.PReLU(trainable=False, name=name)
+        return self._additions.call(layer, tensor, [np.broadcast_to(own, tensor.shape[1:])])
 
     def _clipped(self, node: graph.Node, tensor: Any, suffix: str, most: float) -> Any:
         """min(relu(x), most) on a grid: as most - relu(most - relu(x)) where the grid goes on beyond `most`."""
@@ -253,7 +287,7 @@ def finish(model: Any) -> Any:
                 raise ModelError(f"layer {node.name}: a batch norm of finite scale and offset wanted")
             zeros, ones = np.zeros_like(scale), np.ones_like(scale)
             target.set_weights([to_grid(scale, scale_bits), to_grid(offset, offset_bits), zeros, ones])
-        elif node.layer.weights and node.kind != "BatchNormalization":
+        elif node.layer.weights and node.kind not in ("BatchNormalization", "PReLU"):
             if node.kind not in _QUANTIZED:
                 wanted = f"{', '.join(_QUANTIZED)} or BatchNormalization wanted of layers with weights"
                 raise ModelError(f"layer {node.name}: {wanted}, not {node.kind}")
@@ -363,7 +397,7 @@ def _activation_values(
     rng = np.random.default_rng(0)
     values: dict[str, list[Any]] = {node.name: [] for node in wanted}
     for start in range(0, len(samples), _CALIBRATION_BATCH):
-        found = probe(samples[start : start + _CALIBRATION_BATCH], training=False)
+        found = probe(tensors.for_keras(samples[start : start + _CALIBRATION_BATCH]), training=False)
         for node, tensor in zip(wanted, found if len(wanted) > 1 else [found], strict=True):
             flat = tensor.numpy().ravel()
             odd = flat[~np.isfinite(flat)]

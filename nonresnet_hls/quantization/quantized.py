@@ -1,6 +1,7 @@
 """A quantized model with what is needed to convert it and to compare it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from nonresnet_hls.fixed.types import FixedPointType
@@ -13,11 +14,23 @@ class Quantized:
 
     model: Any
     """QKeras model, every constant on its grid."""
-    input_type: FixedPointType
+    input_type: FixedPointType | dict[str, FixedPointType]
+    """Of several inputs, by name."""
     samples: Any
-    """(samples, *input shape) float64: test data, on the grid of `input_type`."""
+    """(samples, *input shape) float64: test data, on the grid of `input_type`; of several inputs records."""
     arithmetic: ModelArithmetic
     float_outputs: Any = None
-    """(samples, *output shape) float32 of the float network, before a softmax; None where there is none."""
-    labels: Any = None
-    """(samples,) int64; None where there are none."""
+    """(samples, *output shape) float32 of the float network, before a softmax; None where there is none. Of several
+    outputs records, by the names of the float network's."""
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    """What the outputs shall be, where that is known, by name; of one output it is called ''. (samples,) int64
+    where they are classes, else as `float_outputs`."""
+    input_names: tuple[str, ...] = ()
+    """Of several inputs: their names in the model that the user gave, in the order of this one's inputs."""
+
+    @property
+    def input_types(self) -> dict[str, FixedPointType]:
+        """By name, as the model has its inputs."""
+        names = [tensor._keras_history.layer.name for tensor in self.model.inputs]
+        one = self.input_type
+        return {name: one if isinstance(one, FixedPointType) else one[name] for name in names}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nonresnet_hls import samples
 from nonresnet_hls.errors import NonResNetError
 from nonresnet_hls.networks import graph
 from nonresnet_hls.quantization import exact
@@ -22,7 +23,7 @@ class Reference:
     """Expected outputs and where they come from."""
 
     outputs: Any
-    """(samples, *output shape) float64."""
+    """(samples, *output shape) float64; of several outputs records, by layer."""
     source: str
     """In words: Keras, or the exact evaluation and from which layer on Keras is not exact."""
     checked_values: int
@@ -30,7 +31,7 @@ class Reference:
 
 
 def evaluate(model: Any, arithmetic: ModelArithmetic, inputs: Any) -> Reference:
-    """Expected outputs of a quantized model with one input and one output.
+    """Expected outputs of a quantized model.
 
     Keras' outputs are taken where no layer needs more than 24 bits. Where one does, the exact evaluation is; in the
     layers before it both are computed and compared.
@@ -38,21 +39,22 @@ def evaluate(model: Any, arithmetic: ModelArithmetic, inputs: Any) -> Reference:
     Args:
         model: quantized Keras model.
         arithmetic: its types.
-        inputs: (samples, *input shape) values of the input's type.
+        inputs: (samples, *input shape) values of the input's type; of several inputs records, in the model's order.
 
     Raises:
         ReferenceMismatchError: Keras and the exact evaluation differ in a layer where Keras must be exact.
     """
-    output = model.output._keras_history.layer.name
+    outputs = graph.output_names(model)
     inexact = arithmetic.inexact()
-    # The last exact layers before an inexact one, or the output itself: what is before them is in them.
+    # The last exact layers before an inexact one, or the outputs themselves: what is before them is in them.
     read_inexactly = {source for name in inexact for source in arithmetic.layers[name].node.inputs}
     frontier = [
         name
         for name, layer in arithmetic.layers.items()
-        if name not in inexact and layer.node.inputs and (name == output or name in read_inexactly)
+        if name not in inexact and layer.node.inputs and (name in outputs or name in read_inexactly)
     ]
-    values = exact.evaluate(arithmetic, inputs, {output, *frontier})
+    given = samples.parts(inputs) if samples.several(inputs) else inputs
+    values = exact.evaluate(arithmetic, given, {*outputs, *frontier})
     checked = 0
     if frontier:
         for name, value in zip(frontier, computed(model, inputs, frontier), strict=True):
@@ -63,8 +65,9 @@ def evaluate(model: Any, arithmetic: ModelArithmetic, inputs: Any) -> Reference:
                     f" though {arithmetic.layers[name].float_bits} bits are exact in float32"
                 )
             checked += value.size
-    source = "Keras" if output not in inexact else f"exact evaluation ({inexact[output]})"
-    return Reference(values[output], source, checked)
+    reasons = list(dict.fromkeys(inexact[output] for output in outputs if output in inexact))
+    source = f"exact evaluation ({'; '.join(reasons)})" if reasons else "Keras"
+    return Reference(samples.joined({output: values[output] for output in outputs}), source, checked)
 
 
 def computed(model: Any, inputs: Any, layers: Sequence[str], batch_size: int = 32) -> list[Any]:
@@ -89,5 +92,5 @@ def computed(model: Any, inputs: Any, layers: Sequence[str], batch_size: int = 3
     twin = graph.rebuild(model, replace)
     graph.carry_weights(model, twin)
     probe = keras.Model(twin.inputs, [tensors[name] for name in layers])
-    found = probe.predict(np.asarray(inputs, np.float32), batch_size=batch_size, verbose=0)
+    found = probe.predict(samples.for_keras(inputs), batch_size=batch_size, verbose=0)
     return found if len(layers) > 1 else [found]

@@ -23,6 +23,11 @@ class Metric(StrEnum):
     """Share of the samples whose greatest output is that of the float network; where there are no labels."""
     MEAN_ERROR = "mean error"
     """Mean absolute difference from the float network's outputs, as a share of their range; of other outputs."""
+    ACCURACY = "accuracy"
+    """Share of the outputs on that side of 1/2 on which their targets are; of targets 0 and 1, where the float
+    network's outputs lie between these."""
+    TARGET_ERROR = "error of targets"
+    """Mean absolute difference from the targets, as a share of their range; of targets that are other numbers."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +43,13 @@ class Worth:
     @property
     def points_lost(self) -> float:
         """What quantization cost, in points (percent of all samples, or of the range)."""
-        return (
-            100 * abs(self.float_network - self.quantized)
-            if self.quantized <= self.float_network or self._is_error
-            else 0.0
-        )
+        lost = self.float_network - self.quantized
+        return 100 * max(-lost if self.is_error else lost, 0.0)
 
     @property
-    def _is_error(self) -> bool:
-        return self.metric is Metric.MEAN_ERROR
+    def is_error(self) -> bool:
+        """Whether less is better."""
+        return self.metric in (Metric.MEAN_ERROR, Metric.TARGET_ERROR)
 
 
 def of(reference: Any, quantized: Any, hardware: Any, labels: Any | None) -> Worth | None:
@@ -56,7 +59,7 @@ def of(reference: Any, quantized: Any, hardware: Any, labels: Any | None) -> Wor
         reference: of the float network, before a softmax.
         quantized: of the quantized network.
         hardware: of the C simulation.
-        labels: (samples,) integers, where the outputs are classes.
+        labels: (samples,) integers, where the outputs are classes; else targets, of the outputs' shape; or None.
 
     Returns:
         None without samples.
@@ -66,7 +69,16 @@ def of(reference: Any, quantized: Any, hardware: Any, labels: Any | None) -> Wor
     if not len(reference):
         return None
     outputs = (reference, quantized, hardware)
-    if reference.ndim == 2 and reference.shape[1] > 1:
+    if labels is not None and not tells_classes(reference, labels):
+        binary = bool(((labels == 0) | (labels == 1)).all() and reference.min() >= 0 and reference.max() <= 1)
+        if binary:
+            metric = Metric.ACCURACY
+            shares = [float(np.mean((one > 0.5) == (labels > 0.5))) for one in outputs]
+        else:
+            metric = Metric.TARGET_ERROR
+            span = float(labels.max() - labels.min()) or 1.0
+            shares = [float(np.mean(np.abs(one - labels))) / span for one in outputs]
+    elif reference.ndim == 2 and reference.shape[1] > 1:
         wanted = np.argmax(reference, axis=-1) if labels is None else labels
         metric = Metric.AGREEMENT if labels is None else Metric.TOP1
         shares = [float(np.mean(np.argmax(one, axis=-1) == wanted)) for one in outputs]
@@ -75,6 +87,11 @@ def of(reference: Any, quantized: Any, hardware: Any, labels: Any | None) -> Wor
         span = float(reference.max() - reference.min()) or 1.0
         shares = [float(np.mean(np.abs(one - reference))) / span for one in outputs]
     return Worth(metric, len(reference), *shares)
+
+
+def tells_classes(outputs: Any, labels: Any) -> bool:
+    """Whether labels are the numbers of classes that outputs (samples, classes) tell apart."""
+    return bool(outputs.ndim == 2 and outputs.shape[1] > 1 and labels.ndim == 1)
 
 
 @dataclass(frozen=True)
@@ -132,6 +149,8 @@ def warnings(worth: Worth | None, found: Iterable[Kernel]) -> list[str]:
         lost = f"quantization costs {worth.points_lost:.1f} points of {worth.metric}"
         if worth.metric is Metric.MEAN_ERROR:
             lost = f"quantization changes the outputs by {worth.points_lost:.1f} % of their range on average"
+        elif worth.is_error:
+            lost = f"quantization takes the outputs {worth.points_lost:.1f} % of their range further from the targets"
         cure = "fine-tune it (quantization.epochs), or give it more weight_bits or activation_bits"
         # Of -1 and +1 the size is in a scale behind them.
         sized = (kernel for kernel in of_kernels if kernel.bits > 2)

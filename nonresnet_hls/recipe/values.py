@@ -85,6 +85,30 @@ class Precision(StrEnum):
     """Faster where the processor computes in bfloat16."""
 
 
+class Loss(StrEnum):
+    """What an output is trained to."""
+
+    CROSS_ENTROPY = "cross_entropy"
+    """One class for each sample."""
+    BINARY_CROSS_ENTROPY = "binary_cross_entropy"
+    """0 or 1 for each number (several labels for a sample), of a sigmoid or of logits."""
+    MEAN_SQUARED_ERROR = "mean_squared_error"
+    MEAN_ABSOLUTE_ERROR = "mean_absolute_error"
+    HUBER = "huber"
+    """Squared up to an error of 1, then linear."""
+
+
+class Metric(StrEnum):
+    """What is told of a trained output."""
+
+    TOP1 = "top1"
+    """Share of the samples whose label is the greatest output; cross_entropy only."""
+    ACCURACY = "accuracy"
+    """Share of the numbers on the right side of 1/2 (of logits: of 0)."""
+    MEAN_SQUARED_ERROR = "mean_squared_error"
+    MEAN_ABSOLUTE_ERROR = "mean_absolute_error"
+
+
 class DistillationLoss(StrEnum):
     """What a student learns from its teacher besides the labels."""
 
@@ -219,13 +243,21 @@ class Dataset:
 
     name: DatasetName
     file: Path | None = None
-    """`.npz` with x_train, y_train, x_test, y_test (or x, y: every fifth is a test sample); npz only."""
+    """`.npz` with x_train, y_train, x_test, y_test (or x, y: every fifth is a test sample); npz only. Of several inputs
+    or outputs NAME_train and NAME_test (or NAME) of each."""
     input_type: FixedPointType | None = None
     """Fixed-point type of the network's input; npz only (it is known of the others)."""
+    input_types: dict[str, FixedPointType] | None = None
+    """`[dataset.input_types]`: of a model with several inputs, by their names, in place of `input_type`."""
 
     def __post_init__(self) -> None:
         own = self.name is DatasetName.NPZ
         _want(own == (self.file is not None), "file", "a path for npz and none else", self.file)
+        if self.input_types is not None:
+            _want(own, "input_types", "none but for npz", list(self.input_types))
+            _want(bool(self.input_types), "input_types", "a type for each input", self.input_types)
+            _want(self.input_type is None, "input_type", "none beside input_types", self.input_type)
+            return
         _want(own == (self.input_type is not None), "input_type", "a type for npz and none else", self.input_type)
 
     def same_as(self, other: "Dataset") -> bool:
@@ -260,6 +292,14 @@ class Training:
     """Epochs from one measurement on the test samples to the next (the last epoch is always measured)."""
     precision: Precision = Precision.FLOAT32
     distribution: Distribution = Distribution.NONE
+    loss: Loss = Loss.CROSS_ENTROPY
+    """Of all outputs that `losses` does not name."""
+    losses: dict[str, Loss] | None = None
+    """`[training.losses]`, by output; their sum is what is trained to."""
+    metric: Metric | None = None
+    """None: top1 with cross_entropy, accuracy with binary_cross_entropy, else mean_absolute_error."""
+    metrics: dict[str, Metric] | None = None
+    """`[training.metrics]`, by output."""
     on_demand: bool = True
     """Whether other stages may start this training; where not, they take untrained weights and say so."""
 
@@ -272,6 +312,11 @@ class Training:
         _want(0 <= self.label_smoothing < 1, "label_smoothing", "a number in [0, 1)", self.label_smoothing)
         _want_seed(self.seed)
         _want_count(self.test_every, "test_every")
+
+    @property
+    def is_special(self) -> bool:
+        """Whether something else than one class a sample is trained to."""
+        return (self.loss, self.losses, self.metric, self.metrics) != (Loss.CROSS_ENTROPY, None, None, None)
 
     @property
     def identity(self) -> "Training":

@@ -17,8 +17,16 @@ from nonresnet_hls.fixed.arithmetic import (
 )
 from nonresnet_hls.fixed.types import Overflow, Rounding
 
-_ROUNDING_CODE = {Rounding.TRN: 0, Rounding.RND: 1, Rounding.RND_CONV: 2}
-_OVERFLOW_CODE = {Overflow.WRAP: 0, Overflow.SAT: 1}
+_ROUNDING_CODE = {
+    Rounding.TRN: 0,
+    Rounding.RND: 1,
+    Rounding.RND_CONV: 2,
+    Rounding.TRN_ZERO: 3,
+    Rounding.RND_ZERO: 4,
+    Rounding.RND_INF: 5,
+    Rounding.RND_MIN_INF: 6,
+}
+_OVERFLOW_CODE = {Overflow.WRAP: 0, Overflow.SAT: 1, Overflow.SAT_SYM: 2, Overflow.SAT_ZERO: 3}
 
 
 def operation(wanted: Operation, name: str, source: str, wire: Wire, channel: int) -> list[str]:
@@ -43,8 +51,6 @@ def operation(wanted: Operation, name: str, source: str, wire: Wire, channel: in
 def _cast(operation: Cast, name: str, source: str, wire: Wire, channel: int) -> list[str]:
     result = operation.range(wire, channel)
     kind = operation.kind
-    if kind.rounding not in _ROUNDING_CODE or kind.overflow not in _OVERFLOW_CODE:
-        raise ConversionError(f"OpenRTL: rounding TRN, RND or RND_CONV and overflow WRAP or SAT wanted, not {kind}")
     if wire.fraction == kind.fraction_bits and wire.fits(kind):
         return [f"{declare(name, result)} = {source};"]
     return [

@@ -11,7 +11,7 @@ from nonresnet_hls.errors import ModelError
 from nonresnet_hls.recipe import Distillation, Order, Teacher, Training
 from nonresnet_hls.skips import Skip
 from nonresnet_hls.training import fit
-from nonresnet_hls.training.datasets import Data
+from nonresnet_hls.training.data import Data
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,15 @@ _COLUMNS = ("phase", "epoch", "learning_rate", "loss", "top1", "test_top1", "sec
 
 
 def write_csv(path: Path, phases: Sequence[Phase]) -> None:
-    """A row an epoch; `test_top1` is empty where it was not measured, `epoch` counts from 1 in each phase."""
+    """A row an epoch; `test_top1` is empty where it was not measured, `epoch` counts from 1 in each phase.
+
+    Of other metrics than top-1 there is a column each instead.
+    """
+    rows = [row for phase in phases for row in phase.curve]
+    others = dict.fromkeys(key for row in rows for key in row if key not in _COLUMNS)
+    columns = [key for key in _COLUMNS if not (others and "top1" in key and not any(key in row for row in rows))]
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(stream, [*columns, *others], lineterminator="\n")
         writer.writeheader()
         for phase in phases:
             for row in phase.curve:
@@ -23,6 +29,8 @@ def write_csv(path: Path, phases: Sequence[Phase]) -> None:
 
 def plot(path: Path, title: str, phases: Sequence[Phase]) -> None:
     """Top-1 of training and test samples over all epochs, phase after phase; SVG, the same bytes in every run.
+
+    Of other metrics than top-1 it shows the loss.
 
     A picture that cannot be drawn is said to be missing: hours of training must not end with it.
     """
@@ -42,11 +50,13 @@ def _plot(path: Path, title: str, phases: Sequence[Phase]) -> None:
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     FigureCanvasSVG(figure)
-    axes = figure.add_subplot(xlabel="epoch", ylabel="top-1 [%]")
-    axes.set_title(progress.printable(title), parse_math=False)  # `$` is a character like others
     rows = [row for phase in phases for row in phase.curve]
-    for key, label in (("top1", "training samples (augmented)"), ("test_top1", "test samples")):
-        points = [(i, 100 * row[key]) for i, row in enumerate(rows, start=1) if key in row]
+    classes = not rows or any("top1" in row for row in rows)
+    shown, unit, factor = ("top1", "top-1 [%]", 100) if classes else ("loss", "loss", 1)
+    axes = figure.add_subplot(xlabel="epoch", ylabel=unit)
+    axes.set_title(progress.printable(title), parse_math=False)  # `$` is a character like others
+    for key, label in ((shown, "training samples (augmented)"), (f"test_{shown}", "test samples")):
+        points = [(i, factor * row[key]) for i, row in enumerate(rows, start=1) if key in row]
         marker = "." if len(points) < len(rows) else None
         axes.plot([x for x, _ in points], [y for _, y in points], label=label, marker=marker)
     end = 0

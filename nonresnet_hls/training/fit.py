@@ -1,19 +1,20 @@
 """The trainer: fits a Keras model to a data set, epoch by epoch, and goes on where it was stopped."""
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import files, progress
+from nonresnet_hls import files, progress, samples
 from nonresnet_hls.errors import ArtefactError, ModelError
-from nonresnet_hls.networks import graph, saved
+from nonresnet_hls.networks import activations, graph, saved
 from nonresnet_hls.recipe import (
     Distillation,
     DistillationLoss,
@@ -24,8 +25,8 @@ from nonresnet_hls.recipe import (
     Training,
     stated,
 )
-from nonresnet_hls.training import checkpoints, losses, pipeline
-from nonresnet_hls.training.datasets import Data
+from nonresnet_hls.training import checkpoints, losses, objectives, pipeline
+from nonresnet_hls.training.data import Data
 
 _SAY_EVERY_S = 5.0
 _WARM_UP = 0.3
@@ -37,7 +38,8 @@ class Fit:
     """How a training phase went."""
 
     curve: tuple[Mapping[str, float], ...]
-    """For each epoch: epoch (from 1), loss, top1, learning_rate, seconds, and test_top1 where it was measured."""
+    """For each epoch: epoch (from 1), loss, top1, learning_rate, seconds, and test_top1 where it was measured. Of other
+    metrics than top-1 these have their names."""
     seconds: float
     """Over all sittings."""
 
@@ -54,6 +56,7 @@ def fit(
     callbacks: Sequence[Any] = (),
     epochs_to_follow: int = 0,
     identity: str = "",
+    names: list[str] | None = None,
 ) -> Fit:
     """Train `model` in place as `config` says, from the last epoch that `checkpoint` holds.
 
@@ -61,7 +64,8 @@ def fit(
     weights, bit by bit. The checkpoint stays; it is the caller's to delete.
 
     Args:
-        model: Keras model with one output (batch, classes), logits or softmax.
+        model: Keras model with one output (batch, classes), logits or softmax; where `config` has other losses or there
+            are several inputs or outputs, with such as `objectives.of` takes.
         data: what to train and test on.
         config: the phase.
         checkpoint: `.npz` file, written after every epoch.
@@ -70,6 +74,7 @@ def fit(
         distillation: weights of labels and teacher.
         callbacks: Keras callbacks, called as Keras does.
         epochs_to_follow: in later phases of the same work; for the time left.
+        names: what the outputs are called in `config` and `data`; None: as the model calls them.
         identity: says apart models of the same weights and names whose layers compute something else (other bits,
             other activations); a checkpoint goes on only for the same one.
 
@@ -81,18 +86,29 @@ def fit(
     from tensorflow import keras
 
     deterministic(config.seed)
-    digest = _digest(identity, model, data, config, teacher, distillation)
+    special = objectives.needed(model, config)
+    wanted = objectives.of(model, data, config, names) if special else ()
+    digest = _digest(identity, model, data, config, teacher, distillation, wanted)
     per_epoch = pipeline.steps(len(data.x_train), config)
     devices = strategy(config.distribution)
     with devices.scope() if devices else contextlib.nullcontext():
         # Other devices and precisions are a matter of variables and layers: the caller's stay as they are.
         apart = devices is not None or config.precision is not Precision.FLOAT32
         replica = _clone(model, config.precision) if apart else model
-        trained, loss, classes = _with_loss(replica, teacher, data, config, distillation)
         optimizer = _optimizer(replica, config, per_epoch)
-        accuracy = keras.metrics.MeanMetricWrapper(losses.top1(classes), name="top1")
-        trained.compile(optimizer, loss=loss, metrics=[accuracy])
+        if special:
+            trained, of_outputs = _with_objectives(replica, teacher, wanted, config, distillation)
+            trained.compile(optimizer, loss=of_outputs)
+        else:
+            trained, loss, classes = _with_loss(replica, teacher, data, config, distillation)
+            accuracy = keras.metrics.MeanMetricWrapper(losses.top1(classes), name="top1")
+            trained.compile(optimizer, loss=loss, metrics=[accuracy])
         optimizer.build(trained.trainable_variables)
+
+    def measured(which: Any) -> dict[str, float]:
+        if special:
+            return objectives.measured(which, wanted, data.x_test, objectives.tests(wanted))
+        return {"top1": top1(which, data.x_test, data.y_test)}
 
     with _own_randomness(replica, config.seed) as randomness:
         state = _State(replica, optimizer, randomness)
@@ -107,9 +123,10 @@ def fit(
             if found.epochs_done < config.epochs:
                 progress.say(f"{label}: goes on after epoch {found.epochs_done} of {config.epochs}")
         if found.epochs_done < config.epochs:
-            recorder = _recorder(model, replica, data, config, checkpoint, found, state, label, epochs_to_follow)
+            recorder = _recorder(model, replica, measured, config, checkpoint, found, state, label, epochs_to_follow)
+            targets = tuple(one.train for one in wanted) if special else data.y_train
             trained.fit(
-                pipeline.batches(data.x_train, data.y_train, config, found.epochs_done, config.epochs),
+                pipeline.batches(data.x_train, targets, config, found.epochs_done, config.epochs),
                 steps_per_epoch=per_epoch,
                 initial_epoch=found.epochs_done,
                 epochs=config.epochs,
@@ -126,7 +143,7 @@ def top1(model: Any, x: Any, y: Any, batch_size: int = 500) -> float:
     """Share of the samples (x, y) whose label is the model's greatest output."""
     import numpy as np
 
-    outputs = model.predict(x, batch_size=batch_size, verbose=0)
+    outputs = model.predict(samples.for_keras(x), batch_size=batch_size, verbose=0)
     return int(np.sum(np.argmax(outputs, axis=-1) == y)) / len(y)
 
 
@@ -134,9 +151,10 @@ def top1(model: Any, x: Any, y: Any, batch_size: int = 500) -> float:
 class Judgement:
     """How well a classifier does on samples."""
 
-    top1: float
+    top1: float | None
+    """None of what tells no classes."""
     loss: float
-    """Mean cross-entropy with the labels."""
+    """Mean cross-entropy with the labels, or what the recipe says."""
 
 
 def judge(model: Any, x: Any, y: Any, batch_size: int = 500) -> Judgement:
@@ -184,8 +202,50 @@ def _with_loss(
     teacher = _clone(teacher, config.precision)  # the caller's stays trainable
     teacher.trainable = False
     taught = logits(teacher, teacher(model.inputs[0], training=False))
-    both = keras.layers.Concatenate()([student, taught])
+    both = keras.layers.Concatenate(name=objectives.free_name(model, "both"))([student, taught])
     return keras.Model(model.inputs, both), losses.distilled(classes, config.label_smoothing, distillation), classes
+
+
+@graph.in_float32()
+def _with_objectives(
+    model: Any,
+    teacher: Any,
+    wanted: tuple[objectives.Objective, ...],
+    config: Training,
+    distillation: Distillation | None,
+) -> tuple[Any, list[losses.Loss]]:
+    """The model as it is trained to other losses, or has several inputs or outputs; and a loss for each output."""
+    from tensorflow import keras
+
+    teaching = objectives.teaching(distillation, teacher)
+
+    def ending(tensor: Any, one: objectives.Objective, name: str) -> Any:
+        layer = keras.layers.Lambda(lambda x: objectives.trained(x, one), name=objectives.free_name(model, name))
+        return layer(tensor)
+
+    ends = [
+        ending(tensor, one, f"trained_{number}")
+        for number, (tensor, one) in enumerate(zip(model.outputs, wanted, strict=True))
+    ]
+    if teaching is not None:
+        objectives.check_teacher(wanted, teaching)
+        shapes = [[tuple(tensor.shape[1:]) for tensor in one.outputs] for one in (model, teacher)]
+        if shapes[0] != shapes[1]:
+            raise ModelError(
+                f"model {teacher.name}: outputs {shapes[0]} wanted of a teacher, as its student has, not {shapes[1]}"
+            )
+        own = [activations.of(tensor._keras_history.layer).name for tensor in teacher.outputs]
+        teacher = _clone(teacher, config.precision)  # the caller's stays trainable
+        teacher.trainable = False
+        taught = teacher(model.inputs if len(model.inputs) > 1 else model.inputs[0], training=False)
+        taught = taught if isinstance(taught, list) else [taught]
+        ends = [
+            keras.layers.Concatenate(name=objectives.free_name(model, f"both_{number}"))(
+                [end, ending(tensor, dataclasses.replace(one, ends=last), f"taught_{number}")]
+            )
+            for number, (end, tensor, one, last) in enumerate(zip(ends, taught, wanted, own, strict=True))
+        ]
+    return keras.Model(model.inputs, ends), [objectives.function(one, config, teaching) for one in wanted]
 
 
 @functools.cache
@@ -325,7 +385,7 @@ class _State:
 def _recorder(
     model: Any,
     replica: Any,
-    data: Data,
+    measured: Callable[[Any], Mapping[str, float]],
     config: Training,
     path: Path,
     start: checkpoints.Checkpoint,
@@ -347,12 +407,16 @@ def _recorder(
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             done = epoch + 1
-            row = {"epoch": done, "loss": float(logs["loss"]), "top1": float(logs["top1"])}
+            row = {"epoch": done, "loss": float(logs["loss"])}
+            if "top1" in logs:
+                row["top1"] = float(logs["top1"])
             row["learning_rate"] = learning_rate(config, epoch / config.epochs)
             if done % config.test_every == 0 or done == config.epochs:
                 if replica is not model:
                     model.set_weights(replica.get_weights())
-                row["test_top1"] = logs["test_top1"] = top1(model, data.x_test, data.y_test)
+                tests = {f"test_{name}": value for name, value in measured(model).items()}
+                row |= tests
+                logs |= tests
             row["seconds"] = round(time.monotonic() - self.began, 3)
             before, parts = self.last, state.now()
             if not all(np.isfinite(weights).all() for weights in parts["weights"]):
@@ -365,19 +429,33 @@ def _recorder(
             now = time.monotonic()
             if done == config.epochs or now - self.said >= _SAY_EVERY_S:
                 self.said = now
-                tested = f", test {row['test_top1']:.2%}" if "test_top1" in row else ""
+                tested = f", test {row['test_top1']:.2%}" if "test_top1" in row else _told(row)
                 epoch_s = self.last.seconds / done
                 left = f"{progress.duration((config.epochs - done) * epoch_s)} left"
                 if epochs_to_follow:
                     left += f", {progress.duration((config.epochs - done + epochs_to_follow) * epoch_s)} in all"
-                found = f"loss {row['loss']:.3f}, top-1 {row['top1']:.2%}{tested}"
+                trained = f", top-1 {row['top1']:.2%}" if "top1" in row else ""
+                found = f"loss {row['loss']:.3f}{trained}{tested}"
                 progress.say(f"{label}: epoch {done}/{config.epochs}: {found}; {left}")
 
     return Recorder()
 
 
+def _told(row: Mapping[str, float]) -> str:
+    """What was measured on the test samples."""
+    return "".join(
+        f", {name.replace('_', ' ', 1)} {value:.4g}" for name, value in row.items() if name.startswith("test_")
+    )
+
+
 def _digest(
-    identity: str, model: Any, data: Data, config: Training, teacher: Any, distillation: Distillation | None
+    identity: str,
+    model: Any,
+    data: Data,
+    config: Training,
+    teacher: Any,
+    distillation: Distillation | None,
+    wanted: tuple[objectives.Objective, ...],
 ) -> str:
     """Of everything that decides how a phase goes."""
     digest = hashlib.sha256()
@@ -385,13 +463,18 @@ def _digest(
         "identity": identity,
         "training": repr(stated(config)),
         "distillation": repr(stated(distillation)),
-        "data": [str(data.input_type), list(data.x_train.shape), list(data.x_test.shape)],
+        "data": [_types(data), list(data.x_train.shape), list(data.x_test.shape)],
         "model": [[v.name, list(v.shape)] for v in model.weights],
     }
     digest.update(json.dumps(described, sort_keys=True).encode())
     for weights in (model.get_weights(), teacher.get_weights() if teacher is not None else []):
         for value in weights:
             digest.update(value.tobytes())
-    for values in (data.x_train, data.labels[0]):
+    for values in (data.x_train, *([one.train for one in wanted] or [data.labels[0]])):
         digest.update(values.tobytes())
     return digest.hexdigest()
+
+
+def _types(data: Data) -> str | dict[str, str]:
+    kinds = data.input_type
+    return {name: str(one) for name, one in kinds.items()} if isinstance(kinds, dict) else str(kinds)

@@ -28,13 +28,13 @@ def holding(x: Any) -> tuple[FixedPointType, str]:
     """
     import numpy as np
 
-    from nonresnet_hls.training import datasets
+    from nonresnet_hls.training import npz
 
     if x.dtype.kind not in "fiub" or x.size == 0:
         raise DatasetError(f"x: numbers wanted, not {x.dtype} {x.shape}")
     if not np.isfinite(x).all():
         raise DatasetError(f"x: finite numbers wanted, not {x[~np.isfinite(x)][0]}")
-    if datasets.are_bytes_by_255(x):
+    if npz.are_bytes_by_255(x):
         return _BYTES, "bytes / 255"
     values = x.astype(np.float64)
     low, high = float(values.min()), float(values.max())

@@ -6,7 +6,7 @@ from typing import Any
 from nonresnet_hls.errors import DatasetError, ModelError
 from nonresnet_hls.networks import activations
 from nonresnet_hls.recipe import Distillation, DistillationLoss
-from nonresnet_hls.training.datasets import Data, Spec
+from nonresnet_hls.training.data import Data, Spec
 
 Loss = Callable[[Any, Any], Any]
 
@@ -46,7 +46,8 @@ def check_labels(model: Any, data: Data | Spec) -> None:
     """
     shape = tuple(model.outputs[0].shape)
     classes = shape[1] if len(model.outputs) == 1 and len(shape) == 2 else None
-    if data.greatest_label and classes is not None and data.classes > classes:
+    # (One output tells no classes apart: its targets are numbers.)
+    if data.greatest_label and classes is not None and 1 < classes < data.classes:
         wanted = f"labels 0..{classes - 1} wanted, since model {model.name} has {classes} classes"
         raise DatasetError(f"{data.greatest_label}: {wanted}, not {data.classes - 1}")
 
@@ -60,18 +61,28 @@ def ends_in_softmax(model: Any) -> bool:
 
 
 def without_softmax(model: Any) -> Any:
-    """A classifier up to its logits: `model` itself where it does not end in a softmax."""
+    """A model up to its logits: `model` itself where no output ends in a softmax."""
     from tensorflow import keras
 
-    if not ends_in_softmax(model):
+    lasts = [tensor._keras_history.layer for tensor in model.outputs]
+    soft = [activations.of(last).name == activations.SOFTMAX for last in lasts]
+    if len(lasts) == 1:
+        soft = [ends_in_softmax(model)]  # the last layer can be a model, too
+    if not any(soft):
         return model
-    last = model.outputs[0]._keras_history.layer
-    if type(last).__name__ in ("Softmax", "Activation"):
-        return keras.Model(model.inputs, last.input)
-    # A layer with weights of its own: the same one, linear, on the same weights.
-    linear = type(last).from_config(last.get_config() | {"activation": "linear", "name": f"{last.name}_logits"})
-    logits = keras.Model(model.inputs, linear(last.input))
-    linear.set_weights(last.get_weights())
+    ends, linears = [], []
+    for last, tensor, ends_so in zip(lasts, model.outputs, soft, strict=True):
+        if not ends_so:
+            ends.append(tensor)
+        elif type(last).__name__ in ("Softmax", "Activation"):
+            ends.append(last.input)
+        else:  # a layer with weights of its own: the same one, linear, on the same weights
+            linear = type(last).from_config(last.get_config() | {"activation": "linear", "name": f"{last.name}_logits"})
+            ends.append(linear(last.input))
+            linears.append((linear, last))
+    logits = keras.Model(model.inputs, ends if len(ends) > 1 else ends[0])
+    for linear, last in linears:
+        linear.set_weights(last.get_weights())
     return logits
 
 

@@ -6,18 +6,22 @@ checkpoint sees the very batches that it would have seen.
 
 from typing import Any
 
+from nonresnet_hls import samples
 from nonresnet_hls.recipe import Training
 
 
 def batches(x: Any, y: Any, config: Training, first_epoch: int, epochs: int) -> Any:
     """A `tf.data.Dataset` of (x, y) batches for the epochs from `first_epoch` to `epochs`, one after another.
 
-    x (samples, *shape) float32, y (samples,) int; every epoch has `steps(len(x), config)` batches, the last one
+    x (samples, *shape) float32, of several inputs records; y (samples,) int, or a tuple of arrays, one for each output;
+    every epoch has `steps(len(x), config)` batches, the last one
     may be shorter.
     """
     import tensorflow as tf
 
-    images, labels = tf.constant(x), tf.constant(y)
+    several = samples.several(x)
+    images = tuple(tf.constant(part) for part in samples.parts(x).values()) if several else tf.constant(x)
+    labels = tuple(tf.constant(part) for part in y) if isinstance(y, tuple) else tf.constant(y)
     count, per_epoch = len(x), steps(len(x), config)
     augmented = config.augment and x.ndim == 4
 
@@ -27,10 +31,10 @@ def batches(x: Any, y: Any, config: Training, first_epoch: int, epochs: int) -> 
         return chunks.enumerate(start=tf.cast(epoch, tf.int64) * per_epoch)
 
     def gathered(step: Any, chosen: Any) -> Any:
-        batch = tf.gather(images, chosen)
+        batch = tf.nest.map_structure(lambda part: tf.gather(part, chosen), images)
         if augmented:
             batch = augment(batch, tf.stack([tf.constant(config.seed, tf.int64), step]), config.flip)
-        return batch, tf.gather(labels, chosen)
+        return batch, tf.nest.map_structure(lambda part: tf.gather(part, chosen), labels)
 
     options = tf.data.Options()
     options.deterministic = True

@@ -184,12 +184,12 @@ def test_fifos_of_a_model_without_layers(tmp_path: Path, capsys: pytest.CaptureF
     assert "model nothing: a layer between inputs and outputs wanted, there is none\n" in capsys.readouterr().err
 
 
-def _two_outputs() -> Any:
+def _output_twice() -> Any:
     from tensorflow import keras
 
     image = _image()
-    x = _layers().Flatten()(image)
-    return keras.Model(image, [_layers().Dense(3, name="a")(x), _layers().Dense(3, name="b")(x)])
+    x = _layers().Dense(3, name="a")(_layers().Flatten()(image))
+    return keras.Model(image, [x, x])
 
 
 def _two_inputs() -> Any:
@@ -227,8 +227,11 @@ def _state() -> Any:
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "two outputs": (_two_outputs, "odd.keras: one output wanted, as the data have one label a sample, not 2 (a and b)"),
-    "two inputs": (_two_inputs, "odd.keras: one input of shape (4, 4, 2) wanted, as the data has, not "),
+    "one output twice": (_output_twice, "odd.keras: outputs of several layers wanted, not that of layer a twice"),
+    "two inputs": (
+        _two_inputs,
+        "odd.keras: dataset.input_types wanted, with a type for each of its inputs (one, other), not one input_type",
+    ),
     "not built": (_unbuilt, "odd.keras: a model that is built wanted"),
     "a shared layer": (_shared, "layer twice: used 2 times"),
     "an LSTM": (_sequence(lambda: _layers().LSTM(3, name="lstm")), "layer lstm: LSTM cannot be quantized"),

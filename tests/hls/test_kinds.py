@@ -8,6 +8,7 @@ import pytest
 from nonresnet_hls.hls import csim
 from nonresnet_hls.hls.simulate import Simulation
 from nonresnet_hls.quantization import arithmetic
+from nonresnet_hls.quantization.deployment import deployable
 from nonresnet_hls.quantization.quantize import finish, quantize
 from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.recipe import Backend, Csim, Hls, Quantization
@@ -23,6 +24,7 @@ def test_a_kind_is_equal_in_its_c_simulation(name: str, tmp_path: Path) -> None:
     bits = (8, 6, 12, 4)[number % 4]
     model, x = kinds.made(name)
     made = finish(quantize(model, Quantization(bits, bits), x))
+    made = deployable(made, arithmetic.infer(made, kinds.INPUT))
     own = Quantized(made, kinds.INPUT, x.astype(np.float64), arithmetic.infer(made, kinds.INPUT))
     hls = Hls(backend=list(Backend)[number % 2])
     projects.write(own, hls, tmp_path / "project")

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow import keras
 
-from nonresnet_hls import cli
-from nonresnet_hls.errors import ModelError
+from nonresnet_hls import cli, samples
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import csim
 from nonresnet_hls.networks import saved
 from nonresnet_hls.pipeline import runner
+from nonresnet_hls.quantization import arithmetic
+from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.recipe import Csim
-from tests.hls import projects
 from tests.quantization import nets
 
 
@@ -40,12 +40,34 @@ def test_adversarial_inputs_are_of_the_type_and_reach_its_ends(own: FixedPointTy
     assert all((sets[name] == again[name]).all() for name in sets)
 
 
-def test_several_inputs_are_refused() -> None:
+def test_several_inputs_and_outputs_are_compared_one_by_one() -> None:
     x, y = keras.Input((4, 4, 2), name="x"), keras.Input((4, 4, 2), name="y")
-    model = keras.Model([x, y], keras.layers.Add()([nets.relu()(x), nets.relu()(y)]), name="two")
-    made = projects.quantized(model, nets.UNSIGNED)
-    with pytest.raises(ModelError, match=r"^model two: one input and one output wanted for csim, not 2 and 1$"):
-        csim.question(made, Csim(), "samples")
+    both = keras.layers.Add(name="sum")([keras.layers.ReLU()(x), keras.layers.ReLU()(y)])
+    model = keras.Model([x, y], [both, keras.layers.GlobalMaxPooling2D(name="most")(both)], name="two")
+    kinds = {"x": nets.UNSIGNED, "y": FixedPointType(6, 2)}
+    rng = np.random.default_rng(0)
+    values = {name: kind.quantize_array(rng.uniform(-1, 1, (6, 4, 4, 2))) for name, kind in kinds.items()}
+    given = samples.joined(values)
+    outputs = samples.joined({"all of it": np.zeros((6, 4, 4, 2)), "best": np.zeros((6, 2))})
+    made = Quantized(model, kinds, given, arithmetic.infer(model, kinds), outputs, {"best": np.arange(6) % 2})
+    asked = csim.question(made, Csim(samples=4), "samples")
+    assert [len(one) for one in asked.sets.values()] == [4, 1, 1, 8, 8]
+    for name, kind in kinds.items():
+        assert (asked.sets["all minimum"][name] == float(kind.min)).all()
+    expected = asked.expected.outputs
+    inputs = np.concatenate(list(asked.sets.values()))
+    assert (expected["sum"] == np.maximum(inputs["x"], 0) + np.maximum(inputs["y"], 0)).all()
+    assert (expected["most"] == expected["sum"].max((1, 2))).all()
+    wrong = expected.copy()
+    wrong["most"][5, 1] += 1
+    project: Any = _Project(expected, wrong)
+    result = csim.compare(project, asked, lambda _: "sum")
+    assert (result.different, result.values, result.worth) == (1, 2 * 22 * 34, None)
+    told = [(one.name, one.values, one.library_different, one.bench_different) for one in result.outputs]
+    assert told == [("all of it", 22 * 32, 0, 0), ("best", 22 * 2, 0, 1)]
+    (mismatch,) = result.mismatches
+    assert (mismatch.output, mismatch.inputs, mismatch.sample, mismatch.index) == ("best", "all maximum", 0, (1,))
+    assert [one.worth.metric for one in result.outputs] == ["mean error", "top-1"]
 
 
 class _Project:

@@ -20,6 +20,7 @@ Pick = Callable[[Sequence[Any]], Any]
 _ACTIVATIONS = (
     None, None, None, None, "linear", "relu", "relu", "relu", layers.ReLU, lambda: layers.ReLU(1.5), layers.LeakyReLU,
     "elu", lambda: layers.Activation("relu"), lambda: layers.Activation("relu"), lambda: layers.ReLU(threshold=0.5),
+    lambda: layers.ELU(0.5),
     "relu6", "sigmoid", "tanh", "hard_sigmoid", "softplus", "softsign", lambda: layers.ReLU(negative_slope=0.25),
 )  # fmt: skip
 """Of layers with weights; objects are made anew for every layer."""
@@ -57,9 +58,11 @@ def _weighted(pick: Pick, x: Any) -> Any:
     if kind > 9:
         x = layers.SeparableConv2D(pick([1, 2, 3]), size, **options)(x)
     elif kind < 7:
-        x = layers.Conv2D(pick([1, 2, 3, 4]), size, strides=pick([1, 1, 2]), **options)(x)
+        groups = pick([2, 3]) if pick(range(6)) == 0 else 1
+        groups = groups if x.shape[-1] % groups == 0 else 1
+        x = layers.Conv2D(groups * pick([1, 2, 3, 4]), size, strides=pick([1, 1, 2]), groups=groups, **options)(x)
     elif kind < 9:
-        x = layers.DepthwiseConv2D(size, **options)(x)
+        x = layers.DepthwiseConv2D(size, depth_multiplier=pick([1, 1, 1, 2]), **options)(x)
     else:
         x = layers.Conv2D(2, size, dilation_rate=2 if x.shape[1] > 2 * size else 1, **options)(x)
     if pick((False, True)) and (options["activation"] is None or pick(range(8)) == 7):
@@ -68,6 +71,7 @@ def _weighted(pick: Pick, x: Any) -> Any:
     if pick((False, True)):
         shared = list(range(1, len(x.shape) - 1))
         others = [layers.LeakyReLU, lambda: layers.PReLU(shared_axes=shared), lambda: layers.ReLU(0.75)]
+        others += [lambda: layers.PReLU(shared_axes=shared[1:]), layers.ELU]
         x = pick([layers.ReLU] * 5 + [lambda: layers.Activation("relu")] * 3 + others)()(x)
     return x
 
@@ -83,12 +87,12 @@ def _joined(pick: Pick, x: Any) -> Any:
     """Sums, differences, products and averages, and a pixel that scales an image."""
     channels = x.shape[-1]
     y = layers.Conv2D(channels, 1, activation=pick([None, "relu", "tanh"]))(x)
-    kind = pick(range(6))
-    if kind < 3:
-        return (layers.Subtract, layers.Multiply, layers.Average)[kind]()([y, x])
-    if kind == 3:
+    kind = pick(range(8))
+    if kind < 5:
+        return (layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum)[kind]()([y, x])
+    if kind == 5:
         return layers.Add()([y, x, layers.Conv2D(channels, 1)(x)])
-    if kind == 4:
+    if kind == 6:
         return layers.Add()([y * 0.5, x]) - 0.25
     pixel = layers.Dense(channels, activation="sigmoid")(layers.GlobalAveragePooling2D()(y))
     return layers.Multiply()([layers.Reshape((1, 1, channels))(pixel), x])
@@ -221,6 +225,20 @@ class _Bound:
                 held = np.clip(passed, float(layer.output.min), float(layer.output.max))
                 slope = 0.25 if node.layer.function == "sigmoid" else 1
                 return slope * error + lsb / 2 + np.abs(held - passed) + 1e-6, passed
+            case "FixedPointElu":
+                passed = keras.activations.elu(mean, activations.of(self._origin(node.name)).slope).numpy()
+                held = np.clip(passed, float(layer.output.min), float(layer.output.max))
+                alpha, changed = node.layer.alpha, abs(activations.of(self._origin(node.name)).slope - node.layer.alpha)
+                # The table's steps, of which the argument is cut off; its values; and its end.
+                table = alpha * (node.layer.span / node.layer.size + lsb / 2 + 2.0**-11)
+                return max(1, alpha) * error + table + lsb / 2 + changed + np.abs(held - passed) + 1e-6, passed
+            case "PReLU":
+                (own,), (slope,) = node.layer.get_weights(), self._origin(node.name).get_weights()
+                changed = np.abs(own - slope) * np.abs(mean)
+                return np.maximum(1, np.abs(own)) * error + changed, np.where(mean > 0, mean, slope * mean)
+            case "Maximum" | "Minimum":
+                choose = np.maximum if node.kind == "Maximum" else np.minimum
+                return np.maximum(sources[0], sources[1]), choose(mean, before[1])
             case "Subtract":
                 return sources[0] + sources[1], mean - before[1]
             case "Multiply":
@@ -265,7 +283,7 @@ def _weights(model: Any, name: str) -> list[Any]:
 def _apply(node: graph.Node, kernel: Any, x: Any) -> Any:
     """The layer's sum of products, in float64."""
     kind = getattr(layers, node.kind.removeprefix("Q"))
-    keys = ("filters", "units", "kernel_size", "strides", "padding", "depth_multiplier")
+    keys = ("filters", "units", "kernel_size", "strides", "padding", "depth_multiplier", "dilation_rate")
     config = node.layer.get_config()
     twin = kind(**{key: config[key] for key in keys if key in config}, use_bias=False, dtype="float64")
     twin.build(x.shape)

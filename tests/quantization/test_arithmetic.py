@@ -70,11 +70,11 @@ def _qconv(**options: Any) -> Any:
 @pytest.mark.parametrize(
     ("make", "wanted"),
     [
-        (lambda: _qconv(dilation_rate=2), r"dilation 1 wanted, not \(2, 2\)"),
         (lambda: _qconv(activation="relu"), "no activation of its own wanted"),
         (lambda: qkeras.QConv2D(2, 3, use_bias=False, name="odd"), "no quantizer; a QKeras layer with one wanted"),
         (lambda: layers.Conv2D(2, 3, name="odd"), "Conv2D has no fixed-point twin; one of Activation, Add, "),
-        (lambda: layers.PReLU(name="odd"), "PReLU has no fixed-point twin"),
+        (lambda: layers.PReLU(shared_axes=[1], name="odd"), "a slope for each number wanted, not "),
+        (lambda: layers.ELU(name="odd"), "ELU has no fixed-point twin"),
         (lambda: layers.AveragePooling2D(4, padding="same", name="odd"), "pooling without padding wanted"),
         (lambda: layers.UpSampling2D(2, interpolation="bilinear", name="odd"), "interpolation nearest wanted"),
         (lambda: layers.ReLU(max_value=6, name="odd"), "a plain ReLU wanted"),

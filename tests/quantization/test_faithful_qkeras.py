@@ -25,7 +25,8 @@ def _check(seed: int, folder: Path) -> tuple[str, int, int]:
         model = faithful.model(lambda options: options[int(rng.integers(len(options)))])
     except (TypeError, AttributeError) as error:
         # QKeras' own layers stumble over a quantizer's numbers before there is a model.
-        assert "qkeras" in str(error) or "has no attribute 'shape'" in str(error), error
+        if "qkeras" not in str(error) and "has no attribute 'shape'" not in str(error):
+            raise
         return "no model of QKeras", 0, 0
     own = _INPUTS[seed % len(_INPUTS)]
     shape = (8, *model.inputs[0].shape[1:])

@@ -11,6 +11,7 @@ from nonresnet_hls.errors import ModelError
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.networks.lowering import lower
 from nonresnet_hls.quantization import arithmetic, exact, reference
+from nonresnet_hls.quantization.deployment import deployable
 from nonresnet_hls.quantization.quantize import finish, quantize
 from nonresnet_hls.recipe import Quantization
 
@@ -49,6 +50,11 @@ def _trees(x: Any) -> Any:
     parts = [_conv(2, activation="relu")(x) for _ in range(3)]
     joined = layers.Concatenate()([*parts, layers.Average()(parts)])
     return _conv(2)(layers.Add()([joined, _conv(8)(x), _conv(8, 1)(x)]))
+
+
+def _extrema(x: Any) -> Any:
+    least = layers.Minimum()([x, _conv()(x)])
+    return _conv(2)(layers.Maximum()([_conv()(x), least, layers.GlobalAveragePooling2D()(x)]))
 
 
 def _operators(x: Any) -> Any:
@@ -104,6 +110,32 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "trees": _trees,
     "operators": _operators,
     "model inside": _inner,
+    "maxima of tensors": _extrema,
+    "elu": _chain(_conv(), layers.ELU(0.75), _conv(2)),
+    "elu of its own": _chain(_conv(activation="elu"), _conv(2)),
+    "prelu of pixels": _chain(_conv(), layers.PReLU(), _conv(2)),
+    "prelu of columns": _chain(_conv(), layers.PReLU(shared_axes=[1]), _conv(2)),
+    "prelu of numbers": _chain(layers.Flatten(), layers.Dense(5), layers.PReLU(), layers.Dense(2)),
+    "overlapping pools": _chain(_conv(2), layers.MaxPooling2D(3, 2), layers.MaxPooling2D((1, 2), 1), _conv(2)),
+    "padded pools of signed": _chain(_conv(2), layers.MaxPooling2D(3, 2, "same"), _conv(2)),
+    "padded pools": _chain(_conv(2, activation="relu"), layers.MaxPooling2D(4, padding="same")),
+    "pools one by one": _chain(_conv(2), layers.MaxPooling2D(3, 1, "same")),
+    "pools that leave pixels out": _chain(
+        _conv(2), layers.MaxPooling2D(2, 3, "same"), _conv(2, activation="relu"), layers.MaxPooling2D(1, 2),
+    ),
+    "pools of a series": _chain(
+        layers.Reshape((12, 9)), layers.Conv1D(2, 3), layers.MaxPooling1D(3, 2, "same"), layers.Conv1D(2, 2),
+    ),
+    "dilated": _chain(_conv(2, dilation_rate=2), layers.DepthwiseConv2D(2, dilation_rate=2, activation="relu")),
+    "groups": _chain(_conv(4, activation="relu"), _conv(4, groups=2), _conv(2)),
+    "several outputs a channel": _chain(
+        layers.DepthwiseConv2D(3, depth_multiplier=2, activation="relu"), layers.DepthwiseConv2D(1, strides=2),
+    ),
+    "series with all of that": _chain(
+        layers.Reshape((12, 9)), layers.Conv1D(4, 3, dilation_rate=2, padding="causal"),
+        layers.DepthwiseConv1D(3, depth_multiplier=2), layers.Conv1D(6, 3, groups=2, strides=2),
+    ),
+    "separable with all of that": _chain(layers.SeparableConv2D(3, 2, depth_multiplier=2, dilation_rate=2), _conv(2)),
     "augmentation": _chain(layers.RandomFlip(), layers.GaussianNoise(0.1), _conv(activation="relu")),
 }  # fmt: skip
 
@@ -133,9 +165,17 @@ def made(name: str) -> tuple[Any, Any]:
 def test_a_kind_is_exact(name: str) -> None:
     model, x = made(name)
     few = finish(quantize(model, Quantization(8, 8), x))
+    inferred = arithmetic.infer(few, INPUT)
     # Raises where Keras and the exact evaluation differ though both must be exact.
-    found = reference.evaluate(few, arithmetic.infer(few, INPUT), x.astype(np.float64))
+    found = reference.evaluate(few, inferred, x.astype(np.float64))
     assert found.checked_values > 0
+    made_otherwise = deployable(few, inferred)
+    if made_otherwise is not few:
+        own = arithmetic.infer(made_otherwise, INPUT)
+        deployed = reference.evaluate(made_otherwise, own, x.astype(np.float64))
+        assert deployed.checked_values > 0
+        assert (deployed.outputs == found.outputs).all()
+        assert deployable(made_otherwise, own) is made_otherwise
 
 
 @pytest.mark.nightly
@@ -159,11 +199,16 @@ def test_a_kind_is_nearly_float_with_16_bits(name: str) -> None:
     ("layer", "wanted"),
     [
         (layers.Activation("gelu"), r"layer activation\S*: activation relu, .* wanted, not gelu"),
-        (layers.Activation("elu"), "activation relu, .* wanted, not elu"),
+        (layers.Activation("selu"), "activation relu, .* wanted, not selu"),
+        (layers.ELU(-1.0), "activation relu, .* wanted, not elu"),
         (layers.ReLU(threshold=0.5), "not ReLU with threshold 0.5"),
-        (layers.PReLU(alpha_initializer="random_normal"), r"layer p_re_lu\S*: one slope for each channel .* wanted"),
+        (
+            layers.Conv2DTranspose(2, 2),
+            r"layer conv2d_transpose\S*: Conv2DTranspose cannot be quantized: hls4ml has no",
+        ),
+        (layers.LayerNormalization(), r"layer layer_normalization\S*: LayerNormalization cannot be quantized$"),
         (layers.RandomCrop(4, 4), r"layer random_crop\S*: a model without RandomCrop wanted"),
-        (layers.Maximum(), r"layer maximum\S*: Maximum cannot be quantized"),
+        (layers.Dot(-1), r"layer dot\S*: Dot cannot be quantized"),
         (layers.Softmax(), r"layer softmax\S*: softmax wanted at the end only"),
     ],
     ids=lambda value: type(value).__name__ if hasattr(value, "name") else "",
@@ -171,7 +216,7 @@ def test_a_kind_is_nearly_float_with_16_bits(name: str) -> None:
 def test_what_is_not_taken_is_refused_by_its_name(layer: Any, wanted: str) -> None:
     x = keras.Input((6, 6, 3))
     y = _conv()(x)
-    y = layer([y, x]) if isinstance(layer, layers.Maximum) else layer(y)
+    y = layer([y, y]) if isinstance(layer, layers.Dot) else layer(y)
     model = keras.Model(x, _conv(2)(y))
     with pytest.raises(ModelError, match=wanted) as error:
         quantize(model, Quantization(8, 8), np.zeros((2, 6, 6, 3), np.float32))

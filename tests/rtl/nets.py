@@ -10,8 +10,8 @@ from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
 SIZE = 6
 
-ROUNDINGS = [Rounding.TRN, Rounding.RND, Rounding.RND_CONV]
-OVERFLOWS = [Overflow.WRAP, Overflow.SAT]
+ROUNDINGS = tuple(Rounding)
+OVERFLOWS = tuple(Overflow)
 """What the engine builds."""
 
 

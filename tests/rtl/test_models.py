@@ -147,12 +147,10 @@ def test_what_is_not_built_is_refused_by_name(tmp_path: Path) -> None:
     layers = keras.layers
     refused(layers.Activation("selu", name="bent"), r"layer 'bent': selu is no activation that OpenRTL", tmp_path)
     refused(layers.Permute((2, 1, 3), name="turned"), r"layer 'turned': Transpose is no layer that OpenRTL", tmp_path)
-    refused(
-        layers.Conv2D(2, 3, name="odd"),
-        r"layer 'image'.*WRAP or SAT wanted, not .*SAT_SYM",
-        tmp_path,
-        "fixed<12,6,TRN,SAT_SYM>",
-    )
+    wraps = r"an accumulator that wraps, or is wide enough for any sum, wanted, not "
+    kinds = "fixed<12,6,TRN,SAT_SYM>"
+    refused(layers.Conv2D(2, 3, name="odd"), rf"layer 'odd': {wraps}", tmp_path, kinds)
+    refused(layers.AveragePooling2D(2, name="odd"), rf"layer 'odd': {wraps}", tmp_path, kinds)
 
 
 def test_io_parallel_is_refused(tmp_path: Path) -> None:

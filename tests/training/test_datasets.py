@@ -13,6 +13,7 @@ from nonresnet_hls.errors import DatasetError
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.recipe import Dataset, DatasetName
 from nonresnet_hls.training import datasets, downloads
+from nonresnet_hls.training import npz as own
 
 SHARED = Path(__file__).parents[2] / ".." / "shared"
 needs_samples = pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="../shared, with real samples, is not here")
@@ -293,7 +294,7 @@ def test_bytes_by_255_are_given_as_bytes_and_the_factor_is_told(tmp_path, divide
     assert sorted((np.concatenate([data.x_train, data.x_test]) / float(lsb)).ravel().tolist()) == list(range(256))
     assert data.factor * lsb == Fraction(1, 255)
     assert data.x_test_given is None
-    datasets._say_once.cache_clear()
+    own._say_once.cache_clear()
     datasets.load(dataset)
     assert "x is bytes / 255" in capsys.readouterr().err
 
@@ -326,3 +327,72 @@ def test_zeros_and_ones_are_no_bytes_by_255(tmp_path):
     )
     assert data.factor == 1
     assert set(np.concatenate([data.x_train, data.x_test]).ravel().tolist()) == {0.0, 1.0}
+
+
+def several(tmp_path, kinds=None, **arrays):
+    path = tmp_path / "own.npz"
+    np.savez(path, **arrays)
+    kinds = kinds or {"b": FixedPointType(8, 2), "a": GRID}
+    return Dataset(DatasetName.NPZ, path, input_types=kinds)
+
+
+def test_what_tells_nothing_of_the_samples_is_left_alone(tmp_path):
+    x, y = np.zeros((10, 2)), np.arange(10)
+    more = {
+        "y": y,
+        "odd": np.float64(3),
+        "odd_train": y,
+        "part": y[:3],
+        "text": np.array(["a"] * 10),
+        "end_train": y[:8],
+    }
+    data = datasets.load(several(tmp_path, a=x, b=x, **more))
+    assert set(data.targets) == {"y"}
+    assert (data.classes, data.y_test.tolist()) == (10, [4, 9])
+
+
+def test_each_of_several_inputs_is_an_entry_of_its_name(tmp_path):
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 256, (10, 3, 2, 1)) / 256, rng.integers(-128, 128, (10, 4)) / 64
+    classes, box = np.arange(10) % 3, rng.normal(0, 1, (10, 2))
+    data = datasets.load(several(tmp_path, a=a, b=b, **{"class": classes}, box=box, other=np.zeros(3)))
+    assert datasets.spec(several(tmp_path, a=a, b=b)).shape == {"b": (4,), "a": (3, 2, 1)}
+    assert (len(data.x_train), len(data.x_test)) == (8, 2)
+    assert (data.x_test["a"] == a[4::5]).all()
+    assert (data.x_train["b"] == np.delete(b, [4, 9], 0)).all()
+    assert set(data.targets) == {"class", "box"}
+    assert (data.targets["box"].test == box[4::5]).all()
+    train, test = own.classes_of(data.targets["class"])
+    assert train.tolist() == np.delete(classes, [4, 9]).tolist()
+    assert test.tolist() == classes[4::5].tolist()
+    assert own.classes_of(data.targets["box"]) is None
+    split = datasets.load(
+        several(tmp_path, a_train=a, a_test=a[:3], b_train=b, b_test=b[:3], y_train=classes, y_test=classes[:3])
+    )
+    assert (len(split.x_train), len(split.x_test), split.classes) == (10, 3, 3)
+    assert (split.x_test["b"] == b[:3]).all()
+    assert split.y_test.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "wanted"),
+    [
+        ({"a": np.zeros((10, 2))}, "b_train and b_test (or b) wanted for input b, not a"),
+        (
+            {"a": np.zeros((10, 2)), "b": np.zeros((9, 2))},
+            "a: 8 training and 1 test samples as of b wanted, not 8 and 2",
+        ),
+        ({"a": np.zeros((10, 2)), "b": np.full((10, 2), 7.0)}, "b[0, 0]: values in -2..127/64 (fixed<8,2>) wanted"),
+        ({"a": np.zeros((3, 2)), "b": np.zeros((3, 2))}, "b: 5 or more samples wanted"),
+        ({"a": np.zeros(10), "b": np.zeros((10, 2))}, "a: (samples, ...) numbers wanted"),
+        (
+            {"a": np.zeros((10, 2)), "b_train": np.zeros((8, 2)), "b_test": np.zeros((2, 3))},
+            "b_test: samples of shape (2,) wanted, not (3,)",
+        ),
+    ],
+)
+def test_several_inputs_that_do_not_go_together_are_refused(tmp_path, arrays, wanted):
+    with pytest.raises(DatasetError) as error:
+        datasets.load(several(tmp_path, **arrays))
+    assert wanted in str(error.value)
+    assert "\n" not in str(error.value)

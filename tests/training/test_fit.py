@@ -24,7 +24,7 @@ from nonresnet_hls.recipe import (
     Training,
 )
 from nonresnet_hls.training import checkpoints, fit
-from nonresnet_hls.training.datasets import Data
+from nonresnet_hls.training.data import Data
 
 KILLABLE = Path(__file__).with_name("killable.py")
 CONFIG = Training(epochs=2, batch_size=8, learning_rate=0.05)

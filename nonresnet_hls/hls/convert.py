@@ -69,7 +69,7 @@ def to_model_graph(
     with quiet():
         try:
             graph = hls4ml.converters.convert_from_keras_model(
-                _as_hls4ml_knows_it(model),
+                as_hls4ml_knows_it(model),
                 hls_config={"Model": model_config, "LayerName": layer_config},
                 output_dir=str(directory),
                 project_name=PROJECT,
@@ -86,7 +86,7 @@ def to_model_graph(
     return graph
 
 
-def _as_hls4ml_knows_it(model: Any) -> Any:
+def as_hls4ml_knows_it(model: Any) -> Any:
     """The model with plain Keras layers where its grids are ours: hls4ml knows only QKeras' quantizers.
 
     The values stay: constants are on their grids, and types are told to hls4ml apart from the model.

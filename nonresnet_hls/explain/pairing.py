@@ -115,7 +115,9 @@ def _pair(
     for index, source in enumerate(meaning.steps[own].inputs):
         streams = [layer.inputs[index]] if index < len(layer.inputs) else []
         streams += [stream for stream in layer.inputs if stream not in streams]
-        known = {meanings[origins[stream]]: origins[stream] for stream in reversed(streams) if origins[stream] in meanings}
+        known = {
+            meanings[origins[stream]]: origins[stream] for stream in reversed(streams) if origins[stream] in meanings
+        }
         if name != own:  # reads what its first half left
             known |= {step: stream for stream, step in meanings.items() if step not in known}
         steps, found = [], source

@@ -1,0 +1,84 @@
+"""The reasons of what hls4ml's softmax makes of its inputs: which table, which type."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nonresnet_hls.explain.findings import Change, Reason
+from nonresnet_hls.fixed.network import Softmax, Table
+from nonresnet_hls.fixed.types import FixedPointType
+
+
+def changes(layer: Softmax, x: Any, ideal: Any, own: Any) -> Iterator[Change]:
+    """From the true softmax of the inputs to the hardware's, one type or table at a time.
+
+    Args:
+        layer: the softmax.
+        x: what it reads, (samples, numbers).
+        ideal: Keras' softmax of that.
+        own: what it leaves.
+    """
+    before = ideal
+    for reason, told, values in _steps(layer, x, own):
+        error = values - before
+        if error.any():
+            yield Change(reason, error, told)
+        before = values
+
+
+def _steps(layer: Softmax, x: Any, own: Any) -> Iterator[tuple[Reason, str, Any]]:
+    numbers = x.reshape(len(x), -1, layer.slice_size, layer.inner).swapaxes(-1, -2)
+    exponentials, inverses = layer.exponentials, layer.inverses
+
+    def done(terms: Any, inverse: Any) -> Any:
+        return (terms * inverse).swapaxes(-1, -2).reshape(len(x), -1)
+
+    sign = 1.0
+    if layer.difference is not None:
+        numbers, sign = numbers.max(axis=-1, keepdims=True) - numbers, -1.0
+        difference = _cast(numbers, layer.difference)
+        smooth = np.exp(-difference)
+        told = f"differences as {layer.difference}"
+        yield Reason.RESULT_SATURATES, told, done(smooth, 1 / smooth.sum(axis=-1, keepdims=True))
+        numbers = difference
+    at = _first_bits(numbers, exponentials)
+    coarse = np.exp(sign * at)
+    told = f"exponentials in a table of {len(exponentials.values)}, by the first bits of {exponentials.kind}"
+    yield Reason.TABLE, told, done(coarse, 1 / coarse.sum(axis=-1, keepdims=True))
+    terms = _cast(_looked_up(numbers, exponentials), layer.accumulator)
+    told = f"exponentials as {exponentials.value_kind}"
+    with np.errstate(divide="ignore", invalid="ignore"):
+        total = terms.sum(axis=-1, keepdims=True)
+        inverse = np.where(total > 0, 1 / np.where(total > 0, total, 1.0), 0.0)
+    yield Reason.TABLE, told, done(terms, inverse)
+    argument = _cast(_cast(total, layer.accumulator), inverses.kind)
+    exact = np.where(argument > 0, 1 / np.where(argument > 0, argument, 1.0), 0.0)
+    told = f"their sum as {layer.accumulator}, then {inverses.kind}"
+    yield Reason.ACCUMULATOR_SATURATES, told, done(terms, exact)
+    found = _looked_up(argument, inverses)
+    told = f"inverses in a table of {len(inverses.values)}, as {inverses.value_kind}"
+    yield Reason.TABLE, told, done(terms, found)
+    yield Reason.RESULT_ROUNDED, f"result {layer.result}", own
+
+
+def _cast(values: Any, kind: FixedPointType) -> Any:
+    return kind.quantize_array(values)
+
+
+def _index(values: Any, table: Table) -> Any:
+    mantissas = np.ldexp(values, table.kind.fraction_bits).astype(np.int64)
+    return (mantissas % (1 << table.kind.width)) >> table.index_shift()
+
+
+def _first_bits(values: Any, table: Table) -> Any:
+    """What is left of numbers of which a table sees the first bits."""
+    mantissas = np.ldexp(values, table.kind.fraction_bits).astype(np.int64)
+    return np.ldexp(
+        ((mantissas >> table.index_shift()) << table.index_shift()).astype(np.float64), -table.kind.fraction_bits
+    )
+
+
+def _looked_up(values: Any, table: Table) -> Any:
+    found = np.array(table.values, np.float64)[_index(values, table)]
+    return np.ldexp(found, -table.value_kind.fraction_bits)

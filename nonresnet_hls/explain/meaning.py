@@ -55,6 +55,8 @@ class Step:
     depthwise: bool = False
     exact: bool = True
     """Whether the weights are on a grid, as a quantizer makes them."""
+    remade: Callable[[Any, Any], Callable[[Sequence[Any]], Any]] | None = field(default=None, repr=False)
+    """The same layer with another kernel and bias, of the shapes above."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,16 +281,37 @@ def _constants(node: graph.Node) -> tuple[list[Any], bool]:
 
 def _products(node: graph.Node, inputs: tuple[str, ...]) -> Step:
     (kernel, bias), exact = _constants(node)
-    layer, depthwise = node.layer, "Depthwise" in node.kind
-    copy = _keras_twin(node, bias is not None)
-    copy.set_weights([kernel] if bias is None else [kernel, bias])
-    outputs = kernel.shape[-1]
-    if depthwise:
-        outputs = kernel.shape[-2] * kernel.shape[-1]
-    shape = tuple(layer.output_shape[1:])
+    depthwise = "Depthwise" in node.kind
+    outputs = kernel.shape[-2] * kernel.shape[-1] if depthwise else kernel.shape[-1]
+    return _of_weights(
+        node.name, node.name, inputs, lambda: _keras_twin(node), kernel.reshape(-1, outputs), bias,
+        tuple(node.layer.output_shape[1:]), depthwise, exact,
+    )  # fmt: skip
+
+
+def _of_weights(
+    name: str,
+    layer: str,
+    inputs: tuple[str, ...],
+    build: Callable[[], Any],
+    kernel: Any,
+    bias: Any,
+    shape: tuple[int, ...],
+    depthwise: bool,
+    exact: bool,
+) -> Step:
+    """A step of products; `build` makes a Keras layer in float64, with a bias, and leaves its weights to be set."""
+    import numpy as np
+
+    def remade(kernel: Any, bias: Any) -> Callable[[Sequence[Any]], Any]:
+        copy = build()
+        copy.set_weights([kernel.reshape(copy.weights[0].shape), bias])
+        return _eager(copy)
+
+    run = remade(kernel, np.zeros(kernel.shape[-1]) if bias is None else bias)
     return Step(
-        node.name, node.name, inputs, Role.PRODUCTS, _eager(copy), shape,
-        kernel=kernel.reshape(-1, outputs), bias=bias, depthwise=depthwise, exact=exact,
+        name, layer, inputs, Role.PRODUCTS, run, shape,
+        kernel=kernel, bias=bias, depthwise=depthwise, exact=exact, remade=remade,
     )  # fmt: skip
 
 
@@ -298,21 +321,26 @@ _SHAPING = (
 )  # fmt: skip
 
 
-def _keras_twin(node: graph.Node, use_bias: bool) -> Any:
+def _keras_twin(node: graph.Node) -> Any:
     """Keras' own layer of the kind, in float64, without activation; its weights are yet to be set."""
-    import tensorflow as tf
     from tensorflow import keras
 
     kind = node.kind.removeprefix("Q").removesuffix("Batchnorm")
     make = getattr(keras.layers, kind, None)
     if make is None:
-        raise ModelError(
-            f"layer {node.name}: {node.kind} cannot be computed in float64: no layer of Keras' own is alike"
-        )
+        wanted = "a layer like one of Keras' own"
+        raise ModelError(f"layer {node.name}: {wanted} wanted to compute it in float64, not {node.kind}")
     config = node.layer.get_config()
-    copy = make(**{key: config[key] for key in _SHAPING if key in config}, use_bias=use_bias, dtype="float64")
-    copy(tf.zeros((1, *node.layer.input_shape[1:]), tf.float64))
-    return copy
+    shaping = {key: config[key] for key in _SHAPING if key in config}
+    return _built(make(**shaping, use_bias=True, dtype="float64"), node.layer.input_shape[1:])
+
+
+def _built(layer: Any, shape: Sequence[int]) -> Any:
+    """A layer with weights, for samples of a shape."""
+    import tensorflow as tf
+
+    layer(tf.zeros((1, *shape), tf.float64))
+    return layer
 
 
 def _separable(node: graph.Node, inputs: tuple[str, ...]) -> list[Step]:
@@ -329,24 +357,28 @@ def _separable(node: graph.Node, inputs: tuple[str, ...]) -> list[Step]:
         own = getattr(layer, f"{role}_quantizer_internal", None)
         if own is not None:
             given[index] = np.asarray(own(tf.constant(given[index], tf.float32)), np.float64)
-    shape = {key: getattr(layer, key) for key in ("kernel_size", "strides", "padding", "depth_multiplier")}
-    depthwise = getattr(keras.layers, f"DepthwiseConv{dims}")(**shape, use_bias=False, dtype="float64")
-    middle = depthwise(tf.zeros((1, *layer.input_shape[1:]), tf.float64))
-    depthwise.set_weights(given[:1])
-    pointwise = getattr(keras.layers, f"Conv{dims}")(layer.filters, 1, use_bias=layer.use_bias, dtype="float64")
-    pointwise(middle)
-    pointwise.set_weights(given[1:])
+    shaping = {key: getattr(layer, key) for key in ("kernel_size", "strides", "padding", "depth_multiplier")}
+    channels = given[0].shape[-2] * given[0].shape[-1]
+    middle = (*node.output_shape[:-1], channels)
+
+    def first() -> Any:
+        make = getattr(keras.layers, f"DepthwiseConv{dims}")
+        return _built(make(**shaping, use_bias=True, dtype="float64"), layer.input_shape[1:])
+
+    def second() -> Any:
+        return _built(getattr(keras.layers, f"Conv{dims}")(layer.filters, 1, dtype="float64"), middle)
+
     names = (f"{node.name}_depthwise", f"{node.name}_pointwise")
-    channels = middle.shape[-1]
-    first = Step(
-        names[0], node.name, inputs, Role.PRODUCTS, _eager(depthwise), tuple(middle.shape[1:]),
-        kernel=given[0].reshape(-1, channels), depthwise=True, exact=exact,
-    )  # fmt: skip
-    second = Step(
-        names[1], node.name, names[:1], Role.PRODUCTS, _eager(pointwise), node.output_shape,
-        kernel=given[1].reshape(-1, layer.filters), bias=given[2] if layer.use_bias else None, exact=exact,
-    )  # fmt: skip
-    made = [first, second]
+    bias = given[2] if layer.use_bias else None
+    made = [
+        _of_weights(
+            names[0], node.name, inputs, first, given[0].reshape(-1, channels), None, middle, True, exact
+        ),
+        _of_weights(
+            names[1], node.name, names[:1], second, given[1].reshape(-1, layer.filters), bias, node.output_shape,
+            False, exact,
+        ),
+    ]  # fmt: skip
     if layer.activation is not None and _name(layer.activation) != "linear":
         made.append(_activation(node, f"{node.name}_{_name(layer.activation)}", names[1:], layer.activation))
     return made

@@ -7,7 +7,10 @@ import numpy as np
 
 from nonresnet_hls.explain.findings import Change, Reason
 from nonresnet_hls.fixed.network import Softmax, Table
-from nonresnet_hls.fixed.types import FixedPointType
+from nonresnet_hls.fixed.types import FixedPointType, Overflow
+
+_LAST_BITS = 2.0**-45
+"""Of float64, in which this is computed."""
 
 
 def changes(layer: Softmax, x: Any, ideal: Any, own: Any) -> Iterator[Change]:
@@ -21,7 +24,7 @@ def changes(layer: Softmax, x: Any, ideal: Any, own: Any) -> Iterator[Change]:
     """
     before = ideal
     for reason, told, values in _steps(layer, x, own):
-        error = values - before
+        error = np.where(np.abs(values - before) > _LAST_BITS, values - before, 0.0)
         if error.any():
             yield Change(reason, error, told)
         before = values
@@ -40,7 +43,12 @@ def _steps(layer: Softmax, x: Any, own: Any) -> Iterator[tuple[Reason, str, Any]
         difference = _cast(numbers, layer.difference)
         smooth = np.exp(-difference)
         told = f"differences as {layer.difference}"
-        yield Reason.RESULT_SATURATES, told, done(smooth, 1 / smooth.sum(axis=-1, keepdims=True))
+        wraps = layer.difference.overflow is Overflow.WRAP
+        yield (
+            Reason.RESULT_WRAPS if wraps else Reason.RESULT_SATURATES,
+            told,
+            done(smooth, 1 / smooth.sum(axis=-1, keepdims=True)),
+        )
         numbers = difference
     at = _first_bits(numbers, exponentials)
     coarse = np.exp(sign * at)

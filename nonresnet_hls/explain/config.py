@@ -50,7 +50,10 @@ def _enter(layers: dict[str, Any], name: str, types: Types) -> None:
             if role == "weight" and "depthwise" in precision:
                 precision["depthwise"] = str(kind)
     precision["result"] = _text(types.result)
-    precision |= {role: str(kind) for role, kind in types.tables.items()}
+    for role, kind in types.tables.items():
+        precision[role] = str(kind)
+        if "table" in role or role.startswith("inv"):
+            entry[f"{role}_t"] = str(kind)  # where hls4ml reads it
     if types.entries is not None:
         entry["TableSize"] = types.entries
     # hls4ml puts a linear activation behind what has weights, which goes if its type is the same.

@@ -45,6 +45,7 @@ def fitted(least: float, greatest: float, bits: int, rounding: Rounding = Roundi
     >>> str(fitted(-1.5, 3.0, 8)), str(fitted(0.0, 0.9, 8))
     ('fixed<8,3,RND,SAT>', 'ufixed<8,0,RND,SAT>')
     """
+    least, greatest = float(least), float(greatest)
     signed = least < 0
     integer = _integer_bits(max(greatest, 0.0), bits, signed)
     if signed:

@@ -166,7 +166,7 @@ class _Proposer:
             return quantizer
         bits = self.budget.of_results.get(name, EXACT_BITS if self.meaning.quantized else self.budget.results)
         cut = self.budget.cut.get(name, 0)
-        low, high = self.ranges[pair.stands_for or ""]
+        low, high = (float(end) for end in self.ranges[pair.stands_for or ""])
         if self._feeds(pair.layer, Softmax):
             # hls4ml's softmax wraps differences around that the type does not hold, and looks at the first bits alone.
             bits, low, high = min(bits, _SOFTMAX_INPUT_BITS), low - high, high - low

@@ -85,6 +85,8 @@ def _check_value(where: str, key: str, value: Any) -> None:
         for role, text in types.items():
             if text != "auto":
                 kind_of(text, f"{where}: {role}")
+    elif key.endswith("_t") and isinstance(value, str):
+        kind_of(value, where)
     elif key in ("TableSize", "ReuseFactor", "ParallelizationFactor"):
         most = _MOST_ENTRIES if key == "TableSize" else 1 << 31
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:

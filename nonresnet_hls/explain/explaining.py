@@ -228,7 +228,8 @@ def cost(network: Network, looked_at: Pairing) -> Cost:
 
 
 def _cure(question: Question, wish: Wish, meaning: Meaning, pairs: Pairing, found: walk.Walk) -> Cure:
-    model, rewritten, network = question.model, (), question.network
+    model, network = question.model, question.network
+    rewritten: list[str] = []
     own = configured.default(model, question.way.backend)
     changed = rewriting.rewritten(model, found.layers)
     if changed is not None:

@@ -265,10 +265,10 @@ def _constants(node: graph.Node) -> tuple[list[Any], bool]:
     layer = node.layer
     role = "depthwise" if "Depthwise" in node.kind else "kernel"
     if hasattr(layer, "get_folded_weights"):
-        kernel, bias = (np.asarray(value) for value in layer.get_folded_weights())
+        given: list[Any] = [np.asarray(value) for value in layer.get_folded_weights()]
     else:
-        given = layer.get_weights()
-        kernel, bias = given[0], given[1] if layer.use_bias else None
+        given = [*layer.get_weights(), None]
+    kernel, bias = given[0], given[1]
     own = [getattr(layer, f"{which}_quantizer_internal", None) for which in (role, "bias")]
     values = [
         np.asarray(value if quantizer is None else quantizer(tf.constant(value)), np.float64)

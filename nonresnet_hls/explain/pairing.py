@@ -79,10 +79,9 @@ def pair(network: Network, meaning: Meaning) -> Pairing:
         pairs.append(made)
     ends = [meanings.get(origins[name]) for name in network.outputs]
     if not any(one.segment for one in pairs) or None in ends:
-        raise ModelError(
-            f"model {meaning.name}: the model that the hardware was made of wanted; its layers are called"
-            f" {', '.join(one.layer.name for one in pairs[:4])}, ..., the model's {', '.join(list(meaning.steps)[:4])}, ..."
-        )
+        wanted = "the model that the hardware was made of wanted"
+        called, got = (", ".join(list(some)[:4]) for some in (named, meaning.steps))
+        raise ModelError(f"model {meaning.name}: {wanted}, with layers called {called}, ..., not {got}, ...")
     return Pairing(tuple(pairs), origins, meanings)
 
 

@@ -235,7 +235,7 @@ class _Proposer:
     def _weights(
         self, layer: Matrix, weights: Folded | None, source: FixedPointType
     ) -> tuple[Matrix, FixedPointType | None, FixedPointType | None]:
-        """The layer with its weights in as many bits as it is given, their type, and that of the bias; None: as it is."""
+        """The layer with its weights in so many bits, their type, and that of the bias; None: as it is."""
         if weights is None or np.array_equal(weights.kernel, weights.hardware_kernel):
             if weights is None or np.array_equal(weights.bias, weights.hardware_bias):
                 return layer, None, None

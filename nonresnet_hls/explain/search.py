@@ -74,7 +74,7 @@ def least(asked: Asked, proposed: Callable[[Budget], Proposal]) -> tuple[Search,
 
 
 def score(hardware: Any, keras: Any, labels: Any) -> float:
-    """From 0 to 1: top-1, agreement with Keras where there are no labels, or 1 less the mean error as share of the range."""
+    """From 0 to 1: top-1; without labels agreement with Keras; of one output 1 - mean error / range."""
     if keras.shape[1] == 1:
         span = float(keras.max() - keras.min()) or 1.0
         return 1.0 - float(np.abs(hardware - keras).mean()) / span

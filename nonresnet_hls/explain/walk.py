@@ -1,9 +1,11 @@
 """Both graphs walked side by side: every layer of the hardware beside Keras', on samples, with its reasons."""
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -124,7 +126,8 @@ def _difference(one: tuple[float, int, int, float, float], shape: tuple[int, ...
     _, sample, number, wanted, got = one
     index = tuple(int(i) for i in np.unravel_index(number, shape))
     finer = dataclasses.replace(kind, width=kind.width + _MORE_BITS)  # so many more behind the point
-    needed = FixedPointType.covering(*sorted((_mantissa(wanted, finer), 0)), lsb=finer.lsb / finer.lsb)
+    low, high = sorted((_mantissa(wanted, finer), 0))
+    needed = FixedPointType.covering(low, high, Fraction(1))
     shown = dataclasses.replace(needed, integer_bits=needed.width - finer.fraction_bits)
     return Difference(
         sample,
@@ -137,7 +140,7 @@ def _difference(one: tuple[float, int, int, float, float], shape: tuple[int, ...
 
 
 def _mantissa(value: float, kind: FixedPointType) -> int:
-    return round(np.ldexp(value, kind.fraction_bits))
+    return round(math.ldexp(value, kind.fraction_bits))
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,9 +133,12 @@ def default(model: Any, backend: str = "Vivado") -> Configuration:
         import hls4ml
 
         try:
-            return _plain(hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend))
+            found: Configuration = _plain(
+                hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
+            )
         except Exception as error:  # bare ones; its own words are all there is to say
             raise ConversionError(f"model {model.name}: hls4ml cannot take it: {one_line(error)}") from error
+    return found
 
 
 def _plain(value: Any) -> Any:

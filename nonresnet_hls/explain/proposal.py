@@ -35,8 +35,10 @@ from nonresnet_hls.fixed.network import (
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 from nonresnet_hls.hls import functions
 
-EXACT_BITS = 62
-"""Of a result that is exact; more are rounded."""
+EXACT_BITS = 53
+"""Of a result that is exact, where the model means exact numbers; more are rounded."""
+_INEXACT_BITS = 24
+"""Of what is no exact number in such a model: averages over other than 2^n pixels, tables."""
 _SOFTMAX_INPUT_BITS = 15
 _MOST_ENTRIES_BITS = 14
 _TABLE_BITS = 18
@@ -164,18 +166,21 @@ class _Proposer:
         quantizer = self._quantizer(pair)
         if quantizer is not None:
             return quantizer
-        bits = self.budget.of_results.get(name, EXACT_BITS if self.meaning.quantized else self.budget.results)
+        exact_bits = bits = self.budget.of_results.get(name, self.budget.results)
+        if self.meaning.quantized and name not in self.budget.of_results:
+            exact_bits, bits = EXACT_BITS, max(bits, _INEXACT_BITS)
         cut = self.budget.cut.get(name, 0)
         low, high = (float(end) for end in self.ranges[pair.stands_for or ""])
         if self._feeds(pair.layer, Softmax):
             # hls4ml's softmax wraps differences around that the type does not hold, and looks at the first bits alone.
             bits, low, high = min(bits, _SOFTMAX_INPUT_BITS), low - high, high - low
+            exact_bits = bits
         elif self._feeds_relu(pair.layer):
-            low, bits = min(low, 0.0), bits + (low < 0)
+            low, bits, exact_bits = min(low, 0.0), bits + (low < 0), exact_bits + (low < 0)
             low = -float(np.nextafter(max(high, 1e-30), 0)) if low < 0 else low
         if least is not None:
             low = max(low, least)
-        if exact is not None and exact.width <= bits and not cut:
+        if exact is not None and exact.width <= exact_bits and not cut:
             return exact
         kind = fitting.fitted(low, high, bits, self._rounding)
         if exact is not None and kind.fraction_bits > exact.fraction_bits:

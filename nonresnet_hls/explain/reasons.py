@@ -141,7 +141,7 @@ def changes(
         before = exact
     accumulated = _through(quantizers, values.accumulated)
     yield from _accumulator(layer, accumulated - before, values, before)
-    yield from _result(values, accumulated, quantizers, kind)
+    yield from _result(values, accumulated, quantizers, kind, outside(ideal, kind))
 
 
 def _through(quantizers: list[Step], values: Any) -> Any:
@@ -207,24 +207,37 @@ def _accumulator(layer: Any, error: Any, values: Values, before: Any) -> Iterato
             told += f" for {layer.divisor} pixels and their division"
     else:
         sums, terms = values.exact, layer.kernel.shape[0]
-    outside = (sums >= float(kind.max) + float(kind.lsb)) | (sums < float(kind.min))
+    beyond = outside(sums, kind)
     if kind.overflow is not Overflow.WRAP:
         # What saturates on the way may be within at the end.
-        outside |= np.abs(error) > terms * float(kind.lsb)
+        beyond |= np.abs(error) > terms * float(kind.lsb)
     over = Reason.ACCUMULATOR_WRAPS if kind.overflow is Overflow.WRAP else Reason.ACCUMULATOR_SATURATES
-    yield from _where(over, error, outside, told)
-    yield from _where(Reason.ACCUMULATOR_CUTS, error, ~outside, told)
+    yield from _where(over, error, beyond, told)
+    yield from _where(Reason.ACCUMULATOR_CUTS, error, ~beyond, told)
 
 
-def _result(values: Values, wanted: Any, quantizers: list[Step], kind: FixedPointType) -> Iterator[Change]:
+def outside(values: Any, kind: FixedPointType) -> Any:
+    """Where numbers are beyond those of a type."""
+    return (values >= float(kind.max) + float(kind.lsb)) | (values < float(kind.min))
+
+
+def _result(
+    values: Values, wanted: Any, quantizers: list[Step], kind: FixedPointType, overflows: Any
+) -> Iterator[Change]:
+    """What the result's type changes; `overflows` where Keras' numbers are beyond it.
+
+    Where these are not, but the hardware's are, it is an earlier step that is to blame.
+    """
+    raw = values.accumulated
+    beyond = outside(raw, kind)
     error = values.own - wanted
+    if not quantizers:  # which bring back what is beyond
+        error = np.where(beyond & ~overflows, 0.0, error)
     if not error.any():
         return
-    raw = values.accumulated
-    outside = (raw >= float(kind.max) + float(kind.lsb)) | (raw < float(kind.min))
     untouched = (values.own == raw) & bool(quantizers)
     over = Reason.RESULT_WRAPS if kind.overflow is Overflow.WRAP else Reason.RESULT_SATURATES
-    yield from _where(over, error, outside & ~untouched, f"result {kind}")
+    yield from _where(over, error, beyond & ~untouched, f"result {kind}")
     told = quantizers[-1].told if quantizers else ""
     yield from _where(Reason.QUANTIZER_DROPPED, error, untouched, f"{told} wanted, the result is {kind}")
-    yield from _where(Reason.RESULT_ROUNDED, error, ~outside & ~untouched, f"result {kind}")
+    yield from _where(Reason.RESULT_ROUNDED, error, ~beyond & ~untouched, f"result {kind}")

@@ -14,7 +14,7 @@ from nonresnet_hls.explain.proposal import Budget, Proposal
 from nonresnet_hls.fixed.network import Network, Softmax
 from nonresnet_hls.fixed.types import Overflow
 
-_JUDGED = 1000
+_JUDGED = 2000
 _LEAST_BITS = 2
 
 
@@ -89,6 +89,32 @@ def metric(keras: Any, labels: Any) -> str:
     return "agreement with Keras" if labels is None else "top-1"
 
 
+def smooth(hardware: Any, keras: Any, labels: Any) -> float:
+    """As `score`, of classes by the share that a softmax gives to the right one: on some samples it says more.
+
+    Whether the greatest is the right one changes for a few samples in a thousand, as chance will have it; how near they
+    are to it changes for all.
+    """
+    if keras.shape[1] == 1:
+        return score(hardware, keras, labels)
+    wanted = keras.argmax(1) if labels is None else labels
+    # Of a model that ends in a softmax Keras' outputs are shares already, and the hardware's come from before it.
+    shares = hardware if _are_shares(hardware) else _softmax(hardware)
+    return float(shares[np.arange(len(shares)), wanted].mean())
+
+
+def _are_shares(values: Any) -> bool:
+    return bool(values.min() >= 0 and np.abs(values.sum(1) - 1).max() < _NEARLY_ONE)
+
+
+_NEARLY_ONE = 1e-3
+
+
+def _softmax(values: Any) -> Any:
+    powers = np.exp(values - values.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
 def confirmed(found: Search, hardware: float) -> Search:
     """The search with what the hardware is worth in the end."""
     kept = hardware >= found.keras - found.max_loss / 100
@@ -100,13 +126,15 @@ class _Searcher:
         self.asked, self.proposed = asked, proposed
         self.judged = min(_JUDGED, len(asked.keras))
         self.tried = 0
-        self.history: list[Budget] = []
+        part = slice(self.judged)
+        self.labels = None if asked.labels is None else asked.labels[part]
+        self.allowed = smooth(asked.keras[part], asked.keras[part], self.labels) - asked.max_loss / 100
 
     def run(self) -> tuple[Search, Budget]:
         began = time.monotonic()
         budget = self._uniform()
-        budget = self._greedy(budget) if budget is not None else Budget(self.asked.bits, self.asked.bits)
-        budget = self._confirmed() if self.history else budget
+        steps = [budget, *self._greedy(budget)]
+        budget = self._confirmed(steps)
         keras = score(self.asked.keras, self.asked.keras, self.asked.labels)
         found = Search(
             max_loss=self.asked.max_loss,
@@ -122,25 +150,28 @@ class _Searcher:
         )
         return found, budget
 
-    def _passes(self, budget: Budget, count: int | None = None) -> bool:
+    def _outputs(self, budget: Budget, count: int) -> Any:
         self.tried += 1
-        count = self.judged if count is None else count
         network = _without_softmax(self.proposed(budget).network)
-        given = walk.taken_in(network, [one[:count] for one in self.asked.inputs])
-        outputs = Emulator(network)(given)
-        labels = None if self.asked.labels is None else self.asked.labels[:count]
-        keras = self.asked.keras[:count]
-        outputs = outputs[0] if isinstance(outputs, list) else outputs
-        passed = score(outputs, keras, labels) >= score(keras, keras, labels) - self.asked.max_loss / 100
-        if passed and count == self.judged:
-            self.history.append(budget)
-        return passed
+        found = Emulator(network)(walk.taken_in(network, [one[:count] for one in self.asked.inputs]))
+        return found[0] if isinstance(found, list) else found
 
-    def _uniform(self) -> Budget | None:
-        """The fewest bits that all weights, then all results, can have alike; None where even the most are too few."""
+    def _passes(self, budget: Budget) -> bool:
+        """Whether a budget seems to be enough, of the samples that are judged on."""
+        outputs = self._outputs(budget, self.judged)
+        return smooth(outputs, self.asked.keras[: self.judged], self.labels) >= self.allowed
+
+    def _keeps(self, budget: Budget) -> bool:
+        """Whether it is, of all samples."""
+        keras, labels = self.asked.keras, self.asked.labels
+        outputs = self._outputs(budget, len(keras))
+        return score(outputs, keras, labels) >= score(keras, keras, labels) - self.asked.max_loss / 100
+
+    def _uniform(self) -> Budget:
+        """The fewest bits that all weights, then all results, can have alike."""
         most = self.asked.bits
         if not self._passes(Budget(most, most)):
-            return None
+            return Budget(most, most)
         weights = self._fewest(most, lambda bits: Budget(bits, most))
         results = self._fewest(most, lambda bits: Budget(weights, bits))
         return Budget(weights, results)
@@ -155,17 +186,16 @@ class _Searcher:
                 low = middle + 1
         return high
 
-    def _greedy(self, budget: Budget) -> Budget:
-        """Bit by bit off each layer, the largest first, until none can be spared."""
-        proposal = self.proposed(budget)
-        moves = _moves(proposal)
-        done = 0
+    def _greedy(self, budget: Budget) -> list[Budget]:
+        """Bit by bit off each layer, the largest first, until none can be spared: each budget on the way."""
+        moves, steps, done = _moves(self.proposed(budget)), [], 0
         with progress.watched(f"{self.asked.name}: fewest bits", len(moves), lambda: done, "layers"):
             for kind, layer in moves:
                 while (narrower := self._narrower(budget, kind, layer)) is not None:
                     budget = narrower
+                    steps.append(budget)
                 done += 1
-        return budget
+        return steps
 
     def _narrower(self, budget: Budget, kind: str, layer: str) -> Budget | None:
         if kind == "weights":
@@ -183,19 +213,29 @@ class _Searcher:
         candidate = replace(candidate, cut=cut)
         return candidate if self._passes(candidate) else None
 
-    def _confirmed(self) -> Budget:
-        """The last budget of all that passed that does so on all samples, too."""
-        count = len(self.asked.keras)
-        if count == self.judged or self._passes(self.history[-1], count):
-            return self.history[-1]
-        low, high = 0, len(self.history) - 1  # the first is the widest
-        while low < high:
-            middle = (low + high + 1) // 2
-            if middle < len(self.history) - 1 and self._passes(self.history[middle], count):
+    def _confirmed(self, steps: list[Budget]) -> Budget:
+        """The narrowest of the steps that keeps the promise on all samples; where none does, a wider one.
+
+        Each step is narrower than the one before, so that half of them can be left out at a time.
+        """
+        if self._keeps(steps[-1]):
+            return steps[-1]
+        low, high = -1, len(steps) - 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._keeps(steps[middle]):
                 low = middle
             else:
-                high = middle - 1
-        return self.history[low]
+                high = middle
+        if low >= 0:
+            return steps[low]
+        budget = steps[0]
+        while max(budget.weights, budget.results) < self.asked.bits:
+            weights, results = (min(bits + 1, self.asked.bits) for bits in (budget.weights, budget.results))
+            budget = Budget(weights, results)
+            if self._keeps(budget):
+                break
+        return budget
 
 
 def _moves(proposal: Proposal) -> list[tuple[str, str]]:

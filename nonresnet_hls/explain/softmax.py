@@ -67,7 +67,10 @@ def _steps(layer: Softmax, x: Any, own: Any) -> Iterator[tuple[Reason, str, Any]
     found = _looked_up(argument, inverses)
     told = f"inverses in a table of {len(inverses.values)}, as {inverses.value_kind}"
     yield Reason.TABLE, told, done(terms, found)
-    yield Reason.RESULT_ROUNDED, f"result {layer.result}", own
+    # A true softmax is at most 1: where the product is beyond the result's type, the tables are to blame.
+    product = done(terms, found)
+    within = (product < float(layer.result.max) + float(layer.result.lsb)) & (product >= float(layer.result.min))
+    yield Reason.RESULT_ROUNDED, f"result {layer.result}", np.where(within, own, product)
 
 
 def _cast(values: Any, kind: FixedPointType) -> Any:

@@ -40,6 +40,8 @@ def _enter(layers: dict[str, Any], name: str, types: Types) -> None:
     base, _, part = name.rpartition("_")
     if part in _SEPARABLE and base in layers:
         _enter_separable(layers[base].setdefault("Precision", {}), part, types)
+        if part == "pointwise":
+            _enter_linear(layers, base, types)
         return
     entry = layers.setdefault(name, {})
     precision = entry["Precision"] = dict(entry.get("Precision") or {})
@@ -56,7 +58,11 @@ def _enter(layers: dict[str, Any], name: str, types: Types) -> None:
             entry[f"{role}_t"] = str(kind)  # where hls4ml reads it
     if types.entries is not None:
         entry["TableSize"] = types.entries
-    # hls4ml puts a linear activation behind what has weights, which goes if its type is the same.
+    _enter_linear(layers, name, types)
+
+
+def _enter_linear(layers: dict[str, Any], name: str, types: Types) -> None:
+    """hls4ml puts a linear activation behind what has weights, which goes if its type is the same."""
     linear = f"{name}_linear"
     if linear in layers:
         layers[linear]["Precision"] = layers[linear].get("Precision", {}) | {"result": _text(types.result)}

@@ -12,7 +12,8 @@ import numpy as np
 
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.explain.meaning import Meaning
-from nonresnet_hls.fixed.network import Clone, Layer, Network, Rearrange
+from nonresnet_hls.fixed.arithmetic import Cast
+from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Network, Rearrange
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Pair:
     sources: Mapping[str, str]
     """The stream that stands for each step that is read."""
     segment: tuple[str, ...]
-    """The steps, in order; empty where the layer only passes on what it reads, or stands for nothing of Keras'."""
+    """The steps, in order; empty where the layer only casts what it reads, or stands for nothing of Keras'."""
     stands_for: str | None
     """The step whose values the layer leaves; None where there is none."""
 
@@ -95,6 +96,11 @@ def _passes_on(layer: Layer) -> bool:
     return bool(np.array_equal(kept, np.arange(len(kept))))
 
 
+def _only_casts(layer: Layer) -> bool:
+    """Whether a layer gives numbers another type and does nothing else, as linear activations of hls4ml's do."""
+    return isinstance(layer, Elementwise) and all(isinstance(operation, Cast) for operation in layer.chain)
+
+
 def _pair(
     layer: Layer,
     meaning: Meaning,
@@ -108,6 +114,9 @@ def _pair(
     alpha = f"{name}_alpha" in named
     own = name.removesuffix("_alpha") if name not in meaning.steps else name
     if own not in meaning.steps or alpha:
+        source = origins[layer.inputs[0]]
+        if _only_casts(layer) and source in meanings:
+            return Pair(layer, {meanings[source]: source}, (), meanings[source])
         return Pair(layer, {}, (), None)
     sources: dict[str, str] = {}
     segment: list[str] = [own]

@@ -281,6 +281,9 @@ class _Proposer:
         return tuple(int(one / accumulator.lsb) for one in numbers)
 
     def _elementwise(self, layer: Elementwise, pair: Pair, source: FixedPointType) -> tuple[Layer, FixedPointType]:
+        if not pair.segment:
+            self.types[layer.name] = Types(source)
+            return replace(layer, chain=(Cast(source),)), source
         head = self.meaning.steps[pair.head]
         if head.role is Role.SCALE:
             return self._scale(layer, pair, source)

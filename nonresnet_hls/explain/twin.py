@@ -29,8 +29,6 @@ from nonresnet_hls.fixed.network import (
 )
 from nonresnet_hls.fixed.types import FixedPointType, Overflow
 
-_DOMAIN_BITS = 20
-
 Runner = Callable[[list[Any]], Any]
 
 
@@ -70,7 +68,7 @@ class Twin:
             }
             for name, step in steps.items():
                 values[name] = replaced.get(name, step.run)([values[source] for source in step.inputs])
-            return values[pair.segment[-1]]
+            return values[pair.stands_for or ""]
 
         return run
 
@@ -158,19 +156,19 @@ def _made(pair: Pair, network: Network, meaning: Meaning, before: list[float]) -
 
 
 def _of_table(layer: Elementwise, step: Step, kind: FixedPointType) -> float:
-    """How far a table is from its function, over all numbers of the type that it is given."""
-    drop = max(0, kind.width - _DOMAIN_BITS)
-    mantissas = np.arange(kind.min_mantissa, kind.max_mantissa + 1, 1 << drop, dtype=np.int64)
-    wire = Wire.of(kind)
-    found = chained(
-        layer.chain[:-1], mantissas[:, None].astype(object if kind.width > _DOMAIN_BITS else np.int64), wire
-    )
-    fraction = next(one.fraction for one in layer.chain if isinstance(one, Lookup))
-    values = np.ldexp(found.astype(np.float64), -fraction)
-    arguments = np.ldexp(mantissas.astype(np.float64), -kind.fraction_bits)
-    true = step.run([arguments[:, None]])
-    between = float(kind.lsb) * 2.0**drop if drop else 0.0
-    return float(np.abs(values - true).max()) + 2 * between
+    """How far a table is from its function, over all numbers of the type that it is given.
+
+    An entry stands for all numbers of an interval; the functions rise all along, so that they are farthest at its ends.
+    """
+    table = next(one for one in layer.chain if isinstance(one, Lookup))
+    places = np.arange(-len(table.values), len(table.values) + 1)
+    unit = 2.0**kind.fraction_bits * table.divisor / table.numerator
+    edges = np.floor(np.clip(places * unit, kind.min_mantissa, kind.max_mantissa)).astype(np.int64)
+    near = np.concatenate([edges - 1, edges, edges + 1, [kind.min_mantissa, -1, 0, kind.max_mantissa]])
+    mantissas = np.unique(np.clip(near, kind.min_mantissa, kind.max_mantissa))[:, None]
+    found = chained(layer.chain[:-1], mantissas.astype(object), Wire.of(kind))
+    values = np.ldexp(found.astype(np.float64), -table.fraction)
+    return float(np.abs(values - step.run([np.ldexp(mantissas.astype(np.float64), -kind.fraction_bits)])).max())
 
 
 def _of_softmax(layer: Softmax) -> float:

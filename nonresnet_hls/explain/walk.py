@@ -196,7 +196,7 @@ def walk(
                     values,
                     network,
                     _flat(wanted[pair.stands_for]),
-                    weights[pair.layer.name],
+                    weights.get(pair.layer.name),
                     first,
                 )
         for index, (stream, step) in enumerate(zip(network.outputs, meaning.outputs, strict=True)):

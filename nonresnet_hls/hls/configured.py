@@ -168,6 +168,44 @@ def to_graph(model: Any, config: Configuration, directory: Path, way: Way) -> tu
     fidelity.refuse(model, structural_only=True)
     notes = tuple(str(loss) for loss in fidelity.losses(model))
     model = flattened(model)
+    config = _copied(config)
+    graph = _converted(model, config, directory, way)
+    wrong = misfolded(graph)
+    if wrong:
+        default = _default_type(config)
+        for name in wrong:
+            entry = config.setdefault("LayerName", {}).setdefault(name, {})
+            own = entry.get("Precision", {})
+            own = dict(own) if isinstance(own, Mapping) else {"default": own}
+            entry["Precision"] = own | {"result": default}
+            notes += (f"layer {name!r}: {_MISFOLDED}",)
+        graph = _converted(model, config, directory, way)
+    return graph, notes
+
+
+_MISFOLDED = (
+    "hls4ml folds the batch norm behind this depthwise convolution into it wrongly, every weight times every factor; it"
+    " is taken with a result of its own type here, which keeps the two apart"
+)
+
+
+def misfolded(graph: Any) -> list[str]:
+    """Depthwise layers of a `ModelGraph` with other weights than they have inputs, since a batch norm was folded in."""
+    found = []
+    for node in graph.get_layers():
+        if node.class_name.startswith("Depthwise"):
+            size = node.get_attr("n_chan") * node.get_attr("filt_height", 1) * node.get_attr("filt_width")
+            if int(node.weights["weight"].data.size) != int(size) * int(node.get_attr("depth_multiplier", 1)):
+                found.append(str(node.name))
+    return found
+
+
+def _default_type(config: Configuration) -> str:
+    precision = config.get("Model", {}).get("Precision", {})
+    return str(precision.get("default") if isinstance(precision, Mapping) else precision)
+
+
+def _converted(model: Any, config: Configuration, directory: Path, way: Way) -> Any:
     with quiet():
         import hls4ml
 
@@ -189,4 +227,4 @@ def to_graph(model: Any, config: Configuration, directory: Path, way: Way) -> tu
             raise
         except Exception as error:  # as above
             raise ConversionError(f"model {model.name}: hls4ml cannot take it: {one_line(error)}") from error
-    return graph, notes
+    return graph

@@ -10,6 +10,8 @@ from nonresnet_hls.explain import explaining
 from nonresnet_hls.explain.explaining import Explanation, Question, Wish
 from nonresnet_hls.fixed.network import Network
 from nonresnet_hls.hls import configured, network
+from nonresnet_hls.hls import plain as plain_conversion
+from nonresnet_hls.hls.simulate import Simulation
 
 SHAPE = (8, 8, 2)
 
@@ -116,3 +118,78 @@ def explained(model: Any, config: configured.Configuration, inputs: Any, **wish:
     """The explanation of a model with a configuration."""
     asked = Question(model.name, model, hardware(model, config), (inputs,), given=config)
     return explaining.explain(asked, Wish(**wish))
+
+
+def simulated(model: Any, config: configured.Configuration, inputs: Any, directory: Path) -> Any:
+    """What the C simulation of a model with a configuration gives, (samples, numbers)."""
+    graph, _ = configured.to_graph(model, config, directory, WAY)
+    plain_conversion.write_graph(graph, directory)
+    size = int(np.prod(model.outputs[0].shape[1:]))
+    with Simulation(directory) as simulation:
+        return simulation.library(inputs, (size,))
+
+
+def random_model(seed: int) -> Any:
+    """A small network of random layers and weights; another for each seed."""
+    from tensorflow import keras
+
+    rng = np.random.default_rng(seed)
+    layers = keras.layers
+    keras.utils.set_random_seed(seed)
+    size, channels = int(rng.choice([4, 5, 8])), int(rng.integers(1, 4))
+    flat = bool(rng.integers(0, 4) == 0)
+    x = image = keras.Input((int(rng.integers(3, 9)),) if flat else (size, size, channels), name="image")
+    for depth in range(int(rng.integers(1, 4))):
+        x = _random_layer(x, f"l{depth}", rng)
+    if not flat:
+        pooled = rng.integers(0, 3)
+        if pooled == 0:
+            x = layers.GlobalAveragePooling2D(name="mean")(x)
+        elif pooled == 1:
+            x = layers.Flatten(name="flat")(layers.GlobalMaxPooling2D(name="most", keepdims=True)(x))
+        else:
+            x = layers.Flatten(name="flat")(x)
+    last = "softmax" if rng.integers(0, 3) == 0 else None
+    model = keras.Model(image, layers.Dense(int(rng.integers(2, 6)), name="dense", activation=last)(x), name="random")
+    for layer in model.layers:
+        if layer.weights:
+            scale = 2.0 ** float(rng.integers(-2, 1))
+            weights = [rng.normal(0, scale, one.shape) for one in layer.get_weights()]
+            if isinstance(layer, keras.layers.BatchNormalization):
+                weights[-1] = rng.uniform(0.2, 3, weights[-1].shape)
+            layer.set_weights(weights)
+    return model
+
+
+def _random_layer(x: Any, name: str, rng: np.random.Generator) -> Any:
+    """A layer with weights, perhaps a batch norm, perhaps an activation, perhaps a skip around them, perhaps a pool."""
+    from tensorflow import keras
+
+    layers = keras.layers
+    before, width = x, int(rng.integers(2, 5))
+    if len(x.shape) == 2:
+        x = layers.Dense(width, name=f"{name}_dense")(x)
+    else:
+        kind = rng.integers(0, 4)
+        padding = str(rng.choice(["same", "valid"])) if x.shape[1] > 3 else "same"
+        if kind == 0:
+            x = layers.DepthwiseConv2D(3, padding=padding, name=f"{name}_dw")(x)
+        elif kind == 1:
+            x = layers.SeparableConv2D(width, 3, padding=padding, name=f"{name}_sep")(x)
+        else:
+            step = int(rng.integers(1, 3))
+            kernel = int(rng.choice([1, 3]))
+            x = layers.Conv2D(width, kernel, strides=step, padding=padding, name=f"{name}_conv")(x)
+    if rng.integers(0, 2):
+        x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    choice = str(rng.choice(["relu", "relu", "relu", "linear", "tanh", "sigmoid", "leaky"]))
+    if choice == "leaky":
+        x = layers.LeakyReLU(0.25, name=f"{name}_leaky")(x)
+    elif choice != "linear":
+        x = layers.Activation(choice, name=f"{name}_{choice}")(x)
+    if x.shape == before.shape and rng.integers(0, 2):
+        x = layers.Add(name=f"{name}_add")([x, before])
+    if len(x.shape) == 4 and x.shape[1] % 2 == 0 and x.shape[1] > 2 and rng.integers(0, 2):
+        make = layers.MaxPooling2D if rng.integers(0, 2) else layers.AveragePooling2D
+        x = make(2, name=f"{name}_pool")(x)
+    return x

@@ -60,6 +60,8 @@ def explain(
     from nonresnet_hls.hls.configured import Way
     from nonresnet_hls.pipeline import explain as stage
 
+    if output is not None:
+        stage.refuse_target(Path(output))
     way = Way(backend.capitalize(), "io_stream" if io == "stream" else "io_parallel")
     given = stage.Given(model, config, data, samples)
     found = stage.explain(design, Workspace(Path(workspace)), given, Wish(bits, max_loss), way)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls.cli import common
-from nonresnet_hls.errors import ModelError
 
 if TYPE_CHECKING:
     from nonresnet_hls.explain.explaining import Agreement, Cure, Explanation
@@ -42,8 +41,6 @@ def run(args: argparse.Namespace) -> int:
     """Explain, and print what was found."""
     from nonresnet_hls import api
 
-    if args.output is not None and args.output.suffix not in (".yml", ".yaml"):
-        raise ModelError(f"{args.output}: a name ending in .yml or .yaml wanted")
     result = api.explain(
         args.design,
         args.workspace,

@@ -10,7 +10,7 @@ import numpy as np
 from nonresnet_hls import progress
 from nonresnet_hls.emulation import Emulator
 from nonresnet_hls.explain import config as configuration
-from nonresnet_hls.explain import keras_rounding, pairing, rewriting, search, twin, walk
+from nonresnet_hls.explain import fitting, keras_rounding, pairing, rewriting, search, twin, walk
 from nonresnet_hls.explain import meaning as meanings
 from nonresnet_hls.explain.findings import KerasRounding, LayerReport
 from nonresnet_hls.explain.meaning import Meaning
@@ -302,7 +302,7 @@ def _inputs(question: Question, meaning: Meaning, wish: Wish) -> dict[str, Fixed
     """Types of the inputs: as they are, if they hold all samples."""
 
     def holds(kind: FixedPointType, values: Any) -> bool:
-        return bool(kind.width <= wish.bits and (kind.quantize_array(values) == values).all())
+        return bool(kind.width <= wish.bits and (fitting.cast(values, kind) == values).all())
 
     found = input_types(question.network, list(question.inputs), wish.bits, holds)
     if not meaning.quantized:

@@ -12,6 +12,7 @@ from nonresnet_hls.fixed.arithmetic import Wire
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 
 _FINEST = 62
+_FLOAT64_BITS = 53
 
 
 def grid(values: Any, most_bits: int) -> FixedPointType | None:
@@ -78,6 +79,21 @@ def fitted_to(values: Any, bits: int) -> FixedPointType:
         FixedPointType(bits, power + signed - fewer, signed, Rounding.RND_CONV, Overflow.SAT) for fewer in (-1, 0, 1, 2)
     ]
     return min(candidates, key=error)
+
+
+def cast(values: Any, kind: FixedPointType) -> Any:
+    """Numbers (float64, any shape) as a type of any width holds them; beyond 53 bits as near as float64 comes."""
+    array = np.asarray(values, np.float64)
+    if kind.width <= _FLOAT64_BITS:
+        return kind.quantize_array(array)
+    # What has more bits before the last than float64 holds has none behind it.
+    narrow = FixedPointType(_FLOAT64_BITS, _FLOAT64_BITS - kind.fraction_bits, True, kind.rounding, Overflow.SAT)
+    limit = 2.0 ** (_FLOAT64_BITS - 2 - kind.fraction_bits)
+    found = np.where(np.abs(array) < limit, narrow.quantize_array(np.clip(array, -limit, limit)), array)
+    beyond = (array < float(kind.min)) | (array > float(kind.max))
+    if beyond.any():
+        found[beyond] = [float(kind.quantize(float(one))) for one in array[beyond]]
+    return found
 
 
 def plain(kind: FixedPointType) -> FixedPointType:

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from nonresnet_hls.explain import fitting
 from nonresnet_hls.explain.findings import Change, Reason
 from nonresnet_hls.fixed.network import Softmax, Table
-from nonresnet_hls.fixed.types import FixedPointType, Overflow
+from nonresnet_hls.fixed.types import Overflow
 
 _LAST_BITS = 2.0**-45
 """Of float64, in which this is computed."""
@@ -40,7 +41,7 @@ def _steps(layer: Softmax, x: Any, own: Any) -> Iterator[tuple[Reason, str, Any]
     sign = 1.0
     if layer.difference is not None:
         numbers, sign = numbers.max(axis=-1, keepdims=True) - numbers, -1.0
-        difference = _cast(numbers, layer.difference)
+        difference = fitting.cast(numbers, layer.difference)
         smooth = np.exp(-difference)
         told = f"differences as {layer.difference}"
         wraps = layer.difference.overflow is Overflow.WRAP
@@ -54,13 +55,13 @@ def _steps(layer: Softmax, x: Any, own: Any) -> Iterator[tuple[Reason, str, Any]
     coarse = np.exp(sign * at)
     told = f"exponentials in a table of {len(exponentials.values)}, by the first bits of {exponentials.kind}"
     yield Reason.TABLE, told, done(coarse, 1 / coarse.sum(axis=-1, keepdims=True))
-    terms = _cast(_looked_up(numbers, exponentials), layer.accumulator)
+    terms = fitting.cast(_looked_up(numbers, exponentials), layer.accumulator)
     told = f"exponentials as {exponentials.value_kind}"
     with np.errstate(divide="ignore", invalid="ignore"):
         total = terms.sum(axis=-1, keepdims=True)
         inverse = np.where(total > 0, 1 / np.where(total > 0, total, 1.0), 0.0)
     yield Reason.TABLE, told, done(terms, inverse)
-    argument = _cast(_cast(total, layer.accumulator), inverses.kind)
+    argument = fitting.cast(fitting.cast(total, layer.accumulator), inverses.kind)
     exact = np.where(argument > 0, 1 / np.where(argument > 0, argument, 1.0), 0.0)
     told = f"their sum as {layer.accumulator}, then {inverses.kind}"
     yield Reason.ACCUMULATOR_SATURATES, told, done(terms, exact)
@@ -73,23 +74,22 @@ def _steps(layer: Softmax, x: Any, own: Any) -> Iterator[tuple[Reason, str, Any]
     yield Reason.RESULT_ROUNDED, f"result {layer.result}", np.where(within, own, product)
 
 
-def _cast(values: Any, kind: FixedPointType) -> Any:
-    return kind.quantize_array(values)
-
-
-def _index(values: Any, table: Table) -> Any:
-    mantissas = np.ldexp(values, table.kind.fraction_bits).astype(np.int64)
-    return (mantissas % (1 << table.kind.width)) >> table.index_shift()
+def _whole(values: Any, table: Table) -> Any:
+    """Numbers as last bits of what a table is looked up by; as Python's integers where NumPy's do not hold them."""
+    scaled = np.ldexp(values, table.kind.fraction_bits)
+    return scaled.astype(np.int64) if table.kind.width <= _INT64_BITS else np.frompyfunc(int, 1, 1)(scaled)
 
 
 def _first_bits(values: Any, table: Table) -> Any:
     """What is left of numbers of which a table sees the first bits."""
-    mantissas = np.ldexp(values, table.kind.fraction_bits).astype(np.int64)
-    return np.ldexp(
-        ((mantissas >> table.index_shift()) << table.index_shift()).astype(np.float64), -table.kind.fraction_bits
-    )
+    shift = table.index_shift()
+    return np.ldexp(((_whole(values, table) >> shift) << shift).astype(np.float64), -table.kind.fraction_bits)
 
 
 def _looked_up(values: Any, table: Table) -> Any:
-    found = np.array(table.values, np.float64)[_index(values, table)]
+    index = (_whole(values, table) % (1 << table.kind.width)) >> table.index_shift()
+    found = np.array(table.values, np.float64)[index.astype(np.int64)]
     return np.ldexp(found, -table.value_kind.fraction_bits)
+
+
+_INT64_BITS = 62

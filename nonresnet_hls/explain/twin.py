@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nonresnet_hls.emulation.integers import chained
+from nonresnet_hls.explain import fitting
 from nonresnet_hls.explain.meaning import Meaning, Role, Step
 from nonresnet_hls.explain.pairing import Pair, Pairing
 from nonresnet_hls.explain.reasons import hardware_kernel
@@ -54,7 +55,8 @@ class Twin:
             steps = {step: values[stream] for step, stream in pair.sources.items()}
             kind = self.network.streams[pair.layer.outputs[0]].kind
             found = self._runs[pair.layer.name](steps)
-            values |= dict.fromkeys(pair.layer.outputs, _saturating(kind).quantize_array(found.reshape(len(found), -1)))
+            kept = fitting.cast(found.reshape(len(found), -1), _saturating(kind))
+            values |= dict.fromkeys(pair.layer.outputs, kept)
         return tuple(values[self.pairing.origins[name]] for name in self.network.outputs)
 
     def _run(self, pair: Pair) -> Callable[[dict[str, Any]], Any]:

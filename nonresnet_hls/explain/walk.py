@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from nonresnet_hls.errors import ModelError
+from nonresnet_hls.explain import fitting
 from nonresnet_hls.explain.findings import Cause, Change, Difference, Histogram, LayerReport, Reason, in_binary
 from nonresnet_hls.explain.meaning import Meaning
 from nonresnet_hls.explain.pairing import Pair, Pairing
 from nonresnet_hls.explain.probes import Probed, Values
 from nonresnet_hls.explain.reasons import changes, folded
 from nonresnet_hls.fixed.network import Network
-from nonresnet_hls.fixed.types import FixedPointError, FixedPointType, Overflow
+from nonresnet_hls.fixed.types import FixedPointType, Overflow
 
 _BATCH = 16
 _WORST = 5
@@ -31,7 +32,7 @@ def taken_in(network: Network, inputs: Inputs) -> list[Any]:
     """Inputs as the hardware's types take them, overflow and all: (samples, numbers) float64.
 
     Raises:
-        ModelError: an input has another size, or a type that float64 does not hold.
+        ModelError: an input has another size, or numbers that are not finite.
     """
     found = []
     if len(inputs) != len(network.inputs):
@@ -44,10 +45,7 @@ def taken_in(network: Network, inputs: Inputs) -> list[Any]:
         if not np.isfinite(values).all():
             sample = int(np.argwhere(~np.isfinite(values.reshape(len(values), -1)))[0, 0])
             raise ModelError(f"input {name}: finite numbers wanted, sample {sample} has others")
-        try:
-            found.append(stream.kind.quantize_array(values.reshape(len(values), -1)))
-        except FixedPointError as error:
-            raise ModelError(f"input {name}: {error}") from None
+        found.append(fitting.cast(values.reshape(len(values), -1), stream.kind))
     return found
 
 

@@ -1,5 +1,6 @@
 """Explaining a design: no artefact, since it takes a minute; what is written is the configuration that cures."""
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,19 +65,33 @@ def save(explanation: Explanation, target: Path) -> list[Path]:
     """Write the configuration that cures, and the model where it must be another; returns what was written.
 
     Raises:
-        ModelError: there is nothing to cure, or a file of the name.
+        ModelError: there is nothing to cure.
     """
     if explanation.cure is None:
         raise ModelError(f"{target}: not written, since there is nothing to cure")
-    beside = target.with_suffix(".keras")
-    written = [target] if explanation.cure.model is None else [target, beside]
-    for path in written:
-        if path.exists() or path.is_symlink():
-            raise ModelError(f"{path}: exists already; it is not overwritten")
     files.write_text(target, explanation.cure.yaml)
-    if explanation.cure.model is not None:
-        saved.save(explanation.cure.model, beside)
-    return written
+    if explanation.cure.model is None:
+        return [target]
+    saved.save(explanation.cure.model, _beside(target))
+    return [target, _beside(target)]
+
+
+def refuse_target(target: Path) -> None:
+    """Refuse, before anything is done, a file that would not be written.
+
+    Raises:
+        ModelError: it has another suffix, or is there already.
+    """
+    if target.suffix not in (".yml", ".yaml"):
+        raise ModelError(f"{target}: a name ending in .yml or .yaml wanted")
+    for path in (target, _beside(target)):
+        if os.path.lexists(path):
+            raise ModelError(f"{path}: exists already; it is not overwritten")
+
+
+def _beside(target: Path) -> Path:
+    """Where a model is written that goes with a configuration."""
+    return target.with_suffix(".keras")
 
 
 def _of_model(design: Any, given: Given, wish: Wish, way: configured.Way) -> Question:
@@ -183,7 +198,8 @@ def _data(model: Any, given: Given, wish: Wish) -> tuple[tuple[Any, ...], Any, s
     inputs = tuple(_checked(one, tensor, told) for one, tensor in zip(inputs, model.inputs, strict=True))
     if len({len(one) for one in inputs}) > 1:
         raise DatasetError(f"{told}: as many samples of each input wanted, not {[len(one) for one in inputs]}")
-    labels = None if labels is None else _checked_labels(np.asarray(labels), len(inputs[0]), told)
+    classes = int(model.outputs[0].shape[-1])
+    labels = None if labels is None else _checked_labels(np.asarray(labels), len(inputs[0]), classes, told)
     return tuple(one[:count] for one in inputs), None if labels is None else labels[:count], told
 
 
@@ -228,7 +244,7 @@ def _checked(values: Any, tensor: Any, told: str) -> Any:
     return np.asarray(np.asarray(array, np.float32), np.float64)
 
 
-def _checked_labels(labels: Any, count: int, told: str) -> Any:
+def _checked_labels(labels: Any, count: int, classes: int, told: str) -> Any:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim == 2:
@@ -237,4 +253,7 @@ def _checked_labels(labels: Any, count: int, told: str) -> Any:
         raise DatasetError(
             f"{told}: y: one class for each of {count} samples wanted, not {labels.dtype} {labels.shape}"
         )
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if outside.size:
+        raise DatasetError(f"{told}: y: classes from 0 to {classes - 1} wanted, not {outside[0]:g}")
     return labels.astype(np.int64)

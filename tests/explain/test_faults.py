@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nonresnet_hls.emulation import Emulator
-from nonresnet_hls.explain import walk
-from nonresnet_hls.explain.explaining import Explanation
+from nonresnet_hls.explain import explaining, meaning, walk
+from nonresnet_hls.explain.explaining import Explanation, Question, Wish
 from nonresnet_hls.explain.findings import Reason
 from nonresnet_hls.hls import configured
 from tests.explain import nets
@@ -125,3 +127,86 @@ def test_a_fault_is_found_and_cured(name: str) -> None:
     again = nets.hardware(cure.model or fault.make()[0], configured.checked(cure.config, "cure"))
     outputs = Emulator(again)(walk.taken_in(again, [inputs]))
     assert (outputs == Emulator(cure.network)(walk.taken_in(cure.network, [inputs]))).all()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_cure_holds_in_the_c_simulation(name: str, tmp_path: Path) -> None:
+    fault = FAULTS[name]
+    found, inputs = _explained(fault)
+    assert found.cure is not None
+    model = found.cure.model or fault.make()[0]
+    outputs = nets.simulated(model, found.cure.config, inputs, tmp_path / "project")
+    assert (outputs == Emulator(found.cure.network)(walk.taken_in(found.cure.network, [inputs]))).all()
+    if "table" not in name:
+        means = meaning.of(model)
+        assert (outputs == means.evaluate({means.inputs[0]: inputs}, means.outputs)[means.outputs[0]]).all()
+
+
+def test_what_keras_itself_rounds_is_no_fault_of_the_hardware() -> None:
+    model, inputs = nets.quantized(bits=14), nets.images()
+    config = nets.exact_config(model, inputs)
+    found = nets.explained(model, config, inputs)
+    assert found.equal
+    assert found.cure is None
+    assert found.first is None
+    assert found.keras_rounding is not None
+    assert 0 < found.keras_rounding.different <= found.keras_rounding.values
+    # The layers before it are exact in 24 bits.
+    assert found.keras_rounding.layer in ("conv2", "add", "dense")
+    keras = model.predict(inputs.astype(np.float32), verbose=0)
+    assert (Emulator(nets.hardware(model, config))(inputs) != keras).any()
+
+
+def test_what_is_propagated_is_not_made_here() -> None:
+    model = nets.residual()
+    own = nets.changed(configured.default(model), "conv1", accum="fixed<9,3>")
+    found = nets.explained(model, own, nets.images(), bits=24)
+    assert found.first is not None
+    assert found.first.layer == "conv1"
+    after = {layer.layer: layer for layer in found.layers}["add"]
+    assert after.different > 0
+    assert after.made_here == 0
+    assert after.causes == ()
+    assert after.passed_on == after.different
+
+
+def test_two_reasons_of_one_layer_are_told_apart() -> None:
+    model = nets.plain()
+    own = nets.changed(configured.default(model), "conv", weight="fixed<4,1>", result="fixed<10,2>")
+    found = nets.explained(model, own, nets.images(), bits=24)
+    assert found.first is not None
+    reasons = {cause.reason for cause in found.first.causes}
+    assert {Reason.WEIGHTS_ROUNDED, Reason.RESULT_WRAPS} <= reasons
+
+
+def test_arrays_are_explained_as_streams_are() -> None:
+    model = nets.plain()
+    way = configured.Way(io_type="io_parallel")
+    own = nets.changed(configured.default(model), "conv", accum="fixed<8,2>")
+    asked = Question("plain", model, nets.hardware(model, own, way), (nets.images(),), given=own, way=way)
+    found = explaining.explain(asked, Wish(bits=24))
+    assert found.first is not None
+    assert (found.first.layer, found.first.reason) == ("conv", Reason.ACCUMULATOR_WRAPS)
+    assert found.holds
+    assert found.cure is not None
+    assert found.cure.after.different == 0
+
+
+def test_the_fewest_bits_keep_the_accuracy() -> None:
+    model, inputs = nets.plain(), nets.images(64)
+    labels = model.predict(inputs, verbose=0).argmax(1)
+    own = configured.default(model)
+    asked = Question("plain", model, nets.hardware(model, own), (inputs,), labels, own)
+    found = explaining.explain(asked, Wish(max_loss=5.0))
+    assert found.cure is not None
+    search = found.cure.search
+    assert search is not None
+    assert search.kept
+    assert found.holds
+    assert search.keras == 1.0
+    assert search.hardware >= 0.95
+    weights = {row.layer: row.weight_bits for row in search.bits if row.weight_bits is not None}
+    assert set(weights) == {"conv", "dense"}
+    assert max(weights.values()) < 16
+    assert found.cure.cost_after.weight_bits < found.cure.cost_before.weight_bits

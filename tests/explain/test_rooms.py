@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nonresnet_hls.errors import ConversionError, ModelError
@@ -18,7 +18,7 @@ NUMBERS = st.lists(st.integers(-500, 500), min_size=1, max_size=20)
 
 
 @given(NUMBERS, st.integers(-6, 6))
-@settings(derandomize=True)
+@settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_a_grid_holds_its_numbers_and_no_narrower_type_does(numbers: list[int], power: int) -> None:
     values = np.array(numbers) * 2.0**power
     kind = fitting.grid(values, 64)
@@ -29,7 +29,7 @@ def test_a_grid_holds_its_numbers_and_no_narrower_type_does(numbers: list[int], 
 
 
 @given(st.floats(-1000, 1000), st.floats(-1000, 1000), st.integers(3, 20))
-@settings(derandomize=True)
+@settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_a_fitted_type_holds_the_range_within_a_last_bit(one: float, other: float, bits: int) -> None:
     low, high = sorted((one, other))
     if max(abs(low), abs(high)) < 1e-6:

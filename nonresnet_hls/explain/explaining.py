@@ -49,6 +49,12 @@ class Question:
     notes: tuple[str, ...] = ()
     """What hls4ml drops of the model, a line each."""
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether the outputs are one number for each class, and no image."""
+        shape = self.model.outputs[0].shape
+        return len(shape) == 2 and int(shape[-1]) > 1
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -160,12 +166,8 @@ class Explanation:
         if self.cure is None:
             return True
         missed = self.cure.search is not None and not self.cure.search.kept
-        return not self.cure.beyond_bound and not missed and not (self.is_quantized and self._worse)
-
-    @property
-    def _worse(self) -> bool:
-        assert self.cure is not None
-        return self.cure.after.largest_error > (self.cure.bound or 0.0) and self.cure.bound == 0.0
+        worse = self.cure.search is None and self.cure.after.mean_error > self.cure.before.mean_error
+        return not self.cure.beyond_bound and not missed and not worse
 
 
 def explain(question: Question, wish: Wish) -> Explanation:
@@ -183,7 +185,7 @@ def explain(question: Question, wish: Wish) -> Explanation:
         found = walk.walk(question.network, pairs, meaning, looked, done.append)
     rounding = keras_rounding.find(question.model, meaning, looked) if meaning.quantized else None
     labels = None if question.labels is None else question.labels[: wish.walked]
-    agreement = agree(found.outputs[0], found.wanted[0], labels)
+    agreement = agree(found.outputs[0], found.wanted[0], labels, question.has_classes)
     made = any(layer.made_here for layer in found.layers)
     cure = _cure(question, wish, meaning, pairs, found) if made or wish.max_loss is not None else None
     return Explanation(
@@ -198,10 +200,9 @@ def explain(question: Question, wish: Wish) -> Explanation:
     )
 
 
-def agree(hardware: Any, keras: Any, labels: Any) -> Agreement:
+def agree(hardware: Any, keras: Any, labels: Any, classes: bool) -> Agreement:
     """Compare outputs, (samples, numbers) each."""
     error = np.abs(hardware - keras)
-    classes = keras.shape[1] > 1
     return Agreement(
         samples=len(keras),
         values=int(keras.size),
@@ -247,21 +248,32 @@ def _cure(question: Question, wish: Wish, meaning: Meaning, pairs: Pairing, foun
     def proposed(budget: Budget) -> Proposal:
         return propose(network, pairs, meaning, ranges, budget, inputs)
 
+    labels = question.labels if question.has_classes else None
+    asked = search.Asked(
+        question.name, question.inputs, expected, labels, question.has_classes, wish.max_loss or 0.0, wish.bits
+    )
     if wish.max_loss is not None:
-        asked = search.Asked(question.name, question.inputs, expected, question.labels, wish.max_loss, wish.bits)
         sought, budget = search.least(asked, proposed)
     proposal = proposed(budget)
     config = configuration.configure(own, question.given, proposal)
     cured = _converted(model, config, question.way)
     cured_pairs = pairing.pair(cured, meaning)
+    if any(pair.layer.name not in proposal.types for pair in cured_pairs.pairs):
+        # What has the types that hls4ml infers has others now: those behind it are to fit these.
+        proposal = propose(cured, cured_pairs, meaning, ranges, budget, inputs)
+        config = configuration.configure(own, question.given, proposal)
+        cured = _converted(model, config, question.way)
+        cured_pairs = pairing.pair(cured, meaning)
     looked = tuple(one[: wish.walked] for one in question.inputs)
     checked = walk.walk(cured, cured_pairs, meaning, looked)
     bound, beyond = _against_twin(cured, cured_pairs, meaning, looked, checked.outputs)
-    before, after = (
-        agree(_outputs(one, question.inputs), expected, question.labels) for one in (question.network, cured)
-    )
+    outputs = _outputs(cured, question.inputs)
     if sought is not None:
-        sought = search.confirmed(sought, search.score(_outputs(cured, question.inputs), expected, question.labels))
+        sought = search.confirmed(sought, search.score(outputs, asked))
+    before, after = (
+        agree(one, expected, question.labels, question.has_classes)
+        for one in (_outputs(question.network, question.inputs), outputs)
+    )
     return Cure(
         config=config,
         model=None if changed is None else model,
@@ -341,9 +353,9 @@ def _against_twin(
     cured: Network, pairs: Pairing, meaning: Meaning, inputs: tuple[Any, ...], outputs: tuple[Any, ...]
 ) -> tuple[float | None, int]:
     """The proved bound, and how many outputs are farther from the twin's than that."""
-    model = twin.Twin(cured, pairs, meaning)
-    if not model.is_whole:
+    if pairs.unknown:
         return None, 0
+    model = twin.Twin(cured, pairs, meaning)
     bounds = twin.bounds(cured, pairs, meaning)
     wanted = model(walk.taken_in(cured, inputs))
     beyond = sum(

@@ -15,6 +15,8 @@ from nonresnet_hls.explain.meaning import Meaning
 from nonresnet_hls.fixed.arithmetic import Cast
 from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Network, Rearrange
 
+_ALPHA = "_alpha"
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -45,9 +47,11 @@ class Pairing:
     meanings: Mapping[str, str]
     """For each such stream, the step that it stands for, where there is one."""
 
-    def of(self, layer: str) -> Pair:
-        """The pair of a layer."""
-        return next(pair for pair in self.pairs if pair.layer.name == layer)
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Layers that stand for nothing of Keras', and are not the first half of one that does."""
+        halves = {pair.layer.name.removesuffix(_ALPHA) for pair in self.pairs if pair.stands_for is not None}
+        return tuple(one.layer.name for one in self.pairs if one.stands_for is None and one.layer.name not in halves)
 
 
 def pair(network: Network, meaning: Meaning) -> Pairing:
@@ -111,8 +115,8 @@ def _pair(
 ) -> Pair:
     name = layer.name
     # A scale that QKeras keeps apart from its weights is a layer behind these; both are one step.
-    alpha = f"{name}_alpha" in named
-    own = name.removesuffix("_alpha") if name not in meaning.steps else name
+    alpha = f"{name}{_ALPHA}" in named
+    own = name.removesuffix(_ALPHA) if name not in meaning.steps else name
     if own not in meaning.steps or alpha:
         source = origins[layer.inputs[0]]
         if _only_casts(layer) and source in meanings:

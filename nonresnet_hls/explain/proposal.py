@@ -132,7 +132,7 @@ class _Proposer:
     def _layer(self, layer: Layer) -> tuple[Layer, FixedPointType]:
         before = [self.kinds[name] for name in layer.inputs]
         pair = self.pairs.get(layer.name)
-        if pair is None or pair.stands_for is None:
+        if pair is None or pair.stands_for is None or (pair.segment and layer.name not in pair.segment):
             return self._unknown(layer, before)
         match layer:
             case Matrix():
@@ -241,7 +241,7 @@ class _Proposer:
         self, layer: Matrix, weights: Folded | None, source: FixedPointType
     ) -> tuple[Matrix, FixedPointType | None, FixedPointType | None]:
         """The layer with its weights in so many bits, their type, and that of the bias; None: as it is."""
-        if weights is None or np.array_equal(weights.kernel, weights.hardware_kernel):
+        if weights is None or (weights.exact and np.array_equal(weights.kernel, weights.hardware_kernel)):
             if weights is None or np.array_equal(weights.bias, weights.hardware_bias):
                 return layer, None, None
             made, weight = layer, None

@@ -5,12 +5,12 @@ accumulator; with its result's type. What a step changes is due to that step.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from nonresnet_hls.explain import softmax
+from nonresnet_hls.explain import fitting, softmax
 from nonresnet_hls.explain.findings import Change, Reason
 from nonresnet_hls.explain.meaning import Meaning, Role, Step
 from nonresnet_hls.explain.pairing import Pair
@@ -32,8 +32,8 @@ class Folded:
     hardware_kernel: Any
     hardware_bias: Any
     last_bit: float
-    kind_limit: float
-    """No weight of the hardware's type is greater."""
+    exact: bool
+    """Whether Keras' are on a grid, as a quantizer makes them."""
 
     @property
     def levels(self) -> tuple[int, int]:
@@ -79,12 +79,11 @@ def folded(pair: Pair, meaning: Meaning) -> Folded | None:
             offsets, fraction = first.bias, first.bias_fraction
         case Matrix(accumulator=FixedPointType() as accumulator):
             offsets, fraction = layer.start, accumulator.fraction_bits
-        case Elementwise(chain=(Affine() as first, *_)):
+        case Elementwise(chain=(Affine() as first, *_)) if head.role is Role.SCALE:
             scale = np.ldexp(np.array(first.scale, np.float64), -first.scale_fraction)
             own = np.broadcast_to(scale, kernel.shape)
             offset = np.ldexp(np.array(first.bias, np.float64), -first.bias_fraction)
-            limit = float(np.abs(own).max(initial=0.0))
-            return Folded(kernel, bias, own, np.broadcast_to(offset, bias.shape), 2.0**-first.scale_fraction, limit)
+            return Folded(kernel, bias, own, np.broadcast_to(offset, bias.shape), 2.0**-first.scale_fraction, False)
         case _:
             return None
     own = hardware_kernel(layer)
@@ -92,7 +91,7 @@ def folded(pair: Pair, meaning: Meaning) -> Folded | None:
         return None
     offset = np.ldexp(np.array(offsets, np.float64), -fraction)
     last_bit = 2.0**-layer.kernel_fraction
-    return Folded(kernel, bias, own, np.broadcast_to(offset, bias.shape), last_bit, last_bit * 2.0**layer.kernel_width)
+    return Folded(kernel, bias, own, np.broadcast_to(offset, bias.shape), last_bit, head.exact)
 
 
 def hardware_kernel(layer: Matrix) -> Any:
@@ -173,7 +172,7 @@ def _function(pair: Pair, meaning: Meaning, error: Any, weights: Folded | None) 
             yield from _where(reason, error, mask, what)
         yield from _where(Reason.ORDER, error, np.array([one is None for one in of_outputs])[columns])
         return
-    if isinstance(layer, Matrix):
+    if isinstance(layer, Matrix) or head.role is Role.PRODUCTS:
         yield Change(Reason.WEIGHTS_ROUNDED, error)
     elif isinstance(layer, Elementwise) and _tables(layer.chain):
         entries = max(len(table.values) for table in _tables(layer.chain))
@@ -217,8 +216,13 @@ def _accumulator(layer: Any, error: Any, values: Values, before: Any) -> Iterato
 
 
 def outside(values: Any, kind: FixedPointType) -> Any:
-    """Where numbers are beyond those of a type."""
-    return (values >= float(kind.max) + float(kind.lsb)) | (values < float(kind.min))
+    """Where numbers are beyond those of a type, once they are rounded."""
+    wide = replace(kind, width=kind.width + _MORE, integer_bits=kind.integer_bits + _MORE, signed=True)
+    rounded = fitting.cast(values, replace(wide, overflow=Overflow.SAT))
+    return (rounded > float(kind.max)) | (rounded < float(kind.min_stored * kind.lsb))
+
+
+_MORE = 64
 
 
 def _result(

@@ -27,6 +27,9 @@ class Asked:
     keras: Any
     """(samples, numbers) of the model."""
     labels: Any
+    """Classes of the samples; None where they are not known."""
+    has_classes: bool
+    """Whether the outputs are classes."""
     max_loss: float
     """In points."""
     bits: int
@@ -73,34 +76,44 @@ def least(asked: Asked, proposed: Callable[[Budget], Proposal]) -> tuple[Search,
     return _Searcher(asked, proposed).run()
 
 
-def score(hardware: Any, keras: Any, labels: Any) -> float:
-    """From 0 to 1: top-1; without labels agreement with Keras; of one output 1 - mean error / range."""
-    if keras.shape[1] == 1:
+def score(outputs: Any, asked: Asked, count: int | None = None) -> float:
+    """From 0 to 1: top-1; without labels agreement with Keras; of what is no class 1 - mean error / range.
+
+    Args:
+        outputs: (samples, numbers) of the hardware, or Keras' own.
+        asked: what they are compared with.
+        count: of the first samples; None: all.
+    """
+    keras = asked.keras[:count]
+    if not asked.has_classes:
         span = float(keras.max() - keras.min()) or 1.0
-        return 1.0 - float(np.abs(hardware - keras).mean()) / span
-    wanted = keras.argmax(1) if labels is None else labels
-    return float((hardware.argmax(1) == wanted).mean())
+        return 1.0 - float(np.abs(outputs - keras).mean()) / span
+    return float((outputs.argmax(1) == _right(asked, count)).mean())
 
 
-def metric(keras: Any, labels: Any) -> str:
+def _right(asked: Asked, count: int | None) -> Any:
+    """The right class of each sample."""
+    return asked.keras[:count].argmax(1) if asked.labels is None else asked.labels[:count]
+
+
+def metric(asked: Asked) -> str:
     """What `score` counts."""
-    if keras.shape[1] == 1:
+    if not asked.has_classes:
         return "1 - mean error / range"
-    return "agreement with Keras" if labels is None else "top-1"
+    return "agreement with Keras" if asked.labels is None else "top-1"
 
 
-def smooth(hardware: Any, keras: Any, labels: Any) -> float:
+def smooth(outputs: Any, asked: Asked, count: int) -> float:
     """As `score`, of classes by the share that a softmax gives to the right one: on some samples it says more.
 
     Whether the greatest is the right one changes for a few samples in a thousand, as chance will have it; how near they
     are to it changes for all.
     """
-    if keras.shape[1] == 1:
-        return score(hardware, keras, labels)
-    wanted = keras.argmax(1) if labels is None else labels
+    if not asked.has_classes:
+        return score(outputs, asked, count)
     # Of a model that ends in a softmax Keras' outputs are shares already, and the hardware's come from before it.
-    shares = hardware if _are_shares(hardware) else _softmax(hardware)
-    return float(shares[np.arange(len(shares)), wanted].mean())
+    shares = outputs if _are_shares(outputs) else _softmax(outputs)
+    return float(shares[np.arange(len(shares)), _right(asked, count)].mean())
 
 
 def _are_shares(values: Any) -> bool:
@@ -126,19 +139,17 @@ class _Searcher:
         self.asked, self.proposed = asked, proposed
         self.judged = min(_JUDGED, len(asked.keras))
         self.tried = 0
-        part = slice(self.judged)
-        self.labels = None if asked.labels is None else asked.labels[part]
-        self.allowed = smooth(asked.keras[part], asked.keras[part], self.labels) - asked.max_loss / 100
+        self.allowed = smooth(asked.keras[: self.judged], asked, self.judged) - asked.max_loss / 100
 
     def run(self) -> tuple[Search, Budget]:
         began = time.monotonic()
         budget = self._uniform()
         steps = [budget, *self._greedy(budget)]
         budget = self._confirmed(steps)
-        keras = score(self.asked.keras, self.asked.keras, self.asked.labels)
+        keras = score(self.asked.keras, self.asked)
         found = Search(
             max_loss=self.asked.max_loss,
-            metric=metric(self.asked.keras, self.asked.labels),
+            metric=metric(self.asked),
             samples=len(self.asked.keras),
             judged=self.judged,
             keras=keras,
@@ -158,14 +169,12 @@ class _Searcher:
 
     def _passes(self, budget: Budget) -> bool:
         """Whether a budget seems to be enough, of the samples that are judged on."""
-        outputs = self._outputs(budget, self.judged)
-        return smooth(outputs, self.asked.keras[: self.judged], self.labels) >= self.allowed
+        return smooth(self._outputs(budget, self.judged), self.asked, self.judged) >= self.allowed
 
     def _keeps(self, budget: Budget) -> bool:
         """Whether it is, of all samples."""
-        keras, labels = self.asked.keras, self.asked.labels
-        outputs = self._outputs(budget, len(keras))
-        return score(outputs, keras, labels) >= score(keras, keras, labels) - self.asked.max_loss / 100
+        outputs = self._outputs(budget, len(self.asked.keras))
+        return score(outputs, self.asked) >= score(self.asked.keras, self.asked) - self.asked.max_loss / 100
 
     def _uniform(self) -> Budget:
         """The fewest bits that all weights, then all results, can have alike."""

@@ -16,7 +16,7 @@ from nonresnet_hls.explain.findings import Cause, Change, Difference, Histogram,
 from nonresnet_hls.explain.meaning import Meaning
 from nonresnet_hls.explain.pairing import Pair, Pairing
 from nonresnet_hls.explain.probes import Probed, Values
-from nonresnet_hls.explain.reasons import changes, folded
+from nonresnet_hls.explain.reasons import changes, folded, outside
 from nonresnet_hls.fixed.network import Network
 from nonresnet_hls.fixed.types import FixedPointType, Overflow
 
@@ -219,9 +219,9 @@ def _flat(values: Any) -> Any:
 def _see_input(tally: _Tally, kind: FixedPointType, wanted: Any, own: Any, first: int) -> None:
     tally.see(wanted, wanted, own, first)
     error = own - wanted
-    outside = (wanted >= float(kind.max) + float(kind.lsb)) | (wanted < float(kind.min))
+    beyond = outside(wanted, kind)
     over = Reason.RESULT_WRAPS if kind.overflow is Overflow.WRAP else Reason.RESULT_SATURATES
-    for reason, mask in ((over, outside), (Reason.RESULT_ROUNDED, ~outside)):
+    for reason, mask in ((over, beyond), (Reason.RESULT_ROUNDED, ~beyond)):
         if (error * mask).any():
             tally.blame(Change(reason, error * mask, f"input {kind}"))
 

@@ -85,6 +85,24 @@ def quantized(dropped: bool = False, pooled: bool = False, bits: int = 4) -> Any
     return model
 
 
+def scaled() -> Any:
+    """A QKeras network whose weights have a scale, which hls4ml keeps apart from them."""
+    import qkeras
+    from tensorflow import keras
+
+    image = keras.Input(SHAPE, name="image")
+    own = {"kernel_quantizer": "quantized_bits(4,0,alpha=0.5)", "bias_quantizer": "quantized_bits(6,1,alpha=1)"}
+    x = qkeras.QConv2D(3, 3, name="conv", **own)(image)
+    x = qkeras.QActivation("quantized_relu(4,1)", name="act")(x)
+    x = qkeras.QDense(3, name="dense", **own)(keras.layers.Flatten(name="flat")(x))
+    model = keras.Model(image, x, name="scaled")
+    rng = np.random.default_rng(2)
+    for layer in model.layers:
+        if layer.weights:
+            layer.set_weights([rng.normal(0, 0.2, one.shape) for one in layer.get_weights()])
+    return model
+
+
 WAY = configured.Way()
 
 

@@ -210,3 +210,14 @@ def test_the_fewest_bits_keep_the_accuracy() -> None:
     assert set(weights) == {"conv", "dense"}
     assert max(weights.values()) < 16
     assert found.cure.cost_after.weight_bits < found.cure.cost_before.weight_bits
+
+
+def test_scales_that_hls4ml_keeps_apart_from_their_weights() -> None:
+    model, inputs = nets.scaled(), nets.images()
+    own = nets.changed(configured.default(model), "act", result="ufixed<3,0,RND_CONV,SAT>")
+    found = nets.explained(model, own, inputs)
+    assert found.first is not None
+    assert (found.first.layer, found.first.reason) == ("act", Reason.RESULT_SATURATES)
+    assert found.holds
+    assert found.cure is not None
+    assert (found.cure.bound, found.cure.after.different) == (0, 0)

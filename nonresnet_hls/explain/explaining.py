@@ -12,7 +12,7 @@ from nonresnet_hls.emulation import Emulator
 from nonresnet_hls.explain import config as configuration
 from nonresnet_hls.explain import fitting, keras_rounding, pairing, rewriting, search, twin, walk
 from nonresnet_hls.explain import meaning as meanings
-from nonresnet_hls.explain.findings import KerasRounding, LayerReport
+from nonresnet_hls.explain.findings import KerasRounding, LayerReport, Reason
 from nonresnet_hls.explain.meaning import Meaning
 from nonresnet_hls.explain.pairing import Pairing
 from nonresnet_hls.explain.proposal import Budget, Proposal, input_types, propose
@@ -287,7 +287,7 @@ def _cure(question: Question, wish: Wish, meaning: Meaning, pairs: Pairing, foun
         search=sought,
         network=cured,
         layers=checked.layers,
-        notes=_other_types(cured, proposal),
+        notes=(*_other_types(cured, proposal), *_not_cured(checked.layers)),
     )
 
 
@@ -362,6 +362,16 @@ def _against_twin(
         int((np.abs(one - other) > bound).sum()) for one, other, bound in zip(outputs, wanted, bounds, strict=True)
     )
     return max(bounds), beyond
+
+
+def _not_cured(layers: tuple[LayerReport, ...]) -> tuple[str, ...]:
+    """Functions that are still others than Keras'."""
+    return tuple(
+        f"layer {layer.layer}: {cause.told or cause.reason}; no type cures that"
+        for layer in layers
+        for cause in layer.causes
+        if cause.reason is Reason.FUNCTION
+    )
 
 
 def _other_types(cured: Network, proposal: Proposal) -> tuple[str, ...]:

@@ -43,7 +43,8 @@ _SOFTMAX_INPUT_BITS = 15
 _MOST_ENTRIES_BITS = 14
 _TABLE_BITS = 18
 _ENTRIES = 4096
-_PARAMETER_BITS = 18
+_PARAMETER = FixedPointType(24, 8, True, Rounding.RND_CONV, Overflow.SAT)
+"""Of the slopes of leaky ReLUs."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,12 @@ class _Proposer:
                 return self._merge(layer, pair, before)
             case Softmax():
                 return self._softmax(layer, before[0])
-            case Rearrange() if layer.result is None or layer.result == self.network.streams[layer.inputs[0]].kind:
-                return replace(layer, result=None if layer.result is None else before[0]), before[0]
+            case Rearrange():
+                kind = fitting.plain(before[0])
+                if layer.result is None:
+                    return layer, before[0]
+                self.types[layer.name] = Types(kind)
+                return replace(layer, result=kind), kind
         return layer, self.network.streams[layer.outputs[0]].kind
 
     def _unknown(self, layer: Layer, before: list[FixedPointType]) -> tuple[Layer, FixedPointType]:
@@ -299,7 +304,7 @@ class _Proposer:
         chain = (*(one for one in layer.chain[:-1] if not isinstance(one, Cast)), Cast(result))
         parameters = {}
         if any(isinstance(one, Piecewise) for one in layer.chain) and not found:
-            parameters = {"param": FixedPointType(_PARAMETER_BITS, 2, True, Rounding.RND_CONV, Overflow.SAT)}
+            parameters = {"param": _PARAMETER}
         self.types[layer.name] = Types(result, tables=parameters)
         return replace(layer, chain=chain), result
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from nonresnet_hls.emulation.integers import chained
+from nonresnet_hls.emulation.integers import chained, hull
 from nonresnet_hls.explain import fitting
 from nonresnet_hls.explain.meaning import Meaning, Role, Step
 from nonresnet_hls.explain.pairing import Pair, Pairing
 from nonresnet_hls.explain.reasons import hardware_kernel
-from nonresnet_hls.fixed.arithmetic import Affine, Lookup, Wire
+from nonresnet_hls.fixed.arithmetic import Affine, AtMost, Cast, Lookup, Positive, Wire
 from nonresnet_hls.fixed.network import (
     Elementwise,
     LegacySoftmax,
@@ -134,6 +134,9 @@ def _made(pair: Pair, network: Network, meaning: Meaning, before: list[float]) -
             step = meaning.steps[pair.head]
             # Their slopes are 1 at most.
             return error + _of_table(layer, step, kinds[0]) + last_bit
+        case Elementwise() if pair.segment and meaning.steps[pair.head].role is Role.ACTIVATION:
+            own = _of_pieces(layer, meaning.steps[pair.head], kinds[0])
+            return error + own + last_bit if error or own else 0.0
         case Elementwise():
             first = layer.chain[0]
             if isinstance(first, Affine):
@@ -166,6 +169,32 @@ def _of_table(layer: Elementwise, step: Step, kind: FixedPointType) -> float:
     found = chained(layer.chain[:-1], mantissas.astype(object), Wire.of(kind))
     values = np.ldexp(found.astype(np.float64), -table.fraction)
     return float(np.abs(values - step.run([np.ldexp(mantissas.astype(np.float64), -kind.fraction_bits)])).max())
+
+
+def _of_pieces(layer: Elementwise, step: Step, kind: FixedPointType) -> float:
+    """How far straight pieces (ReLUs, leaky or clipped, hard sigmoids) are from their function, slopes rounded.
+
+    What is clipped is not told of: a limit that the hardware lacks is a fault and no matter of a bound.
+    """
+    before = layer.chain[:-1]
+    if all(isinstance(operation, Positive | AtMost | Cast) for operation in before):
+        return 0.0
+    reach = max(1, min(abs(kind.min_mantissa), kind.max_mantissa, round(float(_PIECES / kind.lsb))))
+    ends = np.array([kind.min_mantissa, -reach, -1, 0, 1, reach, kind.max_mantissa], dtype=object)
+    size = math.prod(step.shape)
+    mantissas = np.repeat(np.clip(ends, kind.min_mantissa, kind.max_mantissa)[:, None], size, axis=1)
+    wire = Wire.of(kind)
+    found, fraction = chained(before, mantissas, wire), wire.fraction
+    for operation in before:
+        wire = hull(operation, wire)
+        fraction = wire.fraction
+    values = np.ldexp(found.astype(np.float64), -fraction)
+    arguments = np.ldexp(mantissas.astype(np.float64), -kind.fraction_bits).reshape(len(ends), *step.shape)
+    return float(np.abs(values - step.run([arguments]).reshape(values.shape)).max())
+
+
+_PIECES = 2
+"""Within which the pieces of a hard sigmoid are."""
 
 
 def _of_softmax(layer: Softmax) -> float:

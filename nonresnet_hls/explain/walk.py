@@ -182,6 +182,9 @@ def walk(
         values = probed([one[part] for one in given])
         true = dict(zip(meaning.inputs, (np.asarray(one[part], np.float64) for one in inputs), strict=True))
         wanted = meaning.evaluate(true, {*every.values(), *meaning.outputs})
+        for step, numbers in wanted.items():
+            if not np.isfinite(numbers).all():
+                raise ModelError(f"layer {step}: finite numbers wanted, Keras itself gives others")
         for name, step in zip(network.inputs, meaning.inputs, strict=True):
             _see_input(tallies[name], network.streams[name].kind, _flat(wanted[step]), values[name].own, first)
         for pair in pairing.pairs:

@@ -1,5 +1,6 @@
 """Explaining a design: no artefact, since it takes a minute; what is written is the configuration that cures."""
 
+import dataclasses
 import os
 import tempfile
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nonresnet_hls import bounds, files
+from nonresnet_hls import bounds, files, generated
 from nonresnet_hls.errors import DatasetError, ModelError, RecipeError
 from nonresnet_hls.explain import explaining
 from nonresnet_hls.explain.explaining import Explanation, Question, Wish
@@ -140,7 +141,20 @@ def _of_project(path: Path, given: Given, wish: Wish, way: configured.Way) -> Qu
     else:
         inputs, labels, told = _data(model, given, wish)
     notes = tuple(str(loss) for loss in fidelity.losses(model))
-    return Question(str(path), model, found, inputs, labels, {}, way, told, notes)
+    own, way = _settings(path, way)
+    return Question(str(path), model, found, inputs, labels, own, way, told, notes)
+
+
+def _settings(path: Path, way: configured.Way) -> tuple[configured.Configuration, configured.Way]:
+    """How a project was converted, as far as it says."""
+    if not (path / generated.SETTINGS).is_file():
+        return {}, way
+    settings = generated.read_settings(path)
+    own = settings.get("HLSConfig")
+    backend = "Vitis" if str(settings.get("Backend", "")).startswith("Vitis") else "Vivado"
+    io_type: configured.IoType = "io_parallel" if settings.get("IOType") == "io_parallel" else "io_stream"
+    found = dataclasses.replace(way, backend=backend, io_type=io_type)
+    return configured.checked(own, str(path / generated.SETTINGS)) if isinstance(own, dict) else {}, found
 
 
 def _of_recipe(recipe: Recipe, workspace: Workspace, given: Given, wish: Wish, way: configured.Way) -> Question:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nonresnet_hls.emulation import Emulator
+from nonresnet_hls.errors import ModelError
 from nonresnet_hls.explain import explaining, meaning, walk
 from nonresnet_hls.explain.explaining import Explanation, Question, Wish
 from nonresnet_hls.explain.findings import Reason
@@ -221,3 +222,38 @@ def test_scales_that_hls4ml_keeps_apart_from_their_weights() -> None:
     assert found.holds
     assert found.cure is not None
     assert (found.cure.bound, found.cure.after.different) == (0, 0)
+
+
+def test_what_no_type_cures_is_said() -> None:
+    from tensorflow import keras
+
+    model = nets.on_grid(nets.residual(keras.layers.ReLU(4.0, name="relu4")), step=0.5)
+    found = nets.explained(model, configured.default(model), nets.images(), bits=24)
+    assert found.first is not None
+    assert (found.first.layer, found.first.reason) == ("relu4", Reason.FUNCTION)
+    assert not found.holds
+    assert found.cure is not None
+    assert found.cure.beyond_bound > 0
+    assert (
+        "layer relu4: relu with max_value 4 wanted, which hls4ml does not make; no type cures that" in found.cure.notes
+    )
+
+
+def test_slopes_that_are_rounded_are_in_the_bound() -> None:
+    from tensorflow import keras
+
+    model = nets.residual(keras.layers.LeakyReLU(0.3, name="leaky"))
+    found = nets.explained(model, configured.default(model), nets.images())
+    assert found.holds
+    assert found.cure is not None
+    assert 0 < (found.cure.bound or 0) < 0.01
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    model = nets.plain()
+    kernel, bias = model.get_layer("dense").get_weights()
+    model.get_layer("dense").set_weights([kernel, np.full_like(bias, np.inf)])
+    network = nets.hardware(nets.plain(), configured.default(nets.plain()))
+    asked = Question("plain", model, network, (nets.images(),))
+    with pytest.raises(ModelError, match="layer dense: finite numbers wanted, Keras itself gives others"):
+        explaining.explain(asked, Wish())

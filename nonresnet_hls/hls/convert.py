@@ -118,7 +118,8 @@ _SHAPING = ("name", "filters", "units", "kernel_size", "strides", "padding", "de
 
 
 def _has_own_grid(layer: Any) -> bool:
-    if type(layer).__module__ == "nonresnet_hls.networks.grids":
+    kind = type(layer).__name__
+    if type(layer).__module__ == "nonresnet_hls.networks.grids" and kind != "QDenseBatchnorm":  # QKeras' own by rights
         return True
     quantizers = (getattr(layer, f"{role}_quantizer_internal", None) for role in ("kernel", "depthwise", "bias"))
     return any(type(one).__name__ == "FixedPoint" for one in (*quantizers, getattr(layer, "quantizer", None)))

@@ -44,11 +44,16 @@ def test_a_model_with_its_configuration(model: Any, capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     assert "0 of 80 outputs differ" in out
     assert "nothing to cure: every layer makes of its inputs what Keras makes of them" in out
+
+
+def test_what_is_printed_for_people(model: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["explain", "net.keras", "--config", "config.yml", "--data", "data.npz", "--bits", "24"]
     assert main([*arguments, "--worst"]) == 0
     out = capsys.readouterr().out
     assert "first layer that makes a difference: conv\n    overflow of the accumulator, with wrap-around" in out
     assert "what helps: more integer bits for the accumulator" in out
     assert out.count(" wanted, ") >= 5
+    Path("cured.yml").touch()
     assert main([*arguments, "-o", "cured.yml"]) == 2
     assert "cured.yml: exists already; it is not overwritten" in capsys.readouterr().err
 

@@ -62,16 +62,20 @@ __all__ = [
 ]
 
 
+_CALLED = ("explain", "skips")
+"""Libraries that can be called, as the functions of the same names."""
+
+
 def __getattr__(name: str) -> Any:
     # `nonresnet_hls.csim` and its like live in `api`; importing the package stays cheap.
     if name in __all__:
         from nonresnet_hls import api
 
         return getattr(api, name)
-    if name == "skips":  # a library that can be called
-        return importlib.import_module("nonresnet_hls.skips")
+    if name in _CALLED:
+        return importlib.import_module(f"nonresnet_hls.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__, "skips"])
+    return sorted([*globals(), *__all__, *_CALLED])

@@ -54,8 +54,8 @@ class Library:
 # Other packages that bring the same module.
 _ALSO = {"tensorflow": ("tensorflow-cpu", "tensorflow-intel", "tensorflow-macos")}
 
-_RECIPES = "train, distill, eval, quantize, convert, csim; recipes in emulate, fifos, synth and tables; skips"
-_MODELS = "convert, csim; models and recipes in emulate, fifos and synth"
+_RECIPES = "train, distill, eval, quantize, convert, csim, explain; recipes in emulate, fifos, synth and tables; skips"
+_MODELS = "convert, csim, explain; models and recipes in emulate, fifos and synth"
 
 CORE = (
     Library("NumPy", "", "numpy", ("numpy",), "emulate, fifos and all that computes"),

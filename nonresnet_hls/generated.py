@@ -198,6 +198,26 @@ def read(path: Path) -> str:
         raise ConversionError(f"{path}: generated C++ of hls4ml wanted, cannot be read ({reason})") from None
 
 
+def plain_yaml(path: Path) -> Any:
+    """What a YAML file of hls4ml's or for it holds: values that only hls4ml can rebuild are left out.
+
+    Raises:
+        ConversionError: the file is missing, or no YAML.
+    """
+    try:
+        text = bounds.read_text(path, MAX_SETTINGS_BYTES)
+    except (OSError, ValueError) as error:
+        raise ConversionError(f"{path}: settings of hls4ml as YAML wanted, cannot be read ({error})") from None
+    try:
+        return yaml.load(text, Loader=_PlainLoader)
+    except RecursionError:
+        raise ConversionError(f"{path}: YAML wanted, nested too deeply") from None
+    # What looks like a date or a number and is none raises more than errors of YAML.
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ConversionError(f"{path}: YAML wanted, cannot be parsed ({reason})") from None
+
+
 def read_settings(project: Path) -> dict[str, Any]:
     """The scalar settings of `hls4ml_config.yml`; values that only hls4ml can rebuild are left out.
 
@@ -205,18 +225,7 @@ def read_settings(project: Path) -> dict[str, Any]:
         ConversionError: the file is missing, is no YAML or names no project.
     """
     path = project / SETTINGS
-    try:
-        text = bounds.read_text(path, MAX_SETTINGS_BYTES)
-    except (OSError, ValueError) as error:
-        raise ConversionError(f"{path}: a project of hls4ml wanted, cannot be read ({error})") from None
-    try:
-        data = yaml.load(text, Loader=_PlainLoader)
-    except RecursionError:
-        raise ConversionError(f"{path}: YAML wanted, nested too deeply") from None
-    # What looks like a date or a number and is none raises more than errors of YAML.
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ConversionError(f"{path}: YAML wanted, cannot be parsed ({reason})") from None
+    data = plain_yaml(path)
     if not isinstance(data, dict) or not isinstance(data.get("ProjectName"), str):
         raise ConversionError(f"{path}: key 'ProjectName' wanted, none found")
     for key in ("Backend", "IOType"):

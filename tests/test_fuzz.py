@@ -15,6 +15,7 @@ import pytest
 
 from nonresnet_hls.cli import main
 from nonresnet_hls.errors import NonResNetError
+from nonresnet_hls.hls import configured, network
 from nonresnet_hls.networks import saved
 from nonresnet_hls.pipeline import runner
 from tests import mutants
@@ -22,7 +23,7 @@ from tests.watch import Hang, watched
 
 # Of each kind, in `make test` and at night.
 COUNTS = {"recipe": (60, 5000), "keras": (60, 4000), "h5": (40, 3000), "project": (60, 4000)}
-COUNTS |= {"record": (30, 2000), "sealed": (20, 1000), "cache": (30, 2000)}
+COUNTS |= {"record": (30, 2000), "sealed": (20, 1000), "cache": (30, 2000), "types": (40, 2000)}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -170,6 +171,24 @@ def test_firmware_and_settings_of_projects(built: Path, tmp_path: Path, count: i
         if rng.random() < 0.3:
             return command("emulate", str(project), "--samples", "2")
         return command("fifos", str(project), *(["--write"] if rng.random() < 0.3 else []))
+
+    survive(tmp_path, count, make)
+
+
+@counts("types")
+def test_hls4ml_configurations_of_types(built: Path, tmp_path: Path, count: int) -> None:
+    model = saved.load(built / "models" / "tiny-net.keras")
+    text = configured.text(configured.default(model))
+
+    def make(rng: random.Random, inside: Path) -> Callable[[], object]:
+        path = inside / "types.yml"
+        path.write_text(mutants.of_text(text, rng))
+
+        def task() -> None:
+            graph, _ = configured.to_graph(model, configured.read(path), inside / "never", configured.Way())
+            network.of_graph(graph)
+
+        return task
 
     survive(tmp_path, count, make)
 

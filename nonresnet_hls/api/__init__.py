@@ -12,6 +12,7 @@ the folder of `models/` and `hls_projects/` (default: the current one).
     nr.skips(model)                             # the skips of a Keras model, and what they buffer
     nr.fifos(model)                             # how deep its FIFOs must be, and what they cost
     nr.emulate(model, inputs=x).outputs         # what the hardware will give, exactly
+    nr.explain(model, data=(x, y)).config       # why hardware and Keras differ; the types that cure it
     nr.synth(model, engine="rtl", simulate=True)  # cycles, look-up tables, flip-flops
     nr.csim("resblock").equal                   # trains, quantizes, converts and simulates what is not up to date
 
@@ -20,6 +21,7 @@ Every result shows itself in a notebook and has a `frame`, the same as pandas ta
 
 from nonresnet_hls import one_keras
 from nonresnet_hls.api.analyses import doctor, emulate, emulator, fifos, gather, models, report, skips, synth
+from nonresnet_hls.api.explanations import explain
 from nonresnet_hls.api.stages import (
     convert,
     csim,
@@ -43,6 +45,7 @@ __all__ = [
     "emulate",
     "emulator",
     "evaluate",
+    "explain",
     "export",
     "fifos",
     "gather",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nonresnet_hls.dataflow import FifoReport, Proof
+    from nonresnet_hls.explain.explaining import Explanation
     from nonresnet_hls.pipeline.agreement import Evaluator
     from nonresnet_hls.pipeline.export import Written
     from nonresnet_hls.reports import Report
@@ -183,6 +184,51 @@ class Emulation(Shown):
         """Samples, seconds, and by which kernels."""
         figures = self.figures
         return f"{self.design}: {figures['samples']} samples in {figures['seconds']} s ({figures['kernels']})"
+
+
+@dataclass(frozen=True, eq=False)
+class Explained(Shown):
+    """Why a design's hardware and Keras differ; a row for each layer."""
+
+    found: "Explanation"
+    written: tuple[Path, ...] = ()
+    """Files of the cure."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Type, differing numbers, the greatest reason, and the type that is proposed."""
+        from nonresnet_hls.explain import telling
+
+        return telling.rows(self.found)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """All that was found as plain values."""
+        from nonresnet_hls.explain import telling
+
+        return telling.figures(self.found)
+
+    @property
+    def config(self) -> dict[str, Any] | None:
+        """What `convert_from_keras_model(hls_config=...)` takes to be cured; None where there is nothing to cure."""
+        return None if self.found.cure is None else self.found.cure.config
+
+    @property
+    def yaml(self) -> str | None:
+        """The same as text."""
+        return None if self.found.cure is None else self.found.cure.yaml
+
+    @property
+    def model(self) -> Any:
+        """The Keras model to convert where it must be another than the one given; None: that one."""
+        return None if self.found.cure is None else self.found.cure.model
+
+    @property
+    def caption(self) -> str:
+        """The first layer that makes a difference, and why."""
+        first, one = self.found.first, self.found.agreement
+        where = "no layer makes a difference" if first is None else f"first in {first.layer}: {first.reason}"
+        return f"{self.found.name}: {one.different} of {one.values} outputs differ; {where}"
 
 
 @dataclass(frozen=True)

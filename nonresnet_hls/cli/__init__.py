@@ -27,6 +27,7 @@ COMMANDS: tuple[str, ...] = (
     "convert",
     "csim",
     "emulate",
+    "explain",
     "export",
     "fifos",
     "synth",

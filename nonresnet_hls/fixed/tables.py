@@ -75,6 +75,11 @@ def _tanh(x: float) -> float:
     return float(_libm().tanh(x))
 
 
+_KEPT = 64
+"""Tables, which many layers share."""
+
+
+@functools.lru_cache(_KEPT)
 def centred(function: str, size: int, kind: FixedPointType) -> tuple[int, ...]:
     """Mantissas of `sigmoid`, `softplus`, `softsign` (from -8 to 8) or `tanh` (from -4 to 4)."""
     functions: dict[str, tuple[Callable[[float], float], float]] = {
@@ -106,6 +111,7 @@ def _by_bits(size: int, argument: FixedPointType) -> list[float]:
     return [_float(float(m * argument.lsb)) for m in signed]
 
 
+@functools.lru_cache(_KEPT)
 def exponentials(
     size: int, argument: FixedPointType, kind: FixedPointType, scale: float, minus: bool
 ) -> tuple[int, ...]:
@@ -117,6 +123,7 @@ def exponentials(
     return tuple(found)
 
 
+@functools.lru_cache(_KEPT)
 def inverses(size: int, argument: FixedPointType, kind: FixedPointType) -> tuple[int, ...]:
     """Mantissas of 1 / x by the first bits of x."""
     return tuple(quantized(_float(1.0 / x) if x else math.inf, kind) for x in _by_bits(size, argument))

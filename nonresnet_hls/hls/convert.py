@@ -70,7 +70,7 @@ def to_model_graph(
     with quiet():
         try:
             graph = hls4ml.converters.convert_from_keras_model(
-                _as_hls4ml_knows_it(model),
+                as_hls4ml_knows_it(model),
                 hls_config={"Model": model_config, "LayerName": layer_config},
                 output_dir=str(directory),
                 project_name=PROJECT,
@@ -87,7 +87,7 @@ def to_model_graph(
     return graph
 
 
-def _as_hls4ml_knows_it(model: Any) -> Any:
+def as_hls4ml_knows_it(model: Any) -> Any:
     """The model with plain Keras layers where its grids are ours: hls4ml knows only QKeras' quantizers.
 
     The values stay: constants are on their grids, and types are told to hls4ml apart from the model.
@@ -121,7 +121,8 @@ _SHAPING = ("name", "filters", "units", "kernel_size", "strides", "padding", "de
 
 
 def _has_own_grid(layer: Any) -> bool:
-    if type(layer).__module__ == "nonresnet_hls.networks.grids":
+    kind = type(layer).__name__
+    if type(layer).__module__ == "nonresnet_hls.networks.grids" and kind != "QDenseBatchnorm":  # QKeras' own by rights
         return True
     quantizers = (getattr(layer, f"{role}_quantizer_internal", None) for role in ("kernel", "depthwise", "bias"))
     return any(type(one).__name__ == "FixedPoint" for one in (*quantizers, getattr(layer, "quantizer", None)))

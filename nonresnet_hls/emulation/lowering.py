@@ -112,9 +112,19 @@ def _sums_exactly(layer: Pool, wire: Wire) -> bool:
     kind = layer.accumulator
     if wire.fraction > kind.fraction_bits and not layer.converts_first and kind.rounding is not Rounding.TRN:
         return False
-    pixel = hull(Cast(kind), Wire(min(wire.low, 0), max(wire.high, 0), wire.fraction))
+    low, high = min(wire.low, 0), max(wire.high, 0)
+    if layer.converts_first:
+        pixel = hull(Cast(kind), Wire(low, high, wire.fraction))
+    else:  # arrays: numbers are added as they are, below an unsigned accumulator's 0, too
+        drop = wire.fraction - kind.fraction_bits
+        pixel = Wire(_shifted(low, drop), -_shifted(-high, drop), kind.fraction_bits)
     total = Wire(min(0, pixel.low * layer.divisor), max(0, pixel.high * layer.divisor), pixel.fraction)
     return kind.overflow is Overflow.WRAP or total.fits(kind)
+
+
+def _shifted(number: int, drop: int) -> int:
+    """Without so many last bits, or with more of them."""
+    return number >> drop if drop > 0 else number << -drop
 
 
 @dataclass(frozen=True)

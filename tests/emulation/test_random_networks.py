@@ -57,6 +57,16 @@ def test_what_the_cpp_does_not_compute_is_refused(seed: int, wanted: str, tmp_pa
         Emulator(graph)
 
 
+def test_an_average_of_arrays_saturates_as_it_is_added_up(tmp_path: Path) -> None:
+    # Signed numbers, an unsigned accumulator that saturates.
+    with contextlib.redirect_stdout(io.StringIO()):
+        graph = nets.draw_graph(2277, tmp_path, "io_parallel", "Vivado", narrow=False)
+    fast = Emulator(graph)
+    inputs = nets.draw_inputs(np.random.default_rng(2277), graph, 12)
+    for one, two in zip(fast(inputs), Emulator(fast.network, fast=False)(inputs), strict=True):
+        assert (one == two).all()
+
+
 @pytest.mark.parametrize("seed", [1, 2, 4, 5, 8, 9, 12, 13, 14, 19, 21, 22])
 def test_fast_kernels_give_what_integers_give(seed: int, tmp_path: Path) -> None:
     io_type = ("io_stream", "io_parallel")[seed % 2]

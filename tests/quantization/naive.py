@@ -107,8 +107,14 @@ def _joined(inputs: list[Tensor], out: list[Pixel]) -> list[Fraction]:
 
 
 def _window(layer: Any, x: Tensor, i: Pixel) -> list[Fraction]:
-    axes = range(len(i) - 1)
-    ranges = (range(i[d] * layer.strides[d], i[d] * layer.strides[d] + layer.pool_size[d]) for d in axes)
+    """The numbers that a pooling layer sees; what lies beside the image is none."""
+    ranges = []
+    for d in range(len(i) - 1):
+        size, step = layer.pool_size[d], layer.strides[d]
+        length = 1 + max(at[d] for at in x)
+        missing = max((-(-length // step) - 1) * step + size - length, 0)
+        first = i[d] * step - (missing // 2 if layer.padding == "same" else 0)
+        ranges.append(range(first, first + size))
     return [x[*at, i[-1]] for at in product(*ranges) if (*at, i[-1]) in x]
 
 

@@ -117,7 +117,7 @@ def test_generated_names_make_way_for_those_of_the_model() -> None:
     ("activation", "got"),
     [
         (layers.ReLU(threshold=1.0), "ReLU with threshold 1"),
-        ("elu", "elu"),
+        ("swish", "swish"),
         (layers.Softmax(axis=1), "softmax over .*"),
     ],
 )

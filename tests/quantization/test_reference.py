@@ -116,7 +116,7 @@ def test_what_a_process_has_set_for_its_layers_is_not_for_ours(
 
 def test_what_a_process_has_set_is_so_after_an_error_too(policy: str) -> None:
     image = keras.Input((4, 4, 2), dtype="float32")
-    odd = keras.layers.ELU(name="odd", dtype="float32")
+    odd = keras.layers.ThresholdedReLU(name="odd", dtype="float32")
     model = keras.Model(image, odd(image))
     with pytest.raises(ModelError, match=r"^layer odd: "):
         quantize(model, Quantization(8, 8), np.zeros((2, 4, 4, 2), np.float32))

@@ -11,7 +11,7 @@ import pytest
 
 import nonresnet_hls
 from nonresnet_hls import networks
-from nonresnet_hls.errors import ArtefactError, ModelError
+from nonresnet_hls.errors import ArtefactError, DatasetError, ModelError
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.networks import saved
 from nonresnet_hls.recipe import (
@@ -257,14 +257,14 @@ def test_weight_decay_shrinks_kernels_only(tmp_path):
     [
         (lambda k, x: k.layers.Dense(2)(k.layers.Flatten()(x)), r"output \(batch, 3 or more classes\) wanted"),
         (lambda k, x: x, r"not \(None, 8, 8, 1\)"),
-        (lambda k, x: [k.layers.Dense(3)(k.layers.Flatten()(x)), x], "2 outputs"),
+        (lambda k, x: [k.layers.Dense(3, name="three")(k.layers.Flatten()(x)), x], "targets of output three wanted"),
     ],
 )
 def test_a_model_that_does_not_classify_is_refused(tmp_path, output, message):
     from tensorflow import keras
 
     x = keras.Input((8, 8, 1))
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises((ModelError, DatasetError), match=message):
         fit.fit(keras.Model(x, output(keras, x)), data(), CONFIG, tmp_path / "c.npz", label="refused")
 
 

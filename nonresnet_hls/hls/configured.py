@@ -11,8 +11,9 @@ import yaml
 from nonresnet_hls import generated
 from nonresnet_hls.errors import ConversionError, shown
 from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
-from nonresnet_hls.hls import fidelity
+from nonresnet_hls.hls import fidelity, keras3
 from nonresnet_hls.hls.convert import PROJECT, as_hls4ml_knows_it, one_line, quiet
+from nonresnet_hls.networks import saved
 from nonresnet_hls.networks.flat import flattened
 
 Configuration = dict[str, Any]
@@ -128,7 +129,11 @@ def default(model: Any, backend: str = "Vivado") -> Configuration:
     Raises:
         ConversionError: hls4ml cannot take the model.
     """
-    model = flattened(as_hls4ml_knows_it(model))
+    return of_hls4ml(flattened(as_hls4ml_knows_it(model)), backend)
+
+
+def of_hls4ml(model: Any, backend: str) -> Configuration:
+    """The same of a model as hls4ml's parser is given it, of either Keras."""
     with quiet():
         import hls4ml
 
@@ -169,7 +174,7 @@ def to_graph(model: Any, config: Configuration, directory: Path, way: Way) -> tu
     notes = tuple(str(loss) for loss in fidelity.losses(model))
     model = flattened(model)
     config = _copied(config)
-    graph = _converted(model, config, directory, way)
+    graph = converted(model, config, directory, way, bit_exact=False)
     wrong = misfolded(graph)
     if wrong:
         default = _default_type(config)
@@ -179,7 +184,7 @@ def to_graph(model: Any, config: Configuration, directory: Path, way: Way) -> tu
             own = dict(own) if isinstance(own, Mapping) else {"default": own}
             entry["Precision"] = own | {"result": default}
             notes += (f"layer {name!r}: {_MISFOLDED}",)
-        graph = _converted(model, config, directory, way)
+        graph = converted(model, config, directory, way, bit_exact=False)
     return graph, notes
 
 
@@ -205,7 +210,12 @@ def _default_type(config: Configuration) -> str:
     return str(precision.get("default") if isinstance(precision, Mapping) else precision)
 
 
-def _converted(model: Any, config: Configuration, directory: Path, way: Way) -> Any:
+def converted(model: Any, config: Configuration, directory: Path, way: Way, bit_exact: bool | None = None) -> Any:
+    """What hls4ml's converter makes of a model of either Keras; `bit_exact` as it takes it.
+
+    Raises:
+        ConversionError: hls4ml cannot take the two, or would make another network of the model.
+    """
     with quiet():
         import hls4ml
 
@@ -219,12 +229,14 @@ def _converted(model: Any, config: Configuration, directory: Path, way: Way) -> 
                 part=way.part,
                 clock_period=way.clock_ns,
                 io_type=way.io_type,
-                bit_exact=False,
+                bit_exact=bit_exact,
             )
-            fidelity.check_weights(model)
-            fidelity.check_shapes(model, graph)
+            if not saved.is_keras3(model):  # hls4ml has another parser for it
+                fidelity.check_weights(model)
+                fidelity.check_shapes(model, graph)
         except ConversionError:
             raise
         except Exception as error:  # as above
-            raise ConversionError(f"model {model.name}: hls4ml cannot take it: {one_line(error)}") from error
+            said = keras3.cure(error) or f"hls4ml cannot take it: {one_line(error)}"
+            raise ConversionError(f"model {model.name}: {said}") from error
     return graph

@@ -1,12 +1,9 @@
 """Models of Keras 3, HGQ2's among them, as hls4ml converts them; where it goes wrong without a word, a line."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.hls.convert import PROJECT, one_line, quiet
-from nonresnet_hls.recipe import Hls
 
 _CURES = (
     (
@@ -23,46 +20,19 @@ _CURES = (
 """What hls4ml says of HGQ2's models, and what to write instead."""
 
 
-def to_graph(model: Any, hls: Hls, directory: Path, backend: str | None = None, io_type: str = "io_stream") -> Any:
-    """The `ModelGraph` of a model of Keras 3: hls4ml's types, or those that HGQ2 has learnt.
-
-    Args:
-        model: of Keras 3.
-        hls: part, clock, strategy, reuse factor, back end.
-        directory: where the project would be written.
-        backend: another registered hls4ml back end than that of `hls`.
-        io_type: "io_stream" or "io_parallel".
+def refuse(model: Any) -> None:
+    """That hls4ml converts a model of Keras 3 as it is.
 
     Raises:
-        ConversionError: hls4ml cannot take the model, or would make another network of it; says what to write.
+        ConversionError: it would make another network of it; says what to write.
     """
     for refusal in _refusals(model):
         raise ConversionError(refusal)
-    with quiet():
-        import hls4ml
 
-        backend = backend or str(hls.backend).capitalize()
-        strategy = str(hls.strategy).capitalize()
-        try:
-            config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
-            config["Model"] |= {"Strategy": strategy, "ReuseFactor": hls.reuse_factor}
-            for layer in config["LayerName"].values():
-                layer |= {"Strategy": strategy, "ReuseFactor": hls.reuse_factor}
-            return hls4ml.converters.convert_from_keras_model(
-                model,
-                hls_config=config,
-                output_dir=str(directory),
-                project_name=PROJECT,
-                backend=backend,
-                part=hls.part,
-                clock_period=hls.clock_ns,
-                io_type=io_type,
-            )
-        # hls4ml raises bare Exceptions; its own words are all there is to say.
-        except Exception as error:
-            said = one_line(error)
-            cure = next((cure for text, cure in _CURES if text in str(error)), "")
-            raise ConversionError(f"model {model.name}: {cure or f'hls4ml cannot take it: {said}'}") from error
+
+def cure(error: Exception) -> str:
+    """What to write instead of what made hls4ml raise an error; empty where that is not known."""
+    return next((text for said, text in _CURES if said in str(error)), "")
 
 
 def is_hgq(model: Any) -> bool:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ConversionError, NonResNetError
-from nonresnet_hls.hls import fidelity, keras3
-from nonresnet_hls.hls.convert import PROJECT, one_line, quiet
+from nonresnet_hls.hls import configured, fidelity, keras3
+from nonresnet_hls.hls.convert import one_line, quiet
 from nonresnet_hls.networks import saved
 from nonresnet_hls.networks.flat import flattened
 from nonresnet_hls.recipe import Hls
@@ -76,38 +76,18 @@ def to_graph(model: Any, hls: Hls, directory: Path, backend: str | None = None) 
     Raises:
         ConversionError: hls4ml cannot take the model, or would make another network of it.
     """
+    notes: tuple[str, ...] = ()
     if saved.is_keras3(model):
-        return keras3.to_graph(model, hls, directory, backend), ()
-    if all(type(layer).__name__ == "InputLayer" for layer in model.layers):
-        raise ConversionError(f"model {model.name}: a layer between inputs and outputs wanted, there is none")
-    fidelity.refuse(model, structural_only=True)
-    notes = tuple(str(loss) for loss in fidelity.losses(model))
-    model = flattened(model)  # hls4ml fails on some models inside a model
-    with quiet():
-        import hls4ml
-
-        backend = backend or str(hls.backend).capitalize()
-        strategy = str(hls.strategy).capitalize()
-        try:
-            config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend)
-            config["Model"] |= {"Strategy": strategy, "ReuseFactor": hls.reuse_factor}
-            for layer in config["LayerName"].values():
-                layer |= {"Strategy": strategy, "ReuseFactor": hls.reuse_factor}
-            graph = hls4ml.converters.convert_from_keras_model(
-                model,
-                hls_config=config,
-                output_dir=str(directory),
-                project_name=PROJECT,
-                backend=backend,
-                part=hls.part,
-                clock_period=hls.clock_ns,
-                io_type="io_stream",
-            )
-            fidelity.check_weights(model)
-            fidelity.check_shapes(model, graph)
-        except ConversionError:
-            raise
-        # hls4ml raises bare Exceptions; its own words are all there is to say.
-        except Exception as error:
-            raise ConversionError(f"model {model.name}: hls4ml cannot take it: {one_line(error)}") from error
-    return graph, notes
+        keras3.refuse(model)
+    else:
+        if all(type(layer).__name__ == "InputLayer" for layer in model.layers):
+            raise ConversionError(f"model {model.name}: a layer between inputs and outputs wanted, there is none")
+        fidelity.refuse(model, structural_only=True)
+        notes = tuple(str(loss) for loss in fidelity.losses(model))
+        model = flattened(model)  # hls4ml fails on some models inside a model
+    way = configured.Way(backend or str(hls.backend).capitalize(), "io_stream", hls.part, hls.clock_ns)
+    config = configured.of_hls4ml(model, way.backend)
+    settings = {"Strategy": str(hls.strategy).capitalize(), "ReuseFactor": hls.reuse_factor}
+    for section in (config["Model"], *config["LayerName"].values()):
+        section |= settings
+    return configured.converted(model, config, directory, way), notes

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import bounds, files, progress
+from nonresnet_hls import files, progress
 from nonresnet_hls import recipe as recipes
 from nonresnet_hls.errors import DatasetError, RecipeError, shown
 from nonresnet_hls.fixed.types import FixedPointType
@@ -106,19 +106,16 @@ def arrays(data: Any) -> tuple[dict[str, Any], Path | None]:
     """
     import numpy as np
 
+    from nonresnet_hls.training import npz
+
     if isinstance(data, str | Path):
-        try:
-            with bounds.open_plain(Path(data)) as stream:
-                found = bounds.load_npz(stream)
-        except (OSError, ValueError, MemoryError) as error:
-            raise DatasetError(f"{data}: cannot be read as .npz of plain arrays: {error}") from None
-        return dict(found), Path(data)
+        return npz.read_arrays(Path(data)), Path(data)
     if isinstance(data, Mapping):
         unknown = sorted(set(data) - set(_ARRAYS))
         if unknown:
             raise DatasetError(f"data: {', '.join(_ARRAYS)} wanted, not {shown(unknown[0])}")
         named = dict(data)
-    elif isinstance(data, tuple | list) and len(data) in (1, 2):
+    elif isinstance(data, tuple) and len(data) == 2:  # a list is one of samples
         named = dict(zip(("x", "y"), data, strict=False))
     else:
         named = {"x": data}

@@ -111,15 +111,20 @@ def distilled(classes: int, label_smoothing: float, config: Distillation) -> Los
 
     def loss(y: Any, both: Any) -> Any:
         student, teacher = both[:, :classes], tf.stop_gradient(both[:, classes:])
-        if config.loss is DistillationLoss.LOGIT_MSE:
-            soft = tf.reduce_mean(tf.square(student - teacher), axis=-1)
-        else:
-            t = config.temperature
-            teacher_log, student_log = tf.nn.log_softmax(teacher / t), tf.nn.log_softmax(student / t)
-            soft = t * t * tf.reduce_sum(tf.exp(teacher_log) * (teacher_log - student_log), axis=-1)
-        return (1.0 - config.weight) * hard(y, student) + config.weight * soft
+        return (1.0 - config.weight) * hard(y, student) + config.weight * taught(config, student, teacher)
 
     return loss
+
+
+def taught(config: Distillation, student: Any, teacher: Any) -> Any:
+    """What a student's outputs (batch, numbers) lose to those of its teacher: (batch,)."""
+    import tensorflow as tf
+
+    if config.loss is DistillationLoss.LOGIT_MSE:
+        return tf.reduce_mean(tf.square(student - teacher), axis=-1)
+    t = config.temperature
+    teacher_log, student_log = tf.nn.log_softmax(teacher / t), tf.nn.log_softmax(student / t)
+    return t * t * tf.reduce_sum(tf.exp(teacher_log) * (teacher_log - student_log), axis=-1)
 
 
 def top1(classes: int) -> Loss:

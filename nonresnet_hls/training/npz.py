@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 _MOST_CLASSES = 1 << 16
 
 
-def _arrays(path: Path) -> "dict[str, np.ndarray[Any, Any]]":
+def read_arrays(path: Path) -> "dict[str, np.ndarray[Any, Any]]":
+    """All arrays of a file, by name.
+
+    Raises:
+        DatasetError: it cannot be read, or holds what is no plain array.
+    """
     try:
         with bounds.open_plain(path) as stream:
             return bounds.load_npz(stream)
@@ -53,7 +58,7 @@ def single(path: Path, input_type: FixedPointType) -> Data:
     import numpy as np
 
     _check_type(path, input_type)
-    arrays = _arrays(path)
+    arrays = read_arrays(path)
     names: list[str] = [name for name in ("x_train", "x_test") if name in arrays] or ["x"]
     if len(names) == 1 and "x" not in arrays:
         wanted = "x_train and x_test (or x), with y_train and y_test (or y) where there are labels,"
@@ -109,7 +114,7 @@ def several(path: Path, types: dict[str, FixedPointType]) -> Data:
     """
     import numpy as np
 
-    arrays = _arrays(path)
+    arrays = read_arrays(path)
     train, test, given, rounded = {}, {}, {}, False
     for name, own in types.items():
         _check_type(path, own, f"input_types.{name}")

@@ -13,7 +13,7 @@ from nonresnet_hls import samples
 from nonresnet_hls.errors import DatasetError, ModelError
 from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.recipe import Distillation, DistillationLoss, Loss, Metric, Training
-from nonresnet_hls.training import npz
+from nonresnet_hls.training import losses, npz
 from nonresnet_hls.training.data import Data
 
 METRICS = {
@@ -165,13 +165,7 @@ def function(objective: Objective, config: Training, teaching: Distillation | No
     def taught(y: Any, both: Any) -> Any:
         assert teaching is not None
         student, teacher = tf.split(both, 2, axis=-1)
-        teacher = tf.stop_gradient(teacher)
-        if teaching.loss is DistillationLoss.LOGIT_MSE:
-            soft = tf.reduce_mean(tf.square(student - teacher), axis=-1)
-        else:
-            t = teaching.temperature
-            teacher_log, student_log = tf.nn.log_softmax(teacher / t), tf.nn.log_softmax(student / t)
-            soft = t * t * tf.reduce_sum(tf.exp(teacher_log) * (teacher_log - student_log), axis=-1)
+        soft = losses.taught(teaching, student, tf.stop_gradient(teacher))
         return (1.0 - teaching.weight) * hard(y, student) + teaching.weight * soft
 
     return hard if teaching is None else taught

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType, Rounding
 from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.quantization import quantizers
 from nonresnet_hls.quantization.ranges import (
@@ -29,6 +29,9 @@ from nonresnet_hls.quantization.ranges import (
 _CUT_BITS = 8
 """That an average over other than 2^n pixels keeps behind the point, more than are needed to tell its quotients apart:
 so many a quantizer behind it may have more than the numbers that are averaged."""
+
+_ROUNDING = ("QActivation", "FixedPointActivation")
+"""Layers that do nothing but round."""
 
 
 def infer(model: Any, input_types: FixedPointType | dict[str, FixedPointType]) -> ModelArithmetic:
@@ -59,7 +62,26 @@ def infer(model: Any, input_types: FixedPointType | dict[str, FixedPointType]) -
                 layers[node.name] = infer_layer(node, [layers[name] for name in node.inputs])
             except FixedPointError as error:
                 raise ModelError(f"layer {node.name}: {error}") from None
+            if node.kind in _ROUNDING:
+                _reach(layers, node.inputs[0], layers[node.name].output)
     return ModelArithmetic(layers)
+
+
+def _reach(layers: dict[str, LayerArithmetic], name: str, own: FixedPointType) -> None:
+    """Give a layer whose numbers all lie below half a last bit of the type that rounds them the bits up to there.
+
+    `ap_fixed` rounds by the bit behind the last one, and asserts that the number has it.
+    """
+    source = layers[name]
+    missing = -own.fraction_bits - source.output.integer_bits
+    if missing <= 0 or own.rounding is Rounding.TRN:
+        return
+    if source.node.kind in _ROUNDING or not source.node.inputs:
+        raise ModelError(f"layer {name}: numbers of at least {float(own.lsb / 2):g} wanted, which the next one rounds")
+    wider = replace(source.output, width=source.output.width + missing, integer_bits=-own.fraction_bits)
+    layers[name] = replace(source, output=wider)
+    if source.node.kind in ("Flatten", "Reshape"):  # hls4ml has no C++ for these: they are what they read
+        _reach(layers, source.node.inputs[0], own)
 
 
 def _input(node: graph.Node, own: FixedPointType) -> LayerArithmetic:
@@ -374,8 +396,7 @@ _RULES = {
     "QDepthwiseConv2D": _depthwise,
     "QDense": _dense,
     "BatchNormalization": _batch_norm,
-    "QActivation": _quantizer,
-    "FixedPointActivation": _quantizer,
+    **dict.fromkeys(_ROUNDING, _quantizer),
     "FixedPointTable": _table,
     "FixedPointElu": _elu,
     "PReLU": _prelu,

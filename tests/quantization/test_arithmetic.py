@@ -146,3 +146,16 @@ def test_finishing_twice_changes_nothing(name: str) -> None:
     once = nets.model(nets.bodies()[name])
     twice = finish(once)
     assert all((a == b).all() for a, b in zip(once.get_weights(), twice.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("between", [[], [layers.Flatten()], [layers.MaxPooling2D()]], ids=["", "flatten", "pool"])
+def test_numbers_far_below_what_rounds_them_have_the_bit_that_decides(between: list[Any]) -> None:
+    """`ap_fixed` rounds by the bit behind the last one, and asserts that there is one."""
+    body = nets.chain(nets.conv(2, 1), *between, nets.linear())
+    model = nets.model(body, (2, 2, 1))
+    model.layers[1].set_weights([weight * 0 for weight in model.layers[1].get_weights()])
+    inferred = arithmetic.infer(model, FixedPointType(8, -20, signed=False))
+    rounded = list(inferred.layers.values())[-1].output
+    source = list(inferred.layers.values())[-2]
+    assert source.output.integer_bits >= -rounded.fraction_bits
+    assert (source.low.tolist(), source.high.tolist()) == ([0] * source.low.size,) * 2

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import io
 import math
+import re
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -194,10 +195,12 @@ def _restamp(directory: Path, stamp: str) -> None:
     for path in sorted((directory / "firmware").rglob("*")):
         if path.is_file():
             digest.update(path.read_bytes())
-    for name in ("build_lib.sh", "hls4ml_config.yml"):
-        path = directory / name
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace(stamp, digest.hexdigest()[: len(stamp)]), encoding="utf-8")
+    fixed = digest.hexdigest()[: len(stamp)]
+    script, config = directory / "build_lib.sh", directory / "hls4ml_config.yml"
+    script.write_text(script.read_text(encoding="utf-8").replace(stamp, fixed), encoding="utf-8")
+    # In quotes whatever its letters: 12345678 and 123e4567 would be numbers without.
+    text = re.sub(r"(?m)^Stamp: .*$", f"Stamp: '{fixed}'", config.read_text(encoding="utf-8"))
+    config.write_text(text, encoding="utf-8")
 
 
 def write_rows(path: Path, values: Any) -> None:

@@ -1,6 +1,7 @@
 """Conversion: every layer kind bit for bit, and what cannot be is refused by name."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,21 @@ def test_the_project_says_what_the_recipe_says(backend: Backend, tmp_path: Path)
         assert file.suffix in (".dat", ".keras", ".yml") or not file.is_file() or str(tmp_path) not in (
             file.read_text(errors="replace")
         )  # fmt: skip
+
+
+def test_equal_designs_make_equal_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """hls4ml names its library by chance, and a name that is a number too stands in quotes in its configuration."""
+    made = projects.quantized(nets.model(nets.bodies()["conv valid"]), nets.UNSIGNED)
+    found = []
+    for chance in ("12345678", "123e4567", "abcdef01"):
+        monkeypatch.setattr("uuid.uuid4", lambda chance=chance: chance)
+        folder = tmp_path / "new"
+        factors = reuse.resolve(made.arithmetic, Hls())
+        graph = convert.to_model_graph(made.model, made.arithmetic, factors, Hls(), folder)
+        convert.write(graph, made.samples, made.samples, tmp_path / "final")
+        found.append({path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()})
+        shutil.rmtree(folder)
+    assert found[0] == found[1] == found[2]
 
 
 def test_rows_are_written_with_all_digits(tmp_path: Path) -> None:

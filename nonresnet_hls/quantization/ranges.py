@@ -123,8 +123,11 @@ def times(values: Any, factors: Any) -> Any:
     """
     import numpy as np
 
-    if float(np.abs(values).max()) * float(np.abs(factors).max()) >= 2.0 ** (_MOST_BITS - 1):
+    # (A factor beyond 64 bits stays Python's own number.)
+    if float(np.abs(values).max()) * float(np.max(np.abs(factors))) >= 2.0 ** (_MOST_BITS - 1):
         raise FixedPointError(f"a number of more than {_MOST_BITS - 1} bits")
+    if isinstance(factors, int) and factors.bit_length() > _MOST_BITS:
+        return np.zeros_like(values)  # the values are all zero, or it would have been too much
     return values * factors
 
 

@@ -286,7 +286,6 @@ def _apply(node: graph.Node, kernel: Any, x: Any) -> Any:
     keys = ("filters", "units", "kernel_size", "strides", "padding", "depth_multiplier", "dilation_rate")
     config = node.layer.get_config()
     twin = kind(**{key: config[key] for key in keys if key in config}, use_bias=False, dtype="float64")
-    x = np.broadcast_to(x, (1, *node.layer.input.shape[1:])) if np.ndim(x) == 0 else x
     twin.build(x.shape)
     twin.set_weights([kernel])
     return twin(x).numpy()

@@ -64,7 +64,7 @@ def test_outputs_are_within_the_bound_of_their_types_or_a_layer_is_refused(part:
 
 def test_an_elu_of_small_numbers_is_within_the_bound() -> None:
     """With alpha below 1 its table, of the type of its results, holds numbers that are larger than these."""
-    assert _taken(range(1753, 1754)) == _taken(range(1776, 1777)) == 1
+    assert _taken(range(1776, 1777)) == 1
 
 
 @pytest.mark.nightly

@@ -78,17 +78,25 @@ def print_json(value: Any) -> None:
     print()
 
 
-def save_table(frame: "pd.DataFrame", text: "Table", path: Path, notes: Sequence[str] = ()) -> str:
-    """Save a table as `path`.txt, .csv and .md, notes below it where people read it; returns it as they do."""
+def table_text(text: "Table", notes: Sequence[str] = ()) -> str:
+    """A table as people read it, notes below it."""
+    from nonresnet_hls.reports.render import Format, render
+
+    return render(text, (), Format.TABLE) + _below(notes)
+
+
+def save_table(frame: "pd.DataFrame", text: "Table", path: Path, notes: Sequence[str] = ()) -> None:
+    """Save a table as `path`.txt, .csv and .md, notes below it where people read it."""
     from nonresnet_hls.pipeline import runner
     from nonresnet_hls.reports.render import Format, render
 
-    below = progress.printable("".join(f"\n{note}\n" for note in notes), "\n")
-    plain = render(text, (), Format.TABLE) + below
-    runner.write_text(path.with_suffix(".txt"), plain)
-    runner.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN) + below)
+    runner.write_text(path.with_suffix(".txt"), table_text(text, notes))
+    runner.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN) + _below(notes))
     runner.write_text(path.with_suffix(".csv"), progress.printable(frame.to_csv(index=False), "\r\n\t"))
-    return plain
+
+
+def _below(notes: Sequence[str]) -> str:
+    return progress.printable("".join(f"\n{note}\n" for note in notes), "\n")
 
 
 def remove_table(path: Path) -> None:

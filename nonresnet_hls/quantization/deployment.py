@@ -3,7 +3,8 @@
 - a dilated convolution becomes one with a larger kernel, zeros between its weights;
 - a depthwise convolution with several outputs a channel becomes an ordinary one, zeros for the other channels;
 - a max pooling whose windows overlap, lie apart or reach beyond the image becomes maxima of neighbours (of which
-  max(a, b) is a + relu(b - a)) and a pooling that does none of that.
+  max(a, b) is a + relu(b - a)) and a pooling that does none of that;
+- what works number by number is before a Flatten, not behind it.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 from nonresnet_hls.networks import graph
 from nonresnet_hls.networks.additions import Additions
 from nonresnet_hls.quantization.exact import dilated, same_padding
+from nonresnet_hls.quantization.flattening import flattened_last
 from nonresnet_hls.quantization.ranges import Constant, LayerArithmetic, ModelArithmetic
 
 _CONVOLUTIONS = ("QConv1D", "QConv2D", "QDepthwiseConv1D", "QDepthwiseConv2D")
@@ -28,7 +30,11 @@ def deployable(model: Any, arithmetic: ModelArithmetic) -> Any:
     Args:
         model: finished QKeras model.
         arithmetic: of it.
+
+    Raises:
+        ModelError: a layer behind a Flatten of several pixels that cannot be before it.
     """
+    model = flattened_last(model)
     makers = {name: maker for name, layer in arithmetic.layers.items() if (maker := _maker(layer)) is not None}
     if not makers:
         return model

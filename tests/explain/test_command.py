@@ -115,7 +115,7 @@ def test_relu6_is_refused_where_hls4ml_has_none() -> None:
     from tensorflow import keras
 
     model = nets.residual(keras.layers.Activation(tf.nn.relu6, name="relu6"))
-    with pytest.raises(ConversionError, match="layer 'relu6': io_parallel wanted.*has no relu6 for streams"):
+    with pytest.raises(ConversionError, match=r"layer 'relu6': io_parallel wanted.*has no relu6 for streams"):
         nr.explain(model, data=nets.images())
 
 

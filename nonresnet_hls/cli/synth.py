@@ -1,11 +1,13 @@
 """Synthesise a recipe's design: with the vendor's tool on PATH, or with the open RTL engine, which needs none."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls.cli import common
 
 if TYPE_CHECKING:
+    from nonresnet_hls.recipe import Recipe
     from nonresnet_hls.reports import Report
 
 NAME = "synth"
@@ -16,7 +18,7 @@ _TARGETS = ("xc7", "xcup", "ecp5")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    common.add_recipes(parser)
+    common.add_recipes(parser, files=True)
     what = (
         "vendor: Vivado or Vitis HLS; rtl: the open engine; auto (default): that of the options given, else vendor"
         " where its tool is on PATH, else rtl"
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
     results: list[dict[str, Any]] = []
     vendors: list[Report] = []
-    for recipe in common.recipes(args):
+    for recipe in _designs(args):
         found = api.synth(
             recipe,
             args.workspace,
@@ -71,6 +73,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _designs(args: argparse.Namespace) -> "list[str | Recipe]":
+    """Recipes, and files of models, which only the open engine takes."""
+    from nonresnet_hls.pipeline import taken
+
+    if any(taken.is_file(Path(name)) for name in args.recipes):
+        return list(args.recipes)
+    return [*common.recipes(args)]
+
+
 def _vendors(found: "list[Report]", as_json: bool) -> list[dict[str, Any]]:
     """Show the reports of the vendor's tool; their rows."""
     from nonresnet_hls.reports.render import Format, render
@@ -85,7 +96,7 @@ def _vendors(found: "list[Report]", as_json: bool) -> list[dict[str, Any]]:
 def _show(result: dict[str, Any]) -> None:
     from nonresnet_hls.reports.render import Format, Table, render
 
-    print(f"{result['name']}: {result['verilog']}")
+    print(f"{result['name']}: {result.get('verilog', 'SystemVerilog')}")
     simulation = result.get("simulation")
     if simulation:
         images = " + ".join(f"{count} {name}" for name, count in simulation["images"].items())

@@ -15,7 +15,17 @@ from typing import Any
 from nonresnet_hls.errors import ModelError, shown
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.formats import onnx_files, onnx_rules
-from nonresnet_hls.formats.onnx_values import CHANNELS_LAST, QONNX, Data, Node, OtherOrderError, Range, range_of
+from nonresnet_hls.formats.onnx_values import (
+    CHANNELS_LAST,
+    MAX_BITS,
+    QONNX,
+    Data,
+    Node,
+    OtherOrderError,
+    Range,
+    range_of,
+    rounded_to,
+)
 
 
 @dataclass(frozen=True)
@@ -34,8 +44,10 @@ class Lowered:
     """Whether images go in with their channels first."""
     output_first: bool
     """Whether they come out so."""
-    input_type: bool
-    """Whether the type of the input is known, by its quantizer."""
+    input_type: FixedPointType | None
+    """Of a quantizer, if the input goes into one alone."""
+    notes: tuple[str, ...]
+    """What hardware has otherwise, a line each."""
 
 
 def lower(model: Any, where: str) -> Lowered:
@@ -67,6 +79,7 @@ class _Lowering:
         self.node: Any = None
         self.source: Data | None = None
         self.input_type: FixedPointType | None = None
+        self.notes: list[str] = []
 
     def lowered(self) -> Lowered:
         from onnx import numpy_helper
@@ -219,6 +232,11 @@ class _Lowering:
             data.name, data.made_by = base.name, maker
             return data
         factors = range_of(scale)
+        if base.range is not None and (factors is None or constants is None):
+            # Of floating point as many bits as float32 has: a quantizer behind them will hardly see the difference.
+            scale, offset = rounded_to(scale, MAX_BITS), rounded_to(offset, MAX_BITS)
+            factors, constants = range_of(scale), range_of(offset)
+            self.notes.append(f"node {shown(data.name)}: factors and summands are floating point: {MAX_BITS} bits are kept")
         data.range = None
         precision: dict[str, FixedPointType] = {}
         if base.range is not None and factors is not None and constants is not None:
@@ -258,7 +276,8 @@ class _Lowering:
             source.shape,
             source.is_image and not source.last,
             result.is_image and not result.last and not result.pooled,
-            self.input_type is not None,
+            self.input_type,
+            tuple(self.notes),
         )
 
 

@@ -1,5 +1,6 @@
 """What flows along the edges of an ONNX graph while it is lowered: numbers that are known, and tensors that are not."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +85,15 @@ def range_of(values: Any) -> Range | None:
         return None
     scaled = np.ldexp(flat, fraction)
     return Range(int(scaled.min()), int(scaled.max()), fraction)
+
+
+def rounded_to(values: Any, bits: int) -> Any:
+    """An array on one grid, the finest on which the greatest of it has no more bits."""
+    import numpy as np
+
+    largest = float(np.abs(values).max())
+    unit = math.frexp(largest)[1] - (bits - 1)
+    return np.ldexp(np.rint(np.ldexp(np.asarray(values, np.float64), -unit)), unit)
 
 
 def mantissas(values: Any, fraction_bits: int) -> Any:

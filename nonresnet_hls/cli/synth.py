@@ -96,15 +96,16 @@ def _vendors(found: "list[Report]", as_json: bool) -> list[dict[str, Any]]:
 def _show(result: dict[str, Any]) -> None:
     from nonresnet_hls.reports.render import Format, Table, render
 
-    print(f"{result['name']}: {result.get('verilog', 'SystemVerilog')}")
+    print(f"{result['name']}: {result['verilog']}" if "verilog" in result else f"{result['name']}:")
     simulation = result.get("simulation")
+    expected = result.get("predicted") or (simulation or {}).get("predicted") or {"high_water": {}}
     if simulation:
-        images = " + ".join(f"{count} {name}" for name, count in simulation["images"].items())
-        print(
-            f"  simulated: {simulation['values']} values equal to the C simulation ({images}), with and without stalls"
-        )
+        images, values = simulation["images"], simulation.get("values") or simulation["values_compared"]
+        # Of a recipe by their sets.
+        sets = " + ".join(f"{count} {name}" for name, count in images.items()) if isinstance(images, dict) else f"{images} images"
+        print(f"  simulated: {values} values equal to the C simulation ({sets}), with and without stalls")
         keys = ("interval_cycles", "first_output_cycles", "latency_cycles")
-        predicted = ", ".join(str(result["predicted"][key]) for key in keys)
+        predicted = ", ".join(str(expected[key]) for key in keys)
         print(
             f"  {simulation['interval_cycles']} cycles an image, {simulation['first_output_cycles']} to the first"
             f" output, {simulation['latency_cycles']} to the last (predicted, modelled: {predicted})"
@@ -117,6 +118,9 @@ def _show(result: dict[str, Any]) -> None:
     versions = ", ".join(f"{tool} {version}" for tool, version in synthesis["tools"].items())
     print(f"  {synthesis['stage']} for {synthesis['target']}: {versions}")
     high = {use["stream"]: use["high_water"] for use in simulation["fifos"]} if simulation else {}
+    depths = result.get("fifos")
+    if depths is None:
+        depths = {use["stream"]: use["depth"] for use in simulation["fifos"]} if simulation else {}
     rows = []
     for part in [
         *synthesis["parts"],
@@ -124,7 +128,7 @@ def _show(result: dict[str, Any]) -> None:
     ]:
         use = part["resources"]
         stream = part["layers"][0] if part["is_fifo"] else ""
-        marks = tuple(str(told.get(stream, "")) for told in (result["fifos"], high, result["predicted"]["high_water"]))
+        marks = tuple(str(told.get(stream, "")) for told in (depths, high, expected["high_water"]))
         what = "" if part["is_fifo"] else " ".join(part["layers"])
         rows.append((part["name"], what, *(str(use[key]) for key in ("lut", "ff", "bram_18k", "dsp")), *marks))
     headings = ("part", "layers", "LUT", "FF", "BRAM18", "DSP", "depth", "high water", "predicted")

@@ -19,6 +19,7 @@ def execute(model: Any, x: Any) -> Any:
     import numpy as np
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.fold_constants import FoldConstants
     from qonnx.transformation.infer_shapes import InferShapes
 
     wrapped = ModelWrapper(model, make_deepcopy=True)
@@ -28,7 +29,8 @@ def execute(model: Any, x: Any) -> Any:
     for end in (given, result):
         if end.type.tensor_type.shape.dim:
             end.type.tensor_type.shape.dim[0].dim_value = 1
-    wrapped = wrapped.transform(InferShapes())
+    # Once more for what is reshaped to sizes that the graph itself computes.
+    wrapped = wrapped.transform(InferShapes()).transform(FoldConstants()).transform(InferShapes())
     parts = [
         execute_onnx(wrapped, {given.name: np.ascontiguousarray(one[None], np.float32)})[result.name] for one in x
     ]

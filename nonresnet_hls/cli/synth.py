@@ -101,8 +101,9 @@ def _show(result: dict[str, Any]) -> None:
     expected = result.get("predicted") or (simulation or {}).get("predicted") or {"high_water": {}}
     if simulation:
         images, values = simulation["images"], simulation.get("values") or simulation["values_compared"]
-        # Of a recipe by their sets.
-        sets = " + ".join(f"{count} {name}" for name, count in images.items()) if isinstance(images, dict) else f"{images} images"
+        sets = f"{images} images"
+        if isinstance(images, dict):
+            sets = " + ".join(f"{count} {name}" for name, count in images.items())
         print(f"  simulated: {values} values equal to the C simulation ({sets}), with and without stalls")
         keys = ("interval_cycles", "first_output_cycles", "latency_cycles")
         predicted = ", ".join(str(expected[key]) for key in keys)
@@ -118,9 +119,9 @@ def _show(result: dict[str, Any]) -> None:
     versions = ", ".join(f"{tool} {version}" for tool, version in synthesis["tools"].items())
     print(f"  {synthesis['stage']} for {synthesis['target']}: {versions}")
     high = {use["stream"]: use["high_water"] for use in simulation["fifos"]} if simulation else {}
-    depths = result.get("fifos")
-    if depths is None:
-        depths = {use["stream"]: use["depth"] for use in simulation["fifos"]} if simulation else {}
+    sized = result.get("fifos")
+    if sized is None:
+        sized = {use["stream"]: use["depth"] for use in simulation["fifos"]} if simulation else {}
     rows = []
     for part in [
         *synthesis["parts"],
@@ -128,7 +129,7 @@ def _show(result: dict[str, Any]) -> None:
     ]:
         use = part["resources"]
         stream = part["layers"][0] if part["is_fifo"] else ""
-        marks = tuple(str(told.get(stream, "")) for told in (depths, high, expected["high_water"]))
+        marks = tuple(str(told.get(stream, "")) for told in (sized, high, expected["high_water"]))
         what = "" if part["is_fifo"] else " ".join(part["layers"])
         rows.append((part["name"], what, *(str(use[key]) for key in ("lut", "ff", "bram_18k", "dsp")), *marks))
     headings = ("part", "layers", "LUT", "FF", "BRAM18", "DSP", "depth", "high water", "predicted")

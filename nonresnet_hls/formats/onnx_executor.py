@@ -31,7 +31,5 @@ def execute(model: Any, x: Any) -> Any:
             end.type.tensor_type.shape.dim[0].dim_value = 1
     # Once more for what is reshaped to sizes that the graph itself computes.
     wrapped = wrapped.transform(InferShapes()).transform(FoldConstants()).transform(InferShapes())
-    parts = [
-        execute_onnx(wrapped, {given.name: np.ascontiguousarray(one[None], np.float32)})[result.name] for one in x
-    ]
+    parts = [execute_onnx(wrapped, {given.name: np.ascontiguousarray(one[None], np.float32)})[result.name] for one in x]
     return np.concatenate(parts).astype(np.float64)

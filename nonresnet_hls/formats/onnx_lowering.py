@@ -1,8 +1,8 @@
 """An ONNX or QONNX graph in the shape in which hls4ml's converter computes what it says.
 
-Channels last, as hardware has them; weights and their quantizers as numbers on one grid; the type of every tensor of which
-it is known, quantizers as the types of what they follow. What hls4ml would drop or take for something else is refused by
-the name of the node, with what to write.
+Channels last, as hardware has them; weights and their quantizers as numbers on one grid; the type of every tensor of
+which it is known, quantizers as the types of what they follow. What hls4ml would drop or take for something else is
+refused by the name of the node, with what to write.
 """
 
 import math
@@ -91,7 +91,8 @@ class _Lowering:
             got = f"{len(given)} and {len(self.graph.output)}"
             raise ModelError(f"{self.where}: one input and one output wanted, not {got}")
         self.source = source = self._input(given[0])
-        for self.node in self.graph.node:
+        for node in self.graph.node:
+            self.node = node
             self._lower()
         name = self.graph.output[0].name
         result = self.values.get(name)
@@ -236,7 +237,9 @@ class _Lowering:
             # Of floating point as many bits as float32 has: a quantizer behind them will hardly see the difference.
             scale, offset = rounded_to(scale, MAX_BITS), rounded_to(offset, MAX_BITS)
             factors, constants = range_of(scale), range_of(offset)
-            self.notes.append(f"node {shown(data.name)}: factors and summands are floating point: {MAX_BITS} bits are kept")
+            self.notes.append(
+                f"node {shown(data.name)}: factors and summands are floating point: {MAX_BITS} bits are kept"
+            )
         data.range = None
         precision: dict[str, FixedPointType] = {}
         if base.range is not None and factors is not None and constants is not None:
@@ -260,9 +263,7 @@ class _Lowering:
         # hls4ml looks for the layers of the graph from its end.
         nodes = [*(one for one in writer.nodes if one.output[0] != result.name)]
         nodes += [one for one in writer.nodes if one.output[0] == result.name]
-        ends = [
-            helper.make_tensor_value_info(one.name, TensorProto.FLOAT, one.in_hardware) for one in (source, result)
-        ]
+        ends = [helper.make_tensor_value_info(one.name, TensorProto.FLOAT, one.in_hardware) for one in (source, result)]
         graph = helper.make_graph(nodes, "lowered", ends[:1], ends[1:], writer.constants, value_info=writer.infos)
         precision = {
             one.name: {key: str(kind) for key, kind in one.precision.items()} for one in self.nodes if one.precision

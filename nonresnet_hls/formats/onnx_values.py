@@ -1,6 +1,7 @@
 """What flows along the edges of an ONNX graph while it is lowered: numbers that are known, and tensors that are not."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,9 @@ from nonresnet_hls.fixed.types import FixedPointType
 CHANNELS_LAST = "qonnx.custom_op.channels_last"
 QONNX = "qonnx.custom_op.general"
 """Domains of operators."""
+
+Inputs = Sequence[Any]
+"""Of a node: arrays, `Data`, or None where one is left out."""
 
 MAX_BITS = 24
 """Of a number that float32, in which executors of ONNX compute, holds."""

@@ -1,4 +1,4 @@
-"""An ONNX graph in the shape that hls4ml's converter computes as it is, as a `ModelGraph` with the types that it needs."""
+"""An ONNX graph in the shape that hls4ml's converter computes as it is, as a `ModelGraph` of the types it needs."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -12,6 +12,10 @@ from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Hls, Recipe
 
 
+def _unchanged(x: Any) -> Any:
+    return x
+
+
 @dataclass(frozen=True)
 class Design:
     """A design as a project."""
@@ -23,7 +27,7 @@ class Design:
     """Whether we sized its FIFOs when it was made."""
     notes: tuple[str, ...] = ()
     """What hls4ml dropped of a model file, a line each."""
-    arranged: Callable[[Any], Any] = staticmethod(lambda x: x)
+    arranged: Callable[[Any], Any] = _unchanged
     """Samples as the model takes them, as hardware does."""
 
 
@@ -78,7 +82,9 @@ def keras_model(design: Any) -> Any:
 
     if taken.is_foreign(design):
         what = design if isinstance(design, str | Path) else f"an object of {type(design).__name__}"
-        raise RecipeError(f"{what}: a Keras model wanted here; csim, emulate, fifos and synth take those of others, too")
+        raise RecipeError(
+            f"{what}: a Keras model wanted here; csim, emulate, fifos and synth take those of others, too"
+        )
     if isinstance(design, str | Path):
         model = saved.load(Path(design))
         _refuse_boundless(model, Path(design))

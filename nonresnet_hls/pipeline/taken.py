@@ -130,7 +130,7 @@ def _onnx(design: Any, hls: Hls, directory: Path) -> Taken:
 
 
 def _executor(model: Any, lowered: Any) -> Reference | None:
-    """qonnx's own executor, where it is installed."""
+    """The executor of qonnx, where that is installed."""
     from nonresnet_hls.formats import onnx_executor
 
     if not onnx_executor.is_installed():

@@ -23,7 +23,9 @@ class Net:
         return name
 
     def node(self, kind: str, inputs: list[str], output: str, domain: str = "", **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(kind, inputs, [output], name=f"/{output}/{kind}", domain=domain, **attributes))
+        self.nodes.append(
+            helper.make_node(kind, inputs, [output], name=f"/{output}/{kind}", domain=domain, **attributes)
+        )
         return output
 
     def quant(self, x: str, output: str, scale: Any = 0.25, bits: float = 4, zero: float = 0.0, **options: Any) -> str:

@@ -214,7 +214,10 @@ REFUSED: dict[str, tuple[Callable[[Net], Any], str]] = {
     "zero point": (lambda net: net.quant("x", "y", zero=3), "node '/y/Quant': a zero point of 0 wanted, not 3"),
     "bits": (lambda net: net.quant("x", "y", bits=3.5), "a whole number of 1 to 32 bits wanted, not [3.5]"),
     "one bit": (lambda net: net.quant("x", "y", bits=1), "a BipolarQuant for one bit with a sign wanted"),
-    "rounding": (lambda net: net.quant("x", "y", rounding_mode="CEIL"), "rounding_mode ROUND or FLOOR wanted, not 'CEIL'"),
+    "rounding": (
+        lambda net: net.quant("x", "y", rounding_mode="CEIL"),
+        "rounding_mode ROUND or FLOOR wanted, not 'CEIL'",
+    ),
     "scales": (
         lambda net: net.quant("x", "y", np.reshape([0.5, 0.25], (1, 2, 1, 1))),
         "one scale for a whole activation wanted",

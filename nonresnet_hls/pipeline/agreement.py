@@ -46,7 +46,8 @@ def compare(design: Any, x: Any, samples: int | None = None, jobs: int = 1) -> t
 
     with tempfile.TemporaryDirectory(prefix="nonresnet-csim-") as scratch:
         project = Path(scratch) / PROJECT
-        taken = take(design, Hls(), project)
+        where, read = _read(x)
+        taken = take(design, Hls(), project, read.shape[1:])
         graph = taken.graph
         if len(graph.inputs) != 1 or len(graph.outputs) != 1:
             raise ConversionError(
@@ -54,7 +55,7 @@ def compare(design: Any, x: Any, samples: int | None = None, jobs: int = 1) -> t
                 f" not {len(graph.inputs)} and {len(graph.outputs)}"
             )
         shape = tuple(int(size) for size in graph.get_input_variables()[0].shape)
-        given = _samples(x, shape, taken)[:samples]
+        given = _arranged(read, where, shape, taken)[:samples]
         plain.write_graph(graph, project, PROJECT)
         emulated = np.asarray(Emulator(network.of_project(project))(given))
         emulated = emulated.reshape(len(given), -1)
@@ -72,11 +73,11 @@ def compare(design: Any, x: Any, samples: int | None = None, jobs: int = 1) -> t
         )
 
 
-def _samples(x: Any, shape: Sequence[int], taken: Taken) -> Any:
-    """As float64, (samples, *shape), of numbers that float32 holds.
+def _read(x: Any) -> tuple[str, Any]:
+    """Samples, and what errors call them.
 
     Raises:
-        DatasetError: they are no numbers, or of another shape.
+        DatasetError: they are no numbers.
     """
     import numpy as np
 
@@ -88,6 +89,17 @@ def _samples(x: Any, shape: Sequence[int], taken: Taken) -> Any:
     if given is None or given.dtype.kind not in "fiub" or given.ndim < 2 or not len(given):
         got = "nothing" if given is None else f"{given.dtype} {given.shape}"
         raise DatasetError(f"{where}: samples as x_test or x wanted, numbers of shape (samples, ...), not {got}")
+    return where, given
+
+
+def _arranged(given: Any, where: str, shape: Sequence[int], taken: Taken) -> Any:
+    """As float64, (samples, *shape), of numbers that float32 holds.
+
+    Raises:
+        DatasetError: they are of another shape, or not finite.
+    """
+    import numpy as np
+
     try:
         given = taken.arranged(given)
     except DatasetError as error:

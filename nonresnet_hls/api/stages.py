@@ -269,7 +269,9 @@ def name_of(design: Any) -> str:
         return str(design)
     from nonresnet_hls.hls import plain
 
-    return str(design.config.get_project_name() if plain.is_graph(design) else getattr(design, "name", design))
+    if plain.is_graph(design):
+        return str(design.config.get_project_name())
+    return str(getattr(design, "name", None) or type(design).__name__)
 
 
 def _csim(wanted: Sequence[Recipe], workspace: Path, samples: int | None, jobs: int) -> Iterator[Comparison]:

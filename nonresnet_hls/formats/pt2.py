@@ -1,7 +1,7 @@
 """What PyTorch's `torch.export.save` writes, read without PyTorch and without its pickles, as an ONNX graph.
 
-Such a file is an archive of the graph as JSON and of the weights as they lie in memory. `torch.export.load` would unpickle
-what else is in it; here nothing of it is run.
+Such a file is an archive of the graph as JSON and of the weights as they lie in memory. `torch.export.load` would
+unpickle what else is in it; here nothing of it is run.
 """
 
 import io

@@ -79,8 +79,6 @@ def _read(x: Any) -> tuple[str, Any]:
     Raises:
         DatasetError: they are no numbers.
     """
-    import numpy as np
-
     from nonresnet_hls.pipeline import own
 
     arrays, path = own.arrays(x)

@@ -144,7 +144,9 @@ def _pytorch(design: Any, hls: Hls, directory: Path, shape: tuple[int, ...] | No
         where, path = str(design), Path(design)
         if path.suffix != pt2.SUFFIX:
             cure = "torch.export.save(torch.export.export(model.eval(), (example,)), 'model.pt2')"
-            raise ModelError(f"{where}: a file of torch.export wanted, not a pickle, which would run what it brings: {cure}")
+            raise ModelError(
+                f"{where}: a file of torch.export wanted, not a pickle, which would run what it brings: {cure}"
+            )
         program = pt2.load(path)
     else:
         if pt2_torch.is_module(design):

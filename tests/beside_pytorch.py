@@ -114,9 +114,8 @@ def floating_point(torch: Any) -> None:
     program = torch.export.export(model, (torch.zeros(2, 2, 4, 4),), dynamic_shapes=({0: any_size},))
     sized = nr.fifos(program)
     check(sized.report.after.bits < sized.report.before.bits, "sizing saves nothing")
-    print(
-        f"PyTorch: {pytorch.different} of {pytorch.values} values cost by hls4ml's own types, at most {pytorch.largest_difference:.2g}"
-    )
+    cost = f"{pytorch.different} of {pytorch.values} values, at most {pytorch.largest_difference:.2g}"
+    print(f"PyTorch: hls4ml's own types cost {cost}")
 
 
 def refusals(folder: Path, torch: Any) -> None:

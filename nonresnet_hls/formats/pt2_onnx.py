@@ -72,12 +72,12 @@ class _Writer:
             return self.constant(key, float(value))
         raise self.refuse(f"{key}: a tensor wanted, not {shown(value)}")
 
-    def node(self, kind: str, inputs: list[str], domain: str = "", **attributes: Any) -> None:
-        """The node at hand."""
+    def node(self, kind: str, inputs: list[str], **attributes: Any) -> None:
+        """The node at hand, with its attributes and domain."""
         from onnx import helper
 
         given = {key: value for key, value in attributes.items() if value is not None}
-        made = helper.make_node(kind, inputs, [self.call.output], name=self.call.name, domain=domain, **given)
+        made = helper.make_node(kind, inputs, [self.call.output], name=self.call.name, **given)
         self.nodes.append(made)
 
     def only(self, arguments: Mapping[str, Any], **wanted: Any) -> None:
@@ -214,7 +214,7 @@ def _fake_quantized(writer: _Writer, given: Arguments) -> None:
         raise writer.refuse(f"a finite scale wanted, not {scale}")
     values = {"scale": scale, "zero": zero, "bits": float(bits)}
     inputs = [writer.source(given["self"], "self"), *(writer.constant(key, value) for key, value in values.items())]
-    writer.node("Quant", inputs, QONNX, signed=signed, narrow=narrow, rounding_mode="ROUND")
+    writer.node("Quant", inputs, domain=QONNX, signed=signed, narrow=narrow, rounding_mode="ROUND")
 
 
 RULES: dict[str, Callable[[_Writer, Arguments], None]] = {

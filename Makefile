@@ -10,7 +10,7 @@ TORCH ?= torch
 RUN := $(VENV)/bin/nonresnet-hls
 # (Not by way of another make, which `make -n` would run.)
 COMPILE_SOLVER := $(VENV)/bin/python -c 'from nonresnet_hls.rtl import adder_graph; adder_graph.compile_solver()' && touch $(VENV)/solver
-TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 test-pytorch lint format dist picture bench-train \
+TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 test-pytorch test-finn lint format dist picture bench-train \
 	bench-fifos bench-emulate bench-timing bench-models clean distclean help
 # A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
 RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
@@ -105,6 +105,13 @@ test-pytorch: dist ## the wheel beside PyTorch: its modules and exported program
 	$(VENV)-pytorch/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
 	$(VENV)-pytorch/bin/python -I tests/beside_pytorch.py
 
+test-finn: setup ## exported blocks through FINN+'s streamlining, in an environment of its own (some GB)
+	rm -rf dist/finn && mkdir -p dist/finn
+	@set -e; for block in $(STYLES); do $(RUN) export $$block --prove 16 -o dist/finn/$$block.onnx; done
+	$(PYTHON) -m venv $(VENV)-finn
+	$(VENV)-finn/bin/pip install --quiet finn-plus==1.6.1
+	$(VENV)-finn/bin/python tests/beside_finn.py $(addprefix dist/finn/,$(addsuffix .onnx,$(STYLES)))
+
 bench-train: setup ## images/s of `nonresnet-hls train` against bare model.fit
 	$(VENV)/bin/python -m benchmarks.train
 
@@ -125,7 +132,7 @@ clean: ## remove what the stages made, trained weights too (not what git keeps, 
 	find models -type d -empty -delete
 
 distclean: clean ## the environment, too
-	rm -rf $(VENV) $(VENV)-light $(VENV)-keras3 $(VENV)-pytorch dist
+	rm -rf $(VENV) $(VENV)-light $(VENV)-keras3 $(VENV)-pytorch $(VENV)-finn dist
 
 help: ## this list
 	@grep -hE '^[a-z$$()0-9A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/^\$$\(RECIPES\)/MODEL/' | awk -F '\t' '{printf "make %-14s %s\n", $$1, $$2}'

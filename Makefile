@@ -10,7 +10,12 @@ TORCH ?= torch
 RUN := $(VENV)/bin/nonresnet-hls
 # (Not by way of another make, which `make -n` would run.)
 COMPILE_SOLVER := $(VENV)/bin/python -c 'from nonresnet_hls.rtl import adder_graph; adder_graph.compile_solver()' && touch $(VENV)/solver
-TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 test-pytorch test-finn lint format dist picture bench-train \
+define KERAS3
+$(PYTHON) -m venv $(VENV)-keras3
+$(VENV)-keras3/bin/pip install --quiet "$$(echo dist/*.whl)[keras3,rtl]"
+$(VENV)-keras3/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
+endef
+TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 test-hgq2 test-pytorch test-finn lint format dist picture bench-train \
 	bench-fifos bench-emulate bench-timing bench-models clean distclean help
 # A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
 RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
@@ -94,10 +99,12 @@ test-light: dist ## the wheel in empty environments (LIGHT_PYTHONS): what the li
 	done
 
 test-keras3: dist ## the wheel beside Keras 3 and today's NumPy: designs of hls4ml through the OpenRTL backend
-	$(PYTHON) -m venv $(VENV)-keras3
-	$(VENV)-keras3/bin/pip install --quiet "$$(echo dist/*.whl)[keras3,rtl]"
-	$(VENV)-keras3/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
+	$(KERAS3)
 	$(VENV)-keras3/bin/python -I tests/beside_keras3.py
+
+test-hgq2: dist ## the same of a ResNet on 32x32 images, trained, in every evaluator (takes long)
+	$(KERAS3)
+	$(VENV)-keras3/bin/python -I tests/beside_keras3.py resnet
 
 test-pytorch: dist ## the wheel beside PyTorch: its modules and exported programs (an environment of some GB)
 	$(PYTHON) -m venv $(VENV)-pytorch

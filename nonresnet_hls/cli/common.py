@@ -26,8 +26,12 @@ def add_recipes(
     With `files` model files by themselves.
     """
     count = "*" if every else "+"
-    file = "path of a .toml file; or, with --data, of a .keras, .h5 or .onnx file" if models else "path of a .toml file"
-    file = "path of a .toml, .keras, .h5 or .onnx file" if files else file
+    file = (
+        "path of a .toml file; or, with --data, of a .keras, .h5, .onnx or .pt2 file"
+        if models
+        else "path of a .toml file"
+    )
+    file = "path of a .toml, .keras, .h5, .onnx or .pt2 file" if files else file
     parser.add_argument("recipes", nargs=count, metavar="RECIPE", help=f"name of a recipe, or {file}")
     if models:
         parser.add_argument("--data", type=Path, metavar="FILE", help=".npz for a model file (see `recipe --help`)")

@@ -14,6 +14,7 @@ from nonresnet_hls.errors import DatasetError, ModelError, NonResNetError
 from nonresnet_hls.hls import network
 from nonresnet_hls.pipeline import taken
 from nonresnet_hls.recipe import Hls
+from nonresnet_hls.rtl import flow
 from tests.formats.onnx_nets import GENERAL, Net, residual, saved
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -151,8 +152,22 @@ def test_csim_and_rtl_of_a_block(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert f"{path}: C simulation, 80 values, equal" in capsys.readouterr().out
     assert cli.main(["fifos", str(path), "--prove"]) == 0
     assert "proof holds" in capsys.readouterr().out
-    figures = nr.synth(path, engine="rtl", simulate=True, inputs=net.samples(4)).figures
-    assert figures["simulation"]["values_compared"] == 2 * 4 * 5
+    found = taken.take(path, Hls(), tmp_path / "project")
+    given = found.arranged(net.samples(4))
+    figures = flow.build(found.graph, tmp_path / "project", x=given, synth=False).simulation
+    assert figures is not None
+    assert figures.values_compared == 2 * 4 * 5
+
+
+@pytest.mark.nightly
+def test_synth_takes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = Net(2, 3, 3)
+    net.relu(net.conv(net.quant("x", "quantized", 0.5, 3), "c", 2, 2), "y")
+    path = saved(net, tmp_path / "one.onnx", "y", 2, 3, 3)
+    assert cli.main(["synth", "--engine", "rtl", "--simulate", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "simulated: 144 values equal to the C simulation (4 images)" in said
+    assert "for xc7" in said
 
 
 def test_what_an_exported_recipe_computes_comes_back(tiny: Path) -> None:

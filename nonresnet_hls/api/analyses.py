@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -155,7 +155,7 @@ def fifos(
     """How deep the FIFOs of a design must be: depths, deadlock, cycles and memory.
 
     Args:
-        design: a recipe, a project directory, a Keras model or its file, or a `ModelGraph`.
+        design: a recipe, a project directory, a model of Keras, ONNX or PyTorch or its file, or a `ModelGraph`.
         workspace: where recipes are.
         prove: run the generated C++ on these FIFOs (needs g++).
         trust: with `prove`: also that of a project directory which was not made here.
@@ -187,7 +187,7 @@ def emulate(
     """The exact outputs of a design's hardware.
 
     Args:
-        design: a recipe, a project directory, a Keras model or its file, or a `ModelGraph`.
+        design: a recipe, a project directory, a model of Keras, ONNX or PyTorch or its file, or a `ModelGraph`.
         workspace: where recipes are.
         inputs: samples x input shape (for several inputs a list), or the path of a .npy file of them (for several
             inputs of a .npz file, with their names).
@@ -203,14 +203,14 @@ def emulate(
         ConversionError: a layer or type whose arithmetic is not known; names it.
         EmulationError: inputs that the design cannot take.
     """
-    from nonresnet_hls.pipeline import designs
     from nonresnet_hls.pipeline import emulate as stage
+    from nonresnet_hls.pipeline import taken
 
     if samples is not None and samples < 1:
         raise RecipeError(f"--samples: at least 1 wanted, not {samples}")
     place = Workspace(Path(workspace))
     named = isinstance(design, str | Path)
-    named = named and not Path(design).is_dir() and not designs.is_model_file(Path(design))
+    named = named and not Path(design).is_dir() and not taken.is_file(Path(design))
     if inputs is None and (named or isinstance(design, Recipe)):
         recipe = load_recipe(design, workspace)
         block = recipe.architecture.family is Family.BLOCK and split is None
@@ -222,8 +222,8 @@ def emulate(
     if split is not None:
         raise RecipeError(f"{design}: --split wants a recipe, whose data set is known; give --inputs or --samples")
     with tempfile.TemporaryDirectory(prefix="nonresnet-emulate-") as scratch:
-        read = _network(design, place, Path(scratch) / "project")
-        found, figures = stage.emulate_design(read, inputs, samples or 1000)
+        read, arranged = _network(design, place, Path(scratch) / "project")
+        found, figures = stage.emulate_design(read, inputs, samples or 1000, arranged)
     if outputs is not None:
         stage.save_outputs(found, figures["output_names"], Path(outputs))
     return Emulation(name_of(design), found, figures)
@@ -231,10 +231,10 @@ def emulate(
 
 @told
 def emulator(design: Any, workspace: str | Path = ".") -> "Emulator":
-    """What computes a design's exact outputs: `nr.emulator("resnet20")(x)`, x samples x input shape.
+    """What computes a design's exact outputs: `nr.emulator("resnet20")(x)`, x samples x input shape, channels last.
 
     Args:
-        design: a recipe, a project directory, a Keras model or its file, or a `ModelGraph`.
+        design: a recipe, a project directory, a model of Keras, ONNX or PyTorch or its file, or a `ModelGraph`.
         workspace: where recipes are.
 
     Raises:
@@ -243,19 +243,20 @@ def emulator(design: Any, workspace: str | Path = ".") -> "Emulator":
     from nonresnet_hls.emulation import Emulator
 
     with tempfile.TemporaryDirectory(prefix="nonresnet-emulate-") as scratch:
-        return Emulator(_network(design, Workspace(Path(workspace)), Path(scratch) / "project")())
+        read, _ = _network(design, Workspace(Path(workspace)), Path(scratch) / "project")
+        return Emulator(read())
 
 
-def _network(design: Any, place: Workspace, scratch: Path) -> Any:
-    """What gives the exact network of a design."""
+def _network(design: Any, place: Workspace, scratch: Path) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+    """What gives the exact network of a design, and what arranges samples for it."""
     from nonresnet_hls.fixed.network import Network
     from nonresnet_hls.hls import network, plain
     from nonresnet_hls.pipeline import designs
 
     if isinstance(design, Network) or plain.is_graph(design):
-        return lambda: design
+        return lambda: design, lambda x: x
     found = designs.find(design, place, Hls(), scratch)
-    return lambda: network.of_project(found.directory)
+    return lambda: network.of_project(found.directory), found.arranged
 
 
 @told
@@ -277,8 +278,8 @@ def synth(
     """Hardware figures of a design: by the vendor's tool, or by the open RTL engine.
 
     Args:
-        design: a recipe; for the open engine also a Keras model or its file (converted as hls4ml does by itself), or a
-            `ModelGraph` (io_stream).
+        design: a recipe; for the open engine also a model of Keras, ONNX or PyTorch or its file (converted as hls4ml
+            does by itself), or a `ModelGraph` (io_stream).
         workspace: where everything is.
         cosim: C/RTL co-simulation too; vendor.
         vsynth: logic synthesis by Vivado too; vendor.
@@ -317,11 +318,11 @@ def synth(
 
 
 def _is_design(path: Path) -> bool:
-    from nonresnet_hls.pipeline import designs
+    from nonresnet_hls.pipeline import taken
 
     if path.is_dir():
         raise RecipeError(f"{path}: a recipe, a Keras model or a ModelGraph wanted, not a project directory")
-    return designs.is_model_file(path)
+    return taken.is_file(path)
 
 
 class NothingFoundError(ReportError):

@@ -18,10 +18,20 @@ if TYPE_CHECKING:
     from nonresnet_hls.reports.render import Table
 
 
-def add_recipes(parser: argparse.ArgumentParser, every: bool = False, models: bool = False) -> None:
-    """RECIPE..., --workspace and --json; with `every` also --all; with `models` also model files and --data."""
+def add_recipes(
+    parser: argparse.ArgumentParser, every: bool = False, models: bool = False, files: bool = False
+) -> None:
+    """RECIPE..., --workspace and --json; with `every` also --all; with `models` also model files and --data.
+
+    With `files` model files by themselves.
+    """
     count = "*" if every else "+"
-    file = "path of a .toml file; or, with --data, of a .keras or .h5 file" if models else "path of a .toml file"
+    file = (
+        "path of a .toml file; or, with --data, of a .keras, .h5, .onnx or .pt2 file"
+        if models
+        else "path of a .toml file"
+    )
+    file = "path of a .toml, .keras, .h5, .onnx or .pt2 file" if files else file
     parser.add_argument("recipes", nargs=count, metavar="RECIPE", help=f"name of a recipe, or {file}")
     if models:
         parser.add_argument("--data", type=Path, metavar="FILE", help=".npz for a model file (see `recipe --help`)")

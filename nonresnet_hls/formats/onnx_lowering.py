@@ -107,8 +107,12 @@ class _Lowering:
         return self._made(source, result)
 
     def _give(self, name: str, value: Any) -> None:
+        import numpy as np
+
         if not name or name in self.values:
             raise ModelError(f"{self.where}: tensor {shown(name)}: a name of its own for each tensor wanted")
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise ModelError(f"{self.where}: tensor {shown(name)}: finite numbers wanted")
         self.values[name] = value
 
     def _input(self, given: Any) -> Data:

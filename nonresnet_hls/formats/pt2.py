@@ -20,6 +20,7 @@ SUFFIX = ".pt2"
 _NUMBERS = {4: "int32", 5: "int64", 7: "float32", 8: "float64"}
 """Types of tensors by their numbers in such a file."""
 _MOST_NODES = 1 << 16
+_MOST_SIZE = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,21 @@ def read(stream: Any, where: str) -> Program:
             return _Reader(archive, where).program()
     except ModelError:
         raise
-    except (KeyError, IndexError, TypeError, AttributeError, RecursionError, *bounds.DAMAGED_ARCHIVE) as error:
+    except (
+        *(KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError),
+        *bounds.DAMAGED_ARCHIVE,
+    ) as error:
         told = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ModelError(f"{where}: a file as torch.export.save of PyTorch 2.9 writes it wanted ({told})") from None
     except ValueError as error:
         raise ModelError(f"{where}: a file of torch.export wanted: {' '.join(str(error).split())}") from None
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a name wanted, not {shown(value)}")
+    value.encode()  # Unicode, or UnicodeEncodeError, which is a ValueError
+    return value
 
 
 class _Reader:
@@ -113,12 +124,12 @@ class _Reader:
         for spec in signature["input_specs"]:
             ((kind, said),) = spec.items()
             if kind == "user_input":
-                sources.append(said["arg"]["as_tensor"]["name"])
+                sources.append(_name(said["arg"]["as_tensor"]["name"]))
             elif kind in ("parameter", "buffer"):
-                places[said["arg"]["name"]] = str(said[f"{kind}_name"])
+                places[_name(said["arg"]["name"])] = str(said[f"{kind}_name"])
             else:
                 raise ModelError(f"{self.where}: inputs, parameters and buffers wanted, not {shown(kind)}")
-        results = [spec["user_output"]["arg"]["as_tensor"]["name"] for spec in signature["output_specs"]]
+        results = [_name(spec["user_output"]["arg"]["as_tensor"]["name"]) for spec in signature["output_specs"]]
         if len(sources) != 1 or len(results) != 1:
             raise ModelError(f"{self.where}: one input and one output wanted, not {len(sources)} and {len(results)}")
         stored = json.loads(self._text("data/weights/model_weights_config.json", "{}")).get("config", {})
@@ -130,7 +141,10 @@ class _Reader:
 
     def _size(self, size: Mapping[str, Any], place: int) -> int:
         if "as_int" in size:
-            return int(size["as_int"])
+            found = int(size["as_int"])
+            if not 0 < found < _MOST_SIZE:
+                raise ModelError(f"{self.where}: an input of 1 to {_MOST_SIZE - 1} a side wanted, not {shown(found)}")
+            return found
         if place == 0:
             return 0
         raise ModelError(f"{self.where}: an input of fixed sizes but for the batch wanted, not {shown(size)}")
@@ -161,7 +175,7 @@ class _Reader:
         return np.frombuffer(content, dtype).reshape(shape)
 
     def _call(self, node: Mapping[str, Any]) -> Call | None:
-        target, name = str(node["target"]), str(node["name"] or node["outputs"][0]["as_tensor"]["name"])
+        target, name = _name(node["target"]), _name(node["name"] or node["outputs"][0]["as_tensor"]["name"])
         if target == "torch.ops.aten.sym_size.int":
             dimension = next(self._value(one["arg"], name) for one in node["inputs"] if one["name"] == "dim")
             if dimension != 0:
@@ -173,16 +187,18 @@ class _Reader:
         arguments = {str(one["name"]): self._value(one["arg"], name) for one in node["inputs"]}
         if len(node["outputs"]) != 1 or "as_tensor" not in node["outputs"][0]:
             raise ModelError(f"{self.where}: node {shown(name)}: one output wanted")
-        return Call(name, target.removeprefix("torch.ops.aten."), arguments, node["outputs"][0]["as_tensor"]["name"])
+        return Call(
+            name, target.removeprefix("torch.ops.aten."), arguments, _name(node["outputs"][0]["as_tensor"]["name"])
+        )
 
     def _value(self, argument: Mapping[str, Any], name: str) -> Any:
         ((kind, value),) = argument.items()
         if kind == "as_none":
             return None
         if kind == "as_tensor":
-            return Tensor(str(value["name"]))
+            return Tensor(_name(value["name"]))
         if kind == "as_tensors":
-            return tuple(Tensor(str(one["name"])) for one in value)
+            return tuple(Tensor(_name(one["name"])) for one in value)
         if kind in ("as_int", "as_float", "as_bool", "as_string"):
             return value
         if kind in ("as_ints", "as_floats", "as_bools"):

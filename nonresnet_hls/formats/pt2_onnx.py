@@ -49,7 +49,11 @@ class _Writer:
         if rule is None:
             known = ", ".join(sorted({one.partition(".")[0] for one in RULES}))
             raise self.refuse(f"an operator that hls4ml has a layer for wanted ({known}), not {shown(call.target)}")
-        rule(self, call.arguments)
+        try:
+            rule(self, call.arguments)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise self.refuse(f"arguments as PyTorch's export writes them wanted ({shown(told)})") from None
 
     def refuse(self, text: str) -> ModelError:
         """An error that names the node at hand."""

@@ -91,6 +91,11 @@ def expanding(model: Any) -> None:
     model.graph.node.insert(0, helper.make_node("ConstantOfShape", ["much"], ["zeros"], name="bomb"))
 
 
+def endless(model: Any) -> None:
+    tensor = next(one for one in model.graph.initializer if one.name == "fc.bias")
+    tensor.CopyFrom(onnx.numpy_helper.from_array(np.array([1, 2, np.inf, 3, 4], np.float32), tensor.name))
+
+
 def circle(model: Any) -> None:
     model.graph.node[1].input[0] = model.graph.node[-1].output[0]
 
@@ -118,6 +123,7 @@ HOSTILE: dict[str, tuple[Callable[[Any], None], str]] = {
     "huge pads": (huge_pads, "an output of 1 to 67108864 numbers wanted"),
     "opset": (opset, "one opset of ONNX from 9 to 23 wanted"),
     "bomb": (expanding, "node 'bomb': an operator that hls4ml has a layer for wanted"),
+    "infinity": (endless, "tensor 'fc.bias': finite numbers wanted"),
     "circle": (circle, "nodes in the order of their work wanted"),
 }
 

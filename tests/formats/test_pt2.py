@@ -246,7 +246,17 @@ REFUSED: dict[str, tuple[Callable[[Archive], None], str]] = {
     "fewer": (fewer, "weights 'net.first_w': [2, 2, 3, 3] numbers wanted, not 4 bytes"),
     "moved": (moved, "weights 'net.first_w': weights in the order of their sizes wanted"),
     "code": (code, "an input of fixed sizes but for the batch wanted"),
-    "bomb": (bomb, "input 'x': a batch of a fixed shape of 1 to 3 sizes"),
+    "bomb": (bomb, "an input of 1 to 2147483647 a side wanted, not 1099511627776"),
+    "no argument": (
+        lambda archive: archive.nodes[1]["inputs"].pop(0),
+        "node 'first': arguments as PyTorch's export writes them wanted",
+    ),
+    "no name": (
+        lambda archive: archive.model["graph_module"]["signature"]["input_specs"][-1]["user_input"]["arg"].update(
+            as_tensor={"name": {}}
+        ),
+        "a name wanted, not {}",
+    ),
     "training": (in_training, "node 'normal': training False wanted: call model.eval() before the export"),
     "missing": (lambda archive: archive.config.pop("net.w"), "weights 'net.w': there are none in the file"),
     "no graph": (lambda archive: archive.model.clear(), "a file as torch.export.save of PyTorch 2.9 writes it wanted"),

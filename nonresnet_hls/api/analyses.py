@@ -53,8 +53,9 @@ def skips(
     shorten: Which | None = None,
     output: str | Path | None = None,
     allow: Collection[str] = (),
+    merge: Which | None = None,
 ) -> Skips:
-    """The skips of a functional Keras model; with `remove` or `shorten` a new model without them, too.
+    """The skips of a functional Keras model; with `remove`, `shorten` or `merge` a new model without them, too.
 
     Args:
         model: a Keras model, or the path of a .keras or .h5 file.
@@ -62,19 +63,19 @@ def skips(
         shorten: let these go over their first convolution only.
         output: where the new model is written, a new .keras file; None: nowhere.
         allow: Lambda layers and classes in the file to accept.
+        merge: let these go through the convolutions that they bypass, in channels of their own: the same function.
 
     Raises:
         ModelError: the model cannot be read, or a skip that was named cannot be changed.
     """
+    from nonresnet_hls import skips as own
     from nonresnet_hls.networks import saved
-    from nonresnet_hls.skips import find, not_shortened
-    from nonresnet_hls.skips import remove as removed
-    from nonresnet_hls.skips import shorten as shortened
     from nonresnet_hls.skips.graph import nested
 
-    change = shorten if remove is None else remove
-    if remove is not None and shorten is not None:
-        raise ModelError("--remove or --shorten wanted, not both")
+    changes = {"remove": remove, "shorten": shorten, "merge": merge}
+    if sum(one is not None for one in changes.values()) > 1:
+        raise ModelError("one of --remove, --shorten and --merge wanted, not two")
+    how, change = next(((name, one) for name, one in changes.items() if one is not None), ("", None))
     target = None if output is None else Path(output)
     if target is not None:
         if target.suffix != ".keras":
@@ -85,21 +86,21 @@ def skips(
         model = saved.load(Path(model), allow)
     elif not saved.is_model(model):
         raise ModelError(f"a Keras model or the path of one wanted, not an object of {type(model).__name__}")
-    found = tuple(find(model))
+    found = tuple(own.find(model))
     inside = tuple(layer.name for layer in model.layers if nested(layer))
     if change is None:
         return Skips(found, model, models_inside=inside)
     chosen = _chosen(change, found)
     stay = {skip.number: skip.refusal for skip in found if skip.refusal}
-    if shorten is not None:
-        stay = not_shortened(model)
+    if how in ("shorten", "merge"):
+        stay = own.not_shortened(model) if how == "shorten" else own.not_merged(model)
     asked = [skip.number for skip in found] if chosen is None else chosen
     possible = [number for number in asked if number not in stay]
     # Of a choice by number, some that can be and some that cannot: the latter are refused.
     done = asked if possible and chosen is not None else possible
     after = None
     if done:
-        after = removed(model, done) if shorten is None else shortened(model, done)
+        after = {"remove": own.remove, "shorten": own.shorten, "merge": own.merge}[how](model, done)
         if target is not None:
             saved.save(after, target)
     return Skips(found, model, tuple(asked), tuple(done), stay, after, inside)

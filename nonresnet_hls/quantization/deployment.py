@@ -14,7 +14,8 @@ from nonresnet_hls import progress
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 from nonresnet_hls.networks import graph
 from nonresnet_hls.networks.additions import Additions
-from nonresnet_hls.quantization.exact import dilated, same_padding
+from nonresnet_hls.networks.padding import same_padding
+from nonresnet_hls.quantization.exact import dilated
 from nonresnet_hls.quantization.flattening import flattened_last
 from nonresnet_hls.quantization.ranges import Constant, LayerArithmetic, ModelArithmetic
 

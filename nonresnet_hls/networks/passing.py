@@ -6,8 +6,9 @@ the skip's own projection.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import activations, graph
@@ -53,14 +54,15 @@ class Passing:
         return self.source.output_shape[-1]
 
 
-def find(model: object) -> tuple[dict[str, Passing], dict[str, str]]:
+def find(model: Any, positive: Callable[[str], bool] | None = None) -> tuple[dict[str, Passing], dict[str, str]]:
     """Skips of a model that can be merged, and why others cannot, by the names of their joins.
 
     Args:
         model: functional, batch norms of its branches folded.
+        positive: whether a layer's output has no negative numbers; None: as its structure tells.
     """
     network = graph.nodes(model)
-    finder = _Finder(network, graph.output_names(model))
+    finder = _Finder(network, graph.output_names(model), positive)
     found, refused = {}, {}
     for node in network:
         if node.kind == "Add":
@@ -79,7 +81,7 @@ def is_positive(name: str, nodes: Mapping[str, graph.Node]) -> bool:
         if node.name in seen:
             continue
         seen.add(node.name)
-        if node.kind not in ("InputLayer",) and activations.of(node.layer).name in _POSITIVE:
+        if node.kind not in ("InputLayer",) and _function(node) in _POSITIVE:
             continue
         if node.kind not in _KEEPS_SIGN:
             return False
@@ -87,9 +89,17 @@ def is_positive(name: str, nodes: Mapping[str, graph.Node]) -> bool:
     return True
 
 
+def _function(node: graph.Node) -> str:
+    """The nonlinearity of a layer; QKeras' quantizers by their class, without their bits."""
+    return activations.of(node.layer).name.partition("(")[0]
+
+
 class _Finder:
-    def __init__(self, network: Sequence[graph.Node], outputs: Sequence[str]) -> None:
+    def __init__(
+        self, network: Sequence[graph.Node], outputs: Sequence[str], positive: Callable[[str], bool] | None
+    ) -> None:
         self.nodes = {node.name: node for node in network}
+        self.positive = positive or (lambda name: is_positive(name, self.nodes))
         self.readers = graph.consumers(list(network))
         self.outputs = set(outputs)
 
@@ -165,7 +175,7 @@ class _Finder:
             elif node.kind in ("QActivation", "FixedPointActivation"):
                 rounded[-1] = node
             rectified = rectified or self._rectifies(node, node is main[-1])
-        if rectified and not is_positive(source.name, self.nodes):
+        if rectified and not self.positive(source.name):
             raise ModelError(f"it leaves {source.name}, whose numbers may be negative, and a ReLU would drop these")
         taps = tuple(self._tap(node) for node in convolutions)
         own_tap: tuple[int, ...] = ()
@@ -188,13 +198,14 @@ class _Finder:
             ModelError: it is nothing that passes numbers from 0 on as they are.
         """
         own = activations.of(node.layer)
-        if own.name in _RELU and own.max_value is None and not last:
+        if _function(node) in _RELU and own.max_value is None and not last:
             return True
         plain = own.name == activations.LINEAR and (
             self._is_convolution(node) or node.kind in (*_NOTHING, "Activation")
         )
-        rounds = node.kind == "FixedPointActivation"
-        if plain or rounds:
+        if node.kind == "FixedPointActivation" and not last:
+            return not node.layer.quantizer.type.signed
+        if plain:
             return False
         raise ModelError(f"{node.name} ({own if own.name != activations.LINEAR else node.kind}) changes what it passes")
 
@@ -239,3 +250,50 @@ class _Finder:
         if set(layer.strides) != {1} or set(layer.dilation_rate) != {1} or set(last.dilation_rate) != {1} or not fits:
             raise ModelError(f"{projection.name} has a larger kernel than the branch's last convolution")
         return here
+
+
+def weights(
+    plan: Passing, own: list[list[Any]], projection: list[Any] | None, scales: tuple[float, ...] = ()
+) -> list[list[Any]]:
+    """Kernels, and biases where there are any, with the channels that pass the skip's tensor on.
+
+    Args:
+        plan: the skip.
+        own: kernel and, if it has one, bias of each convolution of the branch.
+        projection: the same of the convolution on the skip; None without one.
+        scales: what each convolution but the last multiplies the passed tensor by (1); the last divides by all.
+    """
+    import numpy as np
+
+    channels, last, total = plan.channels, len(own) - 1, float(np.prod(scales)) if scales else 1.0
+    result = []
+    for number, ((kernel, *bias), tap, node) in enumerate(zip(own, plan.taps, plan.convolutions, strict=True)):
+        scale = scales[number] if scales and number < last else 1.0
+        bias = [*bias]
+        if "Depthwise" in node.kind:
+            passed = np.zeros((*kernel.shape[:-2], channels, 1), kernel.dtype)
+            passed[tap] = scale
+            made = np.concatenate([kernel, passed], axis=-2)
+            bias = [np.concatenate([bias[0], np.zeros(channels, bias[0].dtype)])] if bias else []
+            result.append([made, *bias])
+            continue
+        space, (before, after) = kernel.shape[:-2], kernel.shape[-2:]
+        more_in, more_out = (channels if number else 0), (channels if number < last else 0)
+        made = np.zeros((*space, before + more_in, after + more_out), kernel.dtype)
+        made[..., :before, :after] = kernel
+        # The channels that come in at the first convolution are the skip's tensor itself.
+        start = before if number else 0
+        if number < last:
+            made[tap][start : start + channels, after:] = scale * np.eye(channels, dtype=kernel.dtype)
+            bias = [np.concatenate([bias[0], np.zeros(channels, bias[0].dtype)])] if bias else []
+        elif projection is None:
+            made[tap][start : start + channels] += np.eye(channels, dtype=kernel.dtype) / total
+        else:
+            added = projection[0]
+            corner = [at - own_tap for at, own_tap in zip(tap, plan.projection_tap, strict=True)]
+            place = tuple(slice(at, at + size) for at, size in zip(corner, added.shape[:-2], strict=True))
+            made[(*place, slice(start, start + channels), slice(None))] += added / total
+            if len(projection) > 1:
+                bias = [bias[0] + projection[1] if bias else projection[1]]
+        result.append([made, *bias])
+    return result

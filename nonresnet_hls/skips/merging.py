@@ -71,7 +71,8 @@ def _folded(model: Any, skips: Collection[Skip]) -> Any:
 def _merged(model: Any, plans: Collection[passing.Passing]) -> Any:
     made: dict[str, list[Any]] = {}
     for plan in plans:
-        weights = merged_weights(plan, [node.layer.get_weights() for node in plan.convolutions], _own(plan))
+        own = None if plan.projection is None else plan.projection.layer.get_weights()
+        weights = passing.weights(plan, [node.layer.get_weights() for node in plan.convolutions], own)
         made |= {node.name: own for node, own in zip(plan.convolutions, weights, strict=True)}
     gone = frozenset().union(*(plan.gone for plan in plans))
     ends = {plan.join.name: plan.end.name for plan in plans}
@@ -94,54 +95,3 @@ def _merged(model: Any, plans: Collection[passing.Passing]) -> Any:
         return result
 
     return additions.rebuilt(replace)
-
-
-def _own(plan: passing.Passing) -> list[Any] | None:
-    return None if plan.projection is None else plan.projection.layer.get_weights()
-
-
-def merged_weights(
-    plan: passing.Passing, weights: list[list[Any]], projection: list[Any] | None, scales: tuple[float, ...] = ()
-) -> list[list[Any]]:
-    """Kernels, and biases where there are any, with the channels that pass the skip's tensor on.
-
-    Args:
-        plan: the skip.
-        weights: kernel and, if it has one, bias of each convolution of the branch.
-        projection: the same of the convolution on the skip; None without one.
-        scales: what each convolution but the last multiplies the passed tensor by (1); the last divides by all.
-    """
-    import numpy as np
-
-    channels, last, total = plan.channels, len(weights) - 1, float(np.prod(scales)) if scales else 1.0
-    result = []
-    for number, ((kernel, *bias), tap, node) in enumerate(zip(weights, plan.taps, plan.convolutions, strict=True)):
-        scale = scales[number] if scales and number < last else 1.0
-        bias = [*bias]
-        if "Depthwise" in node.kind:
-            passed = np.zeros((*kernel.shape[:-2], channels, 1), kernel.dtype)
-            passed[tap] = scale
-            made = np.concatenate([kernel, passed], axis=-2)
-            bias = [np.concatenate([bias[0], np.zeros(channels, bias[0].dtype)])] if bias else []
-            result.append([made, *bias])
-            continue
-        space, (before, after) = kernel.shape[:-2], kernel.shape[-2:]
-        more_in, more_out = (channels if number else 0), (channels if number < last else 0)
-        made = np.zeros((*space, before + more_in, after + more_out), kernel.dtype)
-        made[..., :before, :after] = kernel
-        # The channels that come in at the first convolution are the skip's tensor itself.
-        start = before if number else 0
-        if number < last:
-            made[tap][start : start + channels, after:] = scale * np.eye(channels, dtype=kernel.dtype)
-            bias = [np.concatenate([bias[0], np.zeros(channels, bias[0].dtype)])] if bias else []
-        elif projection is None:
-            made[tap][start : start + channels] += np.eye(channels, dtype=kernel.dtype) / total
-        else:
-            own = projection[0]
-            corner = [at - own_tap for at, own_tap in zip(tap, plan.projection_tap, strict=True)]
-            place = tuple(slice(at, at + size) for at, size in zip(corner, own.shape[:-2], strict=True))
-            made[(*place, slice(start, start + channels), slice(None))] += own / total
-            if len(projection) > 1:
-                bias = [bias[0] + projection[1] if bias else projection[1]]
-        result.append([made, *bias])
-    return result

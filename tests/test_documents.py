@@ -46,7 +46,7 @@ def test_the_two_commands_of_readme_in_a_clone(tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    networks, blocks = "resnet8 shortresnet8 nonresnet8".split(), "resblock shortblock nonresblock".split()
+    networks, blocks = ["resnet8", "shortresnet8", "nonresnet8"], ["resblock", "shortblock", "nonresblock"]
     for name in (*networks, *blocks):
         assert f"{name}: equal, " in done.stdout
     rows = [

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from nonresnet_hls.rtl.contracts import Kind
+from nonresnet_hls.rtl.contracts import Contract, Kind
 from nonresnet_hls.rtl.design import Fifo, RtlDesign
 from nonresnet_hls.rtl.unit_kinds import Unit
 
@@ -31,7 +31,7 @@ class Prediction:
     finished: bool
     """Or deadlocked; then there is no interval, and the latencies are 0 where no image came out."""
     first_output_cycles: int
-    """From the first word taken to the first word given."""
+    """From the first word taken to the first word given; 0 where that comes before."""
     latency_cycles: int
     """From the first word taken to the last word of the first image."""
     interval_cycles: int | float
@@ -61,9 +61,10 @@ def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, i
     fifos = {fifo.stream.name: _Fifo(fifo, limits.get(fifo.stream.name, fifo.depth)) for fifo in design.fifos}
     sources = {name: _Source(streams[name].words) for name in design.network.inputs}
     sinks = {name: _Sink(streams[name].words) for name in design.network.outputs}
-    ends: dict[str, _End] = {**fifos, **sources, **sinks}
-    # Whether a unit can give a word is known from those behind it.
-    units = [_process(unit, ends) for unit in reversed(design.units)]
+    units = [_process(unit, fifos) for unit in reversed(design.units)]
+    units += [_Process([source], [fifos[name]]) for name, source in sources.items()]
+    units += [_Process([fifos[name]], [sink]) for name, sink in sinks.items()]
+    ends: list[_End] = [*fifos.values(), *sources.values(), *sinks.values()]
     seen: dict[tuple[object, ...], int] = {}
     cycle = complete = period = 0
     if images is not None:
@@ -80,7 +81,7 @@ def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, i
         ended = min(len(sink.image_ends) for sink in sinks.values())
         if ended > complete and not period:
             complete = ended
-            state = (*(end.state(complete) for end in ends.values()), *(unit.state(complete) for unit in units))
+            state = (*(end.state(complete) for end in ends), *(unit.state(complete) for unit in units))
             period = complete - seen.setdefault(state, complete)
             out_of_patience = cycle > _MOST_CYCLES and complete >= _LEAST_IMAGES
             if images is None and (period or out_of_patience):
@@ -90,12 +91,12 @@ def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, i
         if moved:
             continue
         # Nothing did but fold counters: on to the cycle in which the first of them ends.
-        running = [unit for unit in units if isinstance(unit, _Folded) and unit.running]
+        running = [unit for unit in units if unit.running]
         if not running:
             break
         skipped = min(unit.left for unit in running)
         for unit in running:
-            unit.left -= skipped
+            unit.skip(skipped)
         cycle += skipped
     begin = min(source.first for source in sources.values())
     image_ends = tuple(
@@ -105,7 +106,7 @@ def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, i
     finished = all(sink.done for sink in sinks.values())
     return Prediction(
         finished=finished,
-        first_output_cycles=min(firsts) - begin + 1 if firsts else 0,
+        first_output_cycles=max(0, min(firsts) - begin + 1) if firsts else 0,
         latency_cycles=image_ends[0] if image_ends else 0,
         interval_cycles=interval_of(image_ends, period or len(image_ends) // 2) if finished else 0,
         settled=period > 0,
@@ -157,7 +158,7 @@ def predict_least_depths(design: RtlDesign) -> dict[str, int]:
 
 
 def _step(units: Sequence["_Process"]) -> bool:
-    """Let all units take and give words, the last first; returns whether one changed that no stream tells.
+    """Let all units take and give words; returns whether one changed that no stream tells.
 
     A unit of which nothing changed, nor of the streams around it, would do as it did before: nothing.
     """
@@ -167,9 +168,6 @@ def _step(units: Sequence["_Process"]) -> bool:
             changed = unit.step()
             moved |= changed
             unit.awake = changed or unit.running
-            for end in unit.inputs:
-                if end.pop and end.writer is not None:
-                    end.writer.awake = True  # a full FIFO of one word takes the next in the same cycle
     return moved
 
 
@@ -182,7 +180,7 @@ class _End:
     writer: "_Process | None" = None
 
     def room(self) -> bool:
-        """Whether a word is accepted in this cycle; asked once it is known whether one leaves."""
+        """Whether a word is accepted in this cycle."""
         return False
 
     def clock(self, cycle: int) -> bool:  # noqa: ARG002  # a source needs it
@@ -269,7 +267,7 @@ class _Fifo(_End):
         self.level = self.high_water = self.stored = 0
 
     def room(self) -> bool:
-        return self.level < self.depth or (self.depth == 1 and self.pop)
+        return self.level < self.depth
 
     def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
         return self.level, self.stored, self.valid
@@ -292,9 +290,6 @@ class _Fifo(_End):
 class _Process:
     """A unit; this one hands every word on, as element-wise layers do."""
 
-    running = False
-    """Whether it counts, which changes it every cycle."""
-
     def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End]) -> None:
         self.inputs, self.outputs = inputs, outputs
         self.input, self.output = inputs[0], outputs[0]
@@ -303,6 +298,19 @@ class _Process:
             end.reader = self
         for end in outputs:
             end.writer = self
+
+    @property
+    def running(self) -> bool:
+        """Whether it counts, which changes it every cycle."""
+        return False
+
+    @property
+    def left(self) -> int:
+        """Cycles until it has counted to the end."""
+        return 0
+
+    def skip(self, cycles: int) -> None:
+        """Count so many cycles at once."""
 
     def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
         """All that decides what comes next, apart from the streams around it."""
@@ -335,44 +343,34 @@ class _Fork(_Process):
         return False
 
 
-class _Join(_Process):
-    """`stream_join`."""
-
-    def step(self) -> bool:
-        if all(end.valid for end in self.inputs) and self.output.room():
-            self.output.push = True
-            for end in self.inputs:
-                end.pop = True
-        return False
-
-
 class _Pad(_Process):
     """`zero_pad`, `repeat_pixels`."""
 
-    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], image: Sequence[bool]) -> None:
+    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], takes: Sequence[bool]) -> None:
         super().__init__(inputs, outputs)
-        self.image, self.at = image, 0
+        self.takes, self.at = takes, 0
 
     def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
         return (self.at,)
 
     def step(self) -> bool:
-        takes = self.image[self.at]
+        takes = self.takes[self.at]
         if (self.input.valid or not takes) and self.output.room():
             self.input.pop, self.output.push = takes, True
-            self.at = (self.at + 1) % len(self.image)
+            self.at = (self.at + 1) % len(self.takes)
         return False
 
 
 class _Collector(_Process):
-    """`window_buffer`, `gather` and `global_pool`: words come in, now and then a result is due."""
+    """`window_buffer`, `gather` and `global_pool`: words come in, or zeros, and now and then a result is due."""
 
-    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], due: Sequence[bool]) -> None:
+    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], contract: Contract) -> None:
         super().__init__(inputs, outputs)
-        self.due, self.at, self.full = due, 0, False
+        self.takes, self.gives, self.later_gives = contract.takes, contract.gives_first, contract.gives
+        self.at, self.full = 0, False
 
     def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
-        return self.at, self.full
+        return self.at, self.full, self.gives is self.later_gives
 
     def step(self) -> bool:
         ready = self.output.room()
@@ -380,12 +378,15 @@ class _Collector(_Process):
         return self.collect(ready)
 
     def collect(self, ready: bool) -> bool:
-        """Take a word if there is one and the result that waits, if any, goes."""
-        before = self.full
-        if self.input.valid and (ready or not self.full):
-            self.input.pop, self.full = True, self.due[self.at]
-            self.at = (self.at + 1) % len(self.due)
-        elif ready:
+        """Make a step if there is a word for it and the result that waits, if any, goes; whether anything moved."""
+        before, takes = self.full, self.takes[self.at]
+        if (self.input.valid or not takes) and (ready or not self.full):
+            self.input.pop, self.full = takes, self.gives[self.at]
+            self.at += 1
+            if self.at == len(self.takes):
+                self.at, self.gives = 0, self.later_gives
+            return self.full != before or not takes
+        if ready:
             self.full = False
         return self.full != before
 
@@ -393,8 +394,8 @@ class _Collector(_Process):
 class _Pipelined(_Collector):
     """A collector before `pipeline_control`."""
 
-    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], due: Sequence[bool], stages: int) -> None:
-        super().__init__(inputs, outputs, due)
+    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], contract: Contract, stages: int) -> None:
+        super().__init__(inputs, outputs, contract)
         self.valid, self.last = 0, 1 << (stages - 1)
 
     def state(self, complete: int) -> tuple[object, ...]:
@@ -421,37 +422,112 @@ class _Pipelined(_Collector):
 class _Folded(_Pipelined):
     """A collector before `matrix_vector`."""
 
-    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], due: Sequence[bool], folds: int) -> None:
-        super().__init__(inputs, outputs, due, _FOLDED_STAGES)
-        self.folds, self.left = folds, folds - 1
+    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], contract: Contract, folds: int) -> None:
+        super().__init__(inputs, outputs, contract, _FOLDED_STAGES)
+        self.folds, self.count, self.counts = folds, folds - 1, False
+
+    @property
+    def running(self) -> bool:
+        return self.counts
+
+    @property
+    def left(self) -> int:
+        return self.count
+
+    def skip(self, cycles: int) -> None:
+        self.count -= cycles
 
     def state(self, complete: int) -> tuple[object, ...]:
-        return *super().state(complete), self.left
+        return *super().state(complete), self.count
 
     def step(self) -> bool:
         enable = self.enable()
-        self.running = enable and self.full
-        last = self.running and self.left == 0
-        if self.running:
-            self.left = self.folds - 1 if last else self.left - 1
+        self.counts = enable and self.full
+        last = self.counts and self.count == 0
+        if self.counts:
+            self.count = self.folds - 1 if last else self.count - 1
         moved = enable and self.advance(last)
         return self.collect(last) or moved
 
 
-def _process(unit: Unit, ends: Mapping[str, _End]) -> _Process:
-    inputs, outputs = [ends[name] for name in unit.inputs], [ends[name] for name in unit.outputs]
+class _Meeting(_End):
+    """Where the results of a unit's own collector meet the words of its other input."""
+
+    ready = False
+
+    def room(self) -> bool:
+        return self.ready
+
+
+class _Tail(_Process):
+    """`stream_join`, before `pipeline_control` where it has registers, and behind a collector where it has one."""
+
+    def __init__(
+        self, inputs: Sequence[_End], outputs: Sequence[_End], stages: int, collector: _Collector | None = None
+    ) -> None:
+        super().__init__(inputs, outputs)
+        self.collector, self.others = collector, inputs if collector is None else inputs[1:]
+        self.valid, self.last = 0, 1 << (stages - 1) if stages else 0
+
+    @property
+    def running(self) -> bool:
+        return self.collector is not None and self.collector.running
+
+    @property
+    def left(self) -> int:
+        return self.collector.left if self.collector is not None else 0
+
+    def skip(self, cycles: int) -> None:
+        if self.collector is not None:
+            self.collector.skip(cycles)
+
+    def state(self, complete: int) -> tuple[object, ...]:
+        return self.valid, *(() if self.collector is None else self.collector.state(complete))
+
+    def step(self) -> bool:
+        room = self.output.room()
+        enable = room or (self.last > 0 and self.valid & self.last == 0)
+        meets = enable and all(end.valid for end in self.others)
+        moved = False
+        if self.collector is not None:
+            meeting = self.collector.output
+            assert isinstance(meeting, _Meeting)
+            meeting.ready, meeting.push = meets, False
+            moved = self.collector.step()
+            meets = meeting.push
+        for end in self.others:
+            end.pop = meets
+        if not self.last:
+            self.output.push = meets
+        else:
+            self.output.push = room and self.valid & self.last != 0
+            if enable:
+                before = self.valid
+                self.valid = (self.valid << 1 | meets) & (2 * self.last - 1)
+                moved |= self.valid != before
+        return moved
+
+
+def _process(unit: Unit, fifos: Mapping[str, _Fifo]) -> _Process:
+    inputs, outputs = [fifos[name] for name in unit.inputs], [fifos[name] for name in unit.outputs]
     match unit.contract.kind:
         case Kind.PASS:
             return _Process(inputs, outputs)
         case Kind.FORK:
             return _Fork(inputs, outputs)
         case Kind.JOIN:
-            return _Join(inputs, outputs)
+            return _Tail(inputs, outputs, unit.tail_stages)
         case Kind.PAD:
-            return _Pad(inputs, outputs, unit.contract.counts)
-        case Kind.COLLECT if unit.stages:
-            return _Pipelined(inputs, outputs, unit.contract.counts, unit.stages)
-        case Kind.COLLECT if unit.folds:
-            return _Folded(inputs, outputs, unit.contract.counts, unit.folds)
+            return _Pad(inputs, outputs, unit.contract.takes)
+        case Kind.COLLECT if len(inputs) > 1 or unit.tail_stages:
+            return _Tail(inputs, outputs, unit.tail_stages, _collector(unit, inputs[:1], [_Meeting()]))
         case Kind.COLLECT:
-            return _Collector(inputs, outputs, unit.contract.counts)
+            return _collector(unit, inputs, outputs)
+
+
+def _collector(unit: Unit, inputs: Sequence[_End], outputs: Sequence[_End]) -> _Collector:
+    if unit.stages:
+        return _Pipelined(inputs, outputs, unit.contract, unit.stages)
+    if unit.folds:
+        return _Folded(inputs, outputs, unit.contract, unit.folds)
+    return _Collector(inputs, outputs, unit.contract)

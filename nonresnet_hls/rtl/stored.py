@@ -17,7 +17,7 @@ from nonresnet_hls.rtl.contracts import Contract, Kind
 from nonresnet_hls.rtl.design import Fifo, RtlDesign
 from nonresnet_hls.rtl.unit_kinds import Unit
 
-FORMAT = 1
+FORMAT = 2
 RECORD = "design.json"
 
 
@@ -25,7 +25,14 @@ def save(design: RtlDesign, directory: Path) -> RtlDesign:
     """Write a design into a folder, in place of what is there."""
     written = design.write(directory)
     streams = [{**asdict(stream), "kind": str(stream.kind)} for stream in design.network.streams.values()]
-    units = [{**asdict(unit), "modules": [name for name, _ in unit.modules]} for unit in design.units]
+    units = [
+        {
+            **asdict(unit),
+            "modules": [name for name, _ in unit.modules],
+            "contract": {"kind": unit.contract.kind} | {key: _bits(unit.contract, key) for key in _STEPS},
+        }
+        for unit in design.units
+    ]
     fifos = [{**asdict(fifo), "stream": fifo.stream.name} for fifo in design.fifos]
     record = {
         "format": FORMAT,
@@ -67,5 +74,12 @@ def _unit(entry: dict[str, Any], directory: Path) -> Unit:
     modules = tuple((name, (directory / f"{name}.sv").read_text(encoding="utf-8")) for name in entry["modules"])
     lists = {key: tuple(entry[key]) for key in ("layers", "inputs", "outputs")}
     told = entry["contract"]
-    contract = Contract(Kind(told["kind"]), tuple(told["rows"]), tuple(told["columns"]))
+    contract = Contract(Kind(told["kind"]), *(tuple(bit == "1" for bit in told[key]) for key in _STEPS))
     return Unit(**{**entry, **lists, "modules": modules, "contract": contract})
+
+
+_STEPS = ("takes", "gives", "gives_first")
+
+
+def _bits(contract: Contract, key: str) -> str:
+    return "".join("01"[bit] for bit in getattr(contract, key))

@@ -385,7 +385,8 @@ def test_every_module_gives_what_its_contract_says(bench: Bench, simulator: Simu
     check(bench, run)
     for use in run.fifos:
         assert 1 <= use.high_water <= use.depth
-        assert use.level == 0
+        # Zeros are given without waiting for the next image; nothing else is left.
+        assert use.level == 0 or use.stream.startswith("pad")
 
 
 def test_yosys_reads_the_design_as_verilator_does(bench: Bench, design: RtlDesign, tmp_path: Path) -> None:

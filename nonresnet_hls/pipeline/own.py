@@ -116,7 +116,7 @@ def arrays(data: Any) -> tuple[dict[str, Any], Path | None]:
             raise DatasetError(f"data: {', '.join(_ARRAYS)} wanted, not {shown(unknown[0])}")
         named = dict(data)
     elif isinstance(data, tuple) and len(data) == 2:  # a list is one of samples
-        named = dict(zip(("x", "y"), data, strict=False))
+        named = dict(zip(("x", "y"), data, strict=True))
     else:
         named = {"x": data}
     return {key: np.asarray(array) for key, array in named.items() if array is not None}, None

@@ -171,7 +171,9 @@ class _Quantizer:
             alpha = float(to_grid(applied.slope, SCALE_BITS))
             if alpha != applied.slope:
                 progress.say(f"layer {node.name}: alpha {applied.slope:g} is rounded to {alpha:g}")
-            own = quantizers.grid(bits, best_integer_bits(values, bits, True), True)
+            # The table is of the same type, and holds what alpha is multiplied with.
+            held = np.where(values < 0, values / min(alpha, 1.0), values)
+            own = quantizers.grid(bits, best_integer_bits(held, bits, True), True)
             name = self._named(node.name + suffix) if suffix else node.name
             return grids.FixedPointElu(alpha, 1 << min(bits + 4, _MOST_TABLE_BITS), str(own), name=name)(at)
         if applied.name == activations.HARD_SIGMOID:

@@ -123,8 +123,12 @@ def times(values: Any, factors: Any) -> Any:
     """
     import numpy as np
 
-    if float(np.abs(values).max()) * float(np.abs(factors).max()) >= 2.0 ** (_MOST_BITS - 1):
+    # Python's own integers: a scalar factor may have more bits than any array holds.
+    most = int(np.max(np.abs(values))) * int(np.max(np.abs(factors)))
+    if most >= 1 << (_MOST_BITS - 1):
         raise FixedPointError(f"a number of more than {_MOST_BITS - 1} bits")
+    if not most:
+        return np.zeros(np.broadcast_shapes(np.shape(values), np.shape(factors)), np.int64)
     return values * factors
 
 

@@ -108,20 +108,13 @@ def _library(folder: Path, inputs: Any, size: int) -> Any:
     command += [f'-DWEIGHTS_DIR="{firmware / "weights"}"', str(firmware / "myproject.cpp")]
     command += [str(folder / "myproject_bridge.cpp"), "-o", str(folder / "library.so")]
     subprocess.run(command, check=True, cwd=folder)
-    np.save(folder / "inputs.npy", np.ascontiguousarray(inputs, dtype=np.float64))
+    rows = np.ascontiguousarray(inputs.reshape(len(inputs), -1), dtype=np.float64)
+    np.save(folder / "inputs.npy", rows)
+    np.save(folder / "outputs.npy", np.empty((len(rows), size), np.float64))
+    for name in ("progress", "next"):
+        (folder / name).write_bytes(bytes(8))
     # In a process of its own: an assertion of the C++ ends the one that it is in.
-    subprocess.run([sys.executable, "-c", _CALLS, str(size)], check=True, cwd=folder)
+    worker = [sys.executable, "-m", "nonresnet_hls.hls.worker", "./library.so", "myproject_double"]
+    files = ["inputs.npy", "outputs.npy", "progress", "next"]
+    subprocess.run([*worker, *files, str(rows.shape[1]), str(size)], check=True, cwd=folder)
     return np.load(folder / "outputs.npy")
-
-
-_CALLS = """
-import ctypes, sys
-import numpy as np
-top = ctypes.CDLL("./library.so").myproject_double
-pointer = ctypes.POINTER(ctypes.c_double)
-inputs = np.load("inputs.npy")
-outputs = np.empty((len(inputs), int(sys.argv[1])), np.float64)
-for sample, result in zip(inputs, outputs):
-    top(sample.ctypes.data_as(pointer), result.ctypes.data_as(pointer))
-np.save("outputs.npy", outputs)
-"""

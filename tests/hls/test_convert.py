@@ -61,7 +61,7 @@ def test_all_projects_equal_keras(
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", nets.bodies())
 def test_each_layer_kind_equals_keras_or_is_refused_by_name(name: str, tmp_path: Path) -> None:
-    model = nets.model(nets.bodies()[name], (8, 8, 3))
+    model = nets.model(nets.bodies()[name])
     if name in REFUSED:
         with pytest.raises(NonResNetError, match=r"^layer \w+: "):
             projects.simulate(projects.quantized(model, nets.SIGNED), _VIVADO, tmp_path / "project")

@@ -215,7 +215,7 @@ def bound(model: Any, values: dict[str, Any], taken: Any, arithmetic: ModelArith
             finest = min(layer.output.lsb, arithmetic.layers[node.inputs[0]].output.lsb)
             # An average that was cut off, less than a last bit below Keras' own, is rounded to the same.
             healed = layer.heals and (sources[0] <= float(arithmetic.layers[node.inputs[0]].output.lsb)).all()
-            before = (0 if healed else sources[0]) + _lost(layer, 2, finest)
+            before = (np.zeros_like(sources[0]) if healed else sources[0]) + _lost(layer, 2, finest)
             spread = before + (before > 0) * float(layer.output.lsb)
         else:
             spread = _plain(graph.copy_layer(node.layer), sources) + _lost(layer, 64)

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import qkeras
+from hypothesis import given
+from hypothesis import strategies as st
 from tensorflow import keras
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.quantization import arithmetic, exact, reference
+from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
+from nonresnet_hls.quantization import arithmetic, exact, ranges, reference
 from nonresnet_hls.quantization.quantize import finish
 from tests.quantization import nets
 
@@ -146,6 +148,20 @@ def test_finishing_twice_changes_nothing(name: str) -> None:
     once = nets.model(nets.bodies()[name])
     twice = finish(once)
     assert all((a == b).all() for a, b in zip(once.get_weights(), twice.get_weights(), strict=True))
+
+
+@given(st.lists(st.integers(-(2**50), 2**50), min_size=1, max_size=4), st.integers(-(2**3000), 2**3000))
+def test_products_are_exact_or_refused_whatever_the_factor(values: list[int], factor: int) -> None:
+    wanted = [value * factor for value in values]
+    if max(map(abs, wanted)) < 1 << 61:
+        assert ranges.times(np.array(values), factor).tolist() == wanted
+    else:
+        with pytest.raises(FixedPointError, match="a number of more than 61 bits"):
+            ranges.times(np.array(values), factor)
+
+
+def test_a_factor_of_any_size_leaves_zeros() -> None:
+    assert ranges.times(np.array([0, 0]), 1 << 3000).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("between", [[], [layers.Flatten()], [layers.MaxPooling2D()]], ids=["", "flatten", "pool"])

@@ -62,6 +62,11 @@ def test_outputs_are_within_the_bound_of_their_types_or_a_layer_is_refused(part:
     assert _taken(range(15 * part, 15 * part + 15)) >= 5
 
 
+def test_an_elu_of_small_numbers_is_within_the_bound() -> None:
+    """With alpha below 1 its table, of the type of its results, holds numbers that are larger than these."""
+    assert _taken(range(1776, 1777)) == 1
+
+
 @pytest.mark.nightly
 def test_outputs_of_many_models_are_within_the_bound() -> None:
     assert _taken(range(60, 2060)) >= 1000

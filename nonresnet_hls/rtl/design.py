@@ -13,7 +13,7 @@ from nonresnet_hls.hls import model_graph
 from nonresnet_hls.recipe import RtlOptions
 from nonresnet_hls.rtl import units
 from nonresnet_hls.rtl.contracts import Kind
-from nonresnet_hls.rtl.unit_kinds import Unit
+from nonresnet_hls.rtl.unit_draft import Unit
 from nonresnet_hls.rtl.unit_text import identifier, port_range
 
 LEAST_DEPTH = 2

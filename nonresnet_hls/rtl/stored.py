@@ -1,6 +1,6 @@
 """A design on disk: its SystemVerilog and `design.json`, from which it is read back without hls4ml.
 
-`design.json`, format 1: the streams (name, channels, words an image, fixed-point type), the network's inputs and
+`design.json`, format 2: the streams (name, channels, words an image, fixed-point type), the network's inputs and
 outputs, the units (with the names of their modules, each a file `NAME.sv` beside it) and the FIFOs.
 """
 
@@ -15,7 +15,7 @@ from nonresnet_hls.fixed.network import Network, Stream
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.rtl.contracts import Contract, Kind
 from nonresnet_hls.rtl.design import Fifo, RtlDesign
-from nonresnet_hls.rtl.unit_kinds import Unit
+from nonresnet_hls.rtl.unit_draft import Unit
 
 FORMAT = 2
 RECORD = "design.json"

@@ -47,7 +47,7 @@ def test_a_design_is_read_back_as_it_was_saved(design: RtlDesign, tmp_path: Path
     assert found.directory == tmp_path / "rtl"
 
 
-@pytest.mark.parametrize("text", ["{", '{"format": 2}', '{"format": 1}', "[]"])
+@pytest.mark.parametrize("text", ["{", '{"format": 2}', '{"format": 1}', '{"format": 3}', "[]"])
 def test_a_damaged_design_is_refused(text: str, design: RtlDesign, tmp_path: Path) -> None:
     stored.save(design, tmp_path / "rtl")
     (tmp_path / "rtl" / "design.json").write_text(text, encoding="utf-8")
@@ -56,16 +56,16 @@ def test_a_damaged_design_is_refused(text: str, design: RtlDesign, tmp_path: Pat
 
 
 def test_a_fifo_is_kept_in_what_suits_its_size(design: RtlDesign) -> None:
-    (fifo,) = design.fifos
-    styles = [replace(fifo, depth=depth).style for depth in (1, 2, 16, 17, 64, 1000)]
-    assert styles == [0, 1, 1, 2, 2, 3]
+    (fifo, _) = design.fifos
+    styles = [replace(fifo, depth=depth).style for depth in (1, 2, 3, 16, 17, 64, 1000)]
+    assert styles == [0, 0, 1, 1, 2, 2, 3]
 
 
 def test_synthesis_agrees_with_the_reader_of_reports_and_is_found_again(
     design: RtlDesign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NONRESNET_CACHE", str(tmp_path / "cache"))
-    sized = design.with_depths({"padded": 1})
+    sized = design.with_depths({"x": 2})
     first = synthesise(sized, Target.XC7)
     stat = tmp_path / "stat.json"
     stat.write_text(json.dumps(stat_document(first)), encoding="utf-8")

@@ -70,9 +70,11 @@ def main() -> None:
     args = parser.parse_args()
     for name in args.names:
         design = design_of(name, Workspace(args.workspace))
-        cells = synthesise(design).total
-        cycles = predict(design).interval_cycles
-        print(f"{name}: {cycles} cycles, {cells.lut} LUT, {cells.ff} FF, {cells.bram_18k} BRAM18, {cells.dsp} DSP")
+        told = f"{name}: {predict(design).interval_cycles} cycles an image"
+        if not name.startswith("chain-"):
+            cells = synthesise(design).total
+            told += f", {cells.lut} LUT, {cells.ff} FF, {cells.bram_18k} BRAM18, {cells.dsp} DSP"
+        print(told, flush=True)
         if args.no_clock:
             continue
         clocks = []

@@ -4,6 +4,7 @@ One design holds them all side by side, so that one simulator is built.
 """
 
 import itertools
+import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -419,6 +420,19 @@ def test_library_and_netlist_pass_lint_without_a_warning(design: RtlDesign) -> N
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:2000]
     assert "%Warning" not in done.stderr + done.stdout
+
+
+def test_icarus_reads_library_and_netlist_without_a_warning(design: RtlDesign, tmp_path: Path) -> None:
+    program = shutil.which("iverilog")
+    if program is None:
+        pytest.skip("no iverilog on PATH")
+    assert design.directory is not None
+    sources = [str(path) for path in sorted(design.directory.rglob("*.sv"))]
+    tops = [path.stem for path in sorted((design.directory / "library").glob("*.sv"))]
+    for top in (*tops, design.top):
+        command = [program, "-g2012", "-Wall", "-s", top, "-o", str(tmp_path / "read.vvp"), *sources]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), top
 
 
 def test_every_module_states_its_contract(design: RtlDesign) -> None:

@@ -181,3 +181,15 @@ def test_a_design_that_stops_is_predicted_to_stop() -> None:
     design = assemble(network, build(network, RtlOptions()))
     stopped = predict(design, limits={"skip": 1})
     assert (stopped.finished, stopped.interval_cycles) == (False, 0)
+
+
+def test_what_leaves_before_anything_came_leaves_after_no_cycle(tmp_path: Path) -> None:
+    streams = {"x": Stream("x", 1, 4, PIXEL, 2), "y": Stream("y", 1, 16, PIXEL, 2)}
+    layers = (Pad("pad", ("x",), ("y",), 2, 2, 1, 1, 1, 1),)
+    network = Network("margins", streams, layers, ("x",), ("y",))
+    design = assemble(network, build(network, RtlOptions())).write(tmp_path / "rtl")
+    simulator = compile_simulator(design, tmp_path / "build")
+    image = {"x": np.ones((1, 4, 1))}
+    first = [simulator.run(image, Stalls(90, seed)).first_output_cycles for seed in range(1, 6)]
+    assert min(first) == 0
+    assert predict(design, 1).first_output_cycles == simulator.run(image).first_output_cycles == 2

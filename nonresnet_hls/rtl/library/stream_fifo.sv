@@ -34,10 +34,7 @@ module stream_fifo #(
 `else
     int limit, high_water;
     assign in_ready = int'(level) < limit;
-    initial begin
-        limit = DEPTH;
-        void'($value$plusargs({$sformatf("%m"), "=%d"}, limit));
-    end
+    initial if (!$value$plusargs({$sformatf("%m"), "=%d"}, limit)) limit = DEPTH;
     always @(posedge clk)
         if (rst) high_water <= 0;
         else if (int'(level) > high_water) high_water <= int'(level);

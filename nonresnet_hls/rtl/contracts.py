@@ -21,6 +21,8 @@ class Kind(StrEnum):
     """Hands those on that count, and gives the others without taking any."""
     COLLECT = "collect"
     """Gives a result with each that counts."""
+    MASK = "mask"
+    """Likewise for each pixel of an image some steps after it came; none comes in steps behind an image, if need be."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,20 @@ class Contract:
     """Whether a step gives a word, or a result that leaves once it is computed."""
     gives_first: tuple[bool, ...] = (True,)
     """Likewise for the first image of all, in whose steps no earlier one ends."""
+    down: int = 0
+    """MASK: steps from a pixel to the one that completes its column."""
+    lag: int = 0
+    """MASK: steps from there to its window."""
 
 
-def contract_of(layer: Layer, stream: Stream, pad: Pad | None = None) -> Contract:
+def contract_of(layer: Layer, stream: Stream, pad: Pad | None = None, masked: bool = False) -> Contract:
     """The contract of the unit that a layer begins.
 
     Args:
         layer: the first of the unit, behind its padding.
         stream: what it reads.
         pad: the padding that its windows take over.
+        masked: whether they mask it.
 
     Raises:
         ConversionError: the engine does not build it.
@@ -64,7 +71,7 @@ def contract_of(layer: Layer, stream: Stream, pad: Pad | None = None) -> Contrac
             gives = tuple(at == stream.words - 1 for at in range(stream.words))
             return Contract(Kind.COLLECT, (True,) * stream.words, gives, gives)
         case Matrix(window=window) | Pool(window=window) if window is not None:
-            return _windows(window, pad)
+            return _masked_windows(window, pad) if masked else _windows(window, pad)
     raise ConversionError(f"layer {layer.name!r}: OpenRTL builds no {type(layer).__name__}")
 
 
@@ -126,3 +133,24 @@ def _windows(window: Window, pad: Pad | None) -> Contract:
     first[ends[ends < steps]] = True
     gives[ends % steps] = True
     return Contract(Kind.COLLECT, tuple(takes.ravel().tolist()), tuple(gives.tolist()), tuple(first.tolist()))
+
+
+def can_mask(window: Window, pad: Pad | None) -> bool:
+    """Whether `masked_window` builds it: every pixel that counts has a window, due before the image has ended."""
+    if pad is None:
+        return False
+    axis_pair = rows, columns = axes(window, pad)
+    inside = all(axis.before + axis.behind < axis.kernel and axis.kernel <= axis.size for axis in axis_pair)
+    down, lag = ((axis.kernel - 1 - axis.before) for axis in axis_pair)
+    return inside and columns.size > 1 and down * columns.size + lag < rows.size * columns.size
+
+
+def _masked_windows(window: Window, pad: Pad | None) -> Contract:
+    rows, columns = axes(window, pad)
+    counts = [
+        [at % axis.stride == 0 and at // axis.stride < len(axis.ends) for at in range(axis.size)]
+        for axis in (rows, columns)
+    ]
+    gives: tuple[bool, ...] = tuple(np.logical_and.outer(*counts).ravel().tolist())
+    down = (rows.kernel - 1 - rows.before) * columns.size
+    return Contract(Kind.MASK, (True,) * len(gives), gives, gives, down, columns.kernel - 1 - columns.before)

@@ -224,16 +224,71 @@ class _Pad(Process):
         return False
 
 
+class _Steps:
+    """The steps of `window_buffer`, `gather` and `global_pool`: each takes a word or none, whatever comes."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.takes, self.gives, self.later_gives = contract.takes, contract.gives_first, contract.gives
+        self.at = 0
+
+    def state(self) -> tuple[object, ...]:
+        """All that decides what comes next."""
+        return self.at, self.gives is self.later_gives
+
+    def can(self, valid: bool) -> bool:
+        """Whether a step can be made, with or without a word that could be taken."""
+        return valid or not self.takes[self.at]
+
+    def make(self, valid: bool) -> tuple[bool, bool]:  # noqa: ARG002  # `_MaskedSteps` needs it
+        """Make one: whether it takes a word, whether it gives one."""
+        made = self.takes[self.at], self.gives[self.at]
+        self.at += 1
+        if self.at == len(self.takes):
+            self.at, self.gives = 0, self.later_gives
+        return made
+
+
+class _MaskedSteps(_Steps):
+    """Those of `masked_window`: each takes a word, but between images while windows of the first are due."""
+
+    def __init__(self, contract: Contract) -> None:
+        super().__init__(contract)
+        self.down, self.until_first = contract.down, 0
+        self.column = -1
+        """Of what pixel the column is completed next; -1: of none."""
+        self.waiting: list[bool | None] = [None] * contract.lag
+        """For the columns that were completed, whether their windows count; None where there was none."""
+
+    def state(self) -> tuple[object, ...]:
+        return self.at, self.until_first, self.column, tuple(self.waiting)
+
+    def can(self, valid: bool) -> bool:
+        due = self.column >= 0 or any(one is not None for one in self.waiting)
+        return valid or (self.at == 0 and due)
+
+    def make(self, valid: bool) -> tuple[bool, bool]:
+        first = valid and self.at == 0
+        if self.until_first == 1 or (first and not self.down):
+            self.column = 0
+        self.until_first = self.down if first else max(0, self.until_first - 1)
+        self.waiting.append(self.gives[self.column] if self.column >= 0 else None)
+        if self.column >= 0:
+            self.column = self.column + 1 if self.column + 1 < len(self.gives) else -1
+        if valid:
+            self.at = (self.at + 1) % len(self.gives)
+        return valid, bool(self.waiting.pop(0))
+
+
 class _Collector(Process):
-    """`window_buffer`, `gather` and `global_pool`: words come in, or zeros, and now and then a result is due."""
+    """Words come in, or zeros, and now and then a result is due."""
 
     def __init__(self, inputs: Sequence[End], outputs: Sequence[End], contract: Contract) -> None:
         super().__init__(inputs, outputs)
-        self.takes, self.gives, self.later_gives = contract.takes, contract.gives_first, contract.gives
-        self.at, self.full = 0, False
+        self.steps = _MaskedSteps(contract) if contract.kind is Kind.MASK else _Steps(contract)
+        self.full = False
 
     def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
-        return self.at, self.full, self.gives is self.later_gives
+        return *self.steps.state(), self.full
 
     def step(self) -> bool:
         ready = self.output.room()
@@ -242,13 +297,10 @@ class _Collector(Process):
 
     def collect(self, ready: bool) -> bool:
         """Make a step if there is a word for it and the result that waits, if any, goes; whether anything moved."""
-        before, takes = self.full, self.takes[self.at]
-        if (self.input.valid or not takes) and (ready or not self.full):
-            self.input.pop, self.full = takes, self.gives[self.at]
-            self.at += 1
-            if self.at == len(self.takes):
-                self.at, self.gives = 0, self.later_gives
-            return self.full != before or not takes
+        before = self.full
+        if (ready or not self.full) and self.steps.can(self.input.valid):
+            self.input.pop, self.full = self.steps.make(self.input.valid)
+            return self.full != before or not self.input.pop
         if ready:
             self.full = False
         return self.full != before
@@ -383,9 +435,9 @@ def process_of(unit: Unit, fifos: Mapping[str, FifoEnd]) -> Process:
             return _Tail(inputs, outputs, unit.tail_stages)
         case Kind.PAD:
             return _Pad(inputs, outputs, unit.contract.takes)
-        case Kind.COLLECT if len(inputs) > 1 or unit.tail_stages:
+        case Kind.COLLECT | Kind.MASK if len(inputs) > 1 or unit.tail_stages:
             return _Tail(inputs, outputs, unit.tail_stages, _collector(unit, inputs[:1], [_Meeting()]))
-        case Kind.COLLECT:
+        case Kind.COLLECT | Kind.MASK:
             return _collector(unit, inputs, outputs)
 
 

@@ -29,7 +29,8 @@ def save(design: RtlDesign, directory: Path) -> RtlDesign:
         {
             **asdict(unit),
             "modules": [name for name, _ in unit.modules],
-            "contract": {"kind": unit.contract.kind} | {key: _bits(unit.contract, key) for key in _STEPS},
+            "contract": {key: getattr(unit.contract, key) for key in ("kind", *_COUNTS)}
+            | {key: _bits(unit.contract, key) for key in _STEPS},
         }
         for unit in design.units
     ]
@@ -74,11 +75,14 @@ def _unit(entry: dict[str, Any], directory: Path) -> Unit:
     modules = tuple((name, (directory / f"{name}.sv").read_text(encoding="utf-8")) for name in entry["modules"])
     lists = {key: tuple(entry[key]) for key in ("layers", "inputs", "outputs")}
     told = entry["contract"]
-    contract = Contract(Kind(told["kind"]), *(tuple(bit == "1" for bit in told[key]) for key in _STEPS))
+    takes, gives, gives_first = (tuple(bit == "1" for bit in told[key]) for key in _STEPS)
+    down, lag = (int(told[key]) for key in _COUNTS)
+    contract = Contract(Kind(told["kind"]), takes, gives, gives_first, down, lag)
     return Unit(**{**entry, **lists, "modules": modules, "contract": contract})
 
 
 _STEPS = ("takes", "gives", "gives_first")
+_COUNTS = ("down", "lag")
 
 
 def _bits(contract: Contract, key: str) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from nonresnet_hls.fixed.arithmetic import Affine, Chain, Wire, signed_digits, staircase
 from nonresnet_hls.fixed.network import Clone, Matrix, Network, Pool, Stream
-from nonresnet_hls.recipe import RtlOptions
-from nonresnet_hls.rtl.contracts import Contract, axes, contract_of
+from nonresnet_hls.recipe import Padding, RtlOptions
+from nonresnet_hls.rtl.contracts import Contract, axes, can_mask, contract_of
 from nonresnet_hls.rtl.groups import Group
 from nonresnet_hls.rtl.unit_text import UnitText, port_range, stream_ports
 from nonresnet_hls.rtl.verilog import declare
@@ -61,7 +61,7 @@ class Draft:
         self.name = self.text.name
         self.extra: list[tuple[str, str]] = []
         """Modules that belong to the unit alone: name and SystemVerilog."""
-        self.dsp = False
+        self.dsp = self.masked = False
         self.stages = self.folds = self.tail_stages = 0
         """As of the `Unit`."""
 
@@ -75,7 +75,7 @@ class Draft:
             outputs=tuple(stream.name for stream in self.targets),
             modules=((self.name, self.text.module(", ".join(members))), *self.extra),
             interval_cycles=interval_cycles,
-            contract=contract_of(self.head, self.sources[0], self.group.pad),
+            contract=contract_of(self.head, self.sources[0], self.group.pad, self.masked),
             dsp=self.dsp,
             stages=self.stages,
             folds=self.folds,
@@ -94,6 +94,25 @@ class Draft:
         rows, columns = axes(window, self.group.pad)
         size = window.kernel_height * window.kernel_width * stream.bits
         self.text.declare(f"wire {port_range(size)} {pixels};", f"wire {valid}, {ready};")
+        style = 2 if columns.steps <= 64 else 3
+        if self.options.padding is Padding.MASKED and can_mask(window, self.group.pad):
+            self.masked = True
+            sizes = {
+                "PIXEL": stream.bits,
+                "HEIGHT": rows.size,
+                "WIDTH": columns.size,
+                "TOP": rows.before,
+                "LEFT": columns.before,
+                "KERNEL_HEIGHT": rows.kernel,
+                "KERNEL_WIDTH": columns.kernel,
+                "STRIDE_HEIGHT": rows.stride,
+                "STRIDE_WIDTH": columns.stride,
+                "ROWS": len(rows.ends),
+                "COLUMNS": len(columns.ends),
+                "STYLE": style,
+            }
+            self.text.instance("masked_window", sizes, ports)
+            return rows.size * columns.size
         sizes = {
             "PIXEL": stream.bits,
             "HEIGHT": rows.size,
@@ -106,7 +125,7 @@ class Draft:
             "KERNEL_WIDTH": columns.kernel,
             "STRIDE_HEIGHT": rows.stride,
             "STRIDE_WIDTH": columns.stride,
-            "STYLE": 2 if columns.steps <= 64 else 3,
+            "STYLE": style,
         }
         self.text.instance("window_buffer", sizes, ports)
         return rows.steps * columns.steps

@@ -56,7 +56,8 @@ def _adders(draft: Draft, layer: Matrix, stream: Stream, chain: Chain) -> tuple[
     draft.extra.append((name, module.verilog))
     fraction = stream.kind.fraction_bits + layer.kernel_fraction
     ranges = [replace(result, fraction=fraction) for result in module.outputs]
-    split = draft.multiplications(chain, ranges)
+    # Before a join sums are left as they are: with the other operand they may come to few values.
+    split = draft.multiplications(chain, ranges) if draft.group.merge is None else 0
     draft.stages = module.stages + (split > 0)
     draft.text.declare("wire enable;", f"wire {port_range(module.width * len(module.outputs))} sums;")
     ports = {"in_valid": "window_valid", "in_ready": "window_ready", "enable": "enable"}

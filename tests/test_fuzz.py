@@ -1,6 +1,7 @@
 """Mutants of all kinds of files that come from others: one line and status 2, or the truth; nothing else is touched."""
 
 import contextlib
+import io
 import json
 import random
 import shutil
@@ -17,13 +18,16 @@ from nonresnet_hls.cli import main
 from nonresnet_hls.errors import NonResNetError
 from nonresnet_hls.hls import configured, network
 from nonresnet_hls.networks import saved
-from nonresnet_hls.pipeline import runner
+from nonresnet_hls.pipeline import runner, taken
+from nonresnet_hls.recipe import Hls
 from tests import mutants
+from tests.formats import onnx_nets, test_pt2
 from tests.watch import Hang, watched
 
 # Of each kind, in `make test` and at night.
 COUNTS = {"recipe": (60, 5000), "keras": (60, 4000), "h5": (40, 3000), "project": (60, 4000)}
 COUNTS |= {"record": (30, 2000), "sealed": (20, 1000), "cache": (30, 2000), "types": (40, 2000)}
+COUNTS |= {"onnx": (40, 3000), "pt2": (40, 3000)}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -189,6 +193,52 @@ def test_hls4ml_configurations_of_types(built: Path, tmp_path: Path, count: int)
             network.of_graph(graph)
 
         return task
+
+    survive(tmp_path, count, make)
+
+
+@counts("onnx")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_onnx_files(tmp_path: Path, count: int) -> None:
+    import onnx
+    from google.protobuf import json_format
+
+    good = onnx_nets.residual().model("logits", 5)
+    document = json_format.MessageToDict(good)
+
+    def make(rng: random.Random, inside: Path) -> Callable[[], object]:
+        path = inside / "mutant.onnx"
+        content = bytearray(good.SerializeToString())
+        if rng.random() < 0.2:
+            for _ in range(rng.randint(1, 4)):
+                content[rng.randrange(len(content))] = rng.randrange(256)
+        else:
+            # What is no message any more is no mutant: another takes its turn.
+            for _ in range(100):
+                with contextlib.suppress(json_format.ParseError, TypeError, ValueError, OverflowError, RecursionError):
+                    mutant = json_format.ParseDict(mutants.of_json(document, rng), onnx.ModelProto())
+                    content = bytearray(mutant.SerializeToString())
+                    break
+        path.write_bytes(content)
+        return lambda: taken.take(path, Hls(), inside / "never")
+
+    survive(tmp_path, count, make)
+
+
+@counts("pt2")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_programs_of_pytorch(tmp_path: Path, count: int) -> None:
+    with zipfile.ZipFile(io.BytesIO(test_pt2.block().content("logits"))) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    documents = [name for name in entries if name.endswith(".json")]
+
+    def make(rng: random.Random, inside: Path) -> Callable[[], object]:
+        path, changed = inside / "mutant.pt2", rng.choice(documents)
+        mutant = mutants.dumped(mutants.of_json(json.loads(entries[changed]), rng))
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in entries.items():
+                archive.writestr(name, mutant if name == changed else content)
+        return lambda: taken.take(path, Hls(), inside / "never")
 
     survive(tmp_path, count, make)
 

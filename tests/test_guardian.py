@@ -15,7 +15,8 @@ from nonresnet_hls.errors import ToolError
 # A compiler is a program that starts another, which does the work.
 _COMPILER = "sleep 300 & echo $! > child; echo $$ > self; wait"
 _PROGRAM = f"""
-import sys; from pathlib import Path; from nonresnet_hls import guardian, tools
+import signal, sys; from pathlib import Path; from nonresnet_hls import guardian, tools
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs do not have
 with guardian.temporary_files():
     import tempfile
     (Path(tempfile.mkdtemp()) / "half").touch()
@@ -52,6 +53,7 @@ def test_programs_end_with_the_process_that_started_them(tmp_path: Path, how: si
         numbers = [int((place / name).read_text()) for name in ("self", "child")]
         assert all(alive(number) for number in numbers)
         process.send_signal(how)
+        process.wait(60)
     assert wait_for(lambda: not any(alive(number) for number in numbers))
     left = list(temporary.iterdir())
     assert len(left) == (0 if how is signal.SIGINT else 1)

@@ -35,7 +35,7 @@ def test_built_in_recipes_read(name: str, tmp_path: Path) -> None:
     assert found.description
     if found.architecture.network is not None:
         network = recipes.load(found.architecture.network, tmp_path)
-        assert network.architecture.skips is found.architecture.skips
+        assert network.architecture.skips is found.architecture.trained.skips
         assert network.dataset == found.dataset
 
 
@@ -46,6 +46,13 @@ def test_built_in_recipes_are_all_that_the_project_is_about(tmp_path: Path) -> N
     networks = {f"{style}resnet{layers}" for style in ("", "short", "non") for layers in
                 ("8", "20", "20-cifar100", "20-svhn")}  # fmt: skip
     assert blocks | networks <= names
+    # Merged ones, which weights of one bit cannot be.
+    merged = {f"mergedblock{size}{bits}" for size in ("", "-32x32") for bits in ("-w8a8", "-w16a16")}
+    assert merged | {"mergednet8", "mergednet20"} <= names
+    for name in merged | {"mergednet8", "mergednet20"}:
+        found = recipes.load(name, tmp_path)
+        assert found.architecture.skips is recipes.SkipStyle.MERGED
+        assert "merged" not in found.trained_as + found.tuned_as
 
 
 def test_values_come_as_their_types(tmp_path: Path) -> None:

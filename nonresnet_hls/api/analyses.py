@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -53,8 +53,9 @@ def skips(
     shorten: Which | None = None,
     output: str | Path | None = None,
     allow: Collection[str] = (),
+    merge: Which | None = None,
 ) -> Skips:
-    """The skips of a functional Keras model; with `remove` or `shorten` a new model without them, too.
+    """The skips of a functional Keras model; with `remove`, `shorten` or `merge` a new model without them, too.
 
     Args:
         model: a Keras model, or the path of a .keras or .h5 file.
@@ -62,19 +63,19 @@ def skips(
         shorten: let these go over their first convolution only.
         output: where the new model is written, a new .keras file; None: nowhere.
         allow: Lambda layers and classes in the file to accept.
+        merge: let these go through the convolutions that they bypass, in channels of their own: the same function.
 
     Raises:
         ModelError: the model cannot be read, or a skip that was named cannot be changed.
     """
+    from nonresnet_hls import skips as own
     from nonresnet_hls.networks import saved
-    from nonresnet_hls.skips import find, not_shortened
-    from nonresnet_hls.skips import remove as removed
-    from nonresnet_hls.skips import shorten as shortened
     from nonresnet_hls.skips.graph import nested
 
-    change = shorten if remove is None else remove
-    if remove is not None and shorten is not None:
-        raise ModelError("--remove or --shorten wanted, not both")
+    changes = {"remove": remove, "shorten": shorten, "merge": merge}
+    if sum(one is not None for one in changes.values()) > 1:
+        raise ModelError("one of --remove, --shorten and --merge wanted, not two")
+    how, change = next(((name, one) for name, one in changes.items() if one is not None), ("", None))
     target = None if output is None else Path(output)
     if target is not None:
         if target.suffix != ".keras":
@@ -85,21 +86,21 @@ def skips(
         model = saved.load(Path(model), allow)
     elif not saved.is_model(model):
         raise ModelError(f"a Keras model or the path of one wanted, not an object of {type(model).__name__}")
-    found = tuple(find(model))
+    found = tuple(own.find(model))
     inside = tuple(layer.name for layer in model.layers if nested(layer))
     if change is None:
         return Skips(found, model, models_inside=inside)
     chosen = _chosen(change, found)
     stay = {skip.number: skip.refusal for skip in found if skip.refusal}
-    if shorten is not None:
-        stay = not_shortened(model)
+    if how in ("shorten", "merge"):
+        stay = own.not_shortened(model) if how == "shorten" else own.not_merged(model)
     asked = [skip.number for skip in found] if chosen is None else chosen
     possible = [number for number in asked if number not in stay]
     # Of a choice by number, some that can be and some that cannot: the latter are refused.
     done = asked if possible and chosen is not None else possible
     after = None
     if done:
-        after = removed(model, done) if shorten is None else shortened(model, done)
+        after = {"remove": own.remove, "shorten": own.shorten, "merge": own.merge}[how](model, done)
         if target is not None:
             saved.save(after, target)
     return Skips(found, model, tuple(asked), tuple(done), stay, after, inside)
@@ -155,7 +156,7 @@ def fifos(
     """How deep the FIFOs of a design must be: depths, deadlock, cycles and memory.
 
     Args:
-        design: a recipe, a project directory, a Keras model or its file, or a `ModelGraph`.
+        design: a recipe, a project directory, a model of Keras, ONNX or PyTorch or its file, or a `ModelGraph`.
         workspace: where recipes are.
         prove: run the generated C++ on these FIFOs (needs g++).
         trust: with `prove`: also that of a project directory which was not made here.
@@ -187,7 +188,7 @@ def emulate(
     """The exact outputs of a design's hardware.
 
     Args:
-        design: a recipe, a project directory, a Keras model or its file, or a `ModelGraph`.
+        design: a recipe, a project directory, a model of Keras, ONNX or PyTorch or its file, or a `ModelGraph`.
         workspace: where recipes are.
         inputs: samples x input shape (for several inputs a list), or the path of a .npy file of them (for several
             inputs of a .npz file, with their names).
@@ -203,14 +204,14 @@ def emulate(
         ConversionError: a layer or type whose arithmetic is not known; names it.
         EmulationError: inputs that the design cannot take.
     """
-    from nonresnet_hls.pipeline import designs
     from nonresnet_hls.pipeline import emulate as stage
+    from nonresnet_hls.pipeline import taken
 
     if samples is not None and samples < 1:
         raise RecipeError(f"--samples: at least 1 wanted, not {samples}")
     place = Workspace(Path(workspace))
     named = isinstance(design, str | Path)
-    named = named and not Path(design).is_dir() and not designs.is_model_file(Path(design))
+    named = named and not Path(design).is_dir() and not taken.is_file(Path(design))
     if inputs is None and (named or isinstance(design, Recipe)):
         recipe = load_recipe(design, workspace)
         block = recipe.architecture.family is Family.BLOCK and split is None
@@ -222,8 +223,8 @@ def emulate(
     if split is not None:
         raise RecipeError(f"{design}: --split wants a recipe, whose data set is known; give --inputs or --samples")
     with tempfile.TemporaryDirectory(prefix="nonresnet-emulate-") as scratch:
-        read = _network(design, place, Path(scratch) / "project")
-        found, figures = stage.emulate_design(read, inputs, samples or 1000)
+        read, arranged = _network(design, place, Path(scratch) / "project")
+        found, figures = stage.emulate_design(read, inputs, samples or 1000, arranged)
     if outputs is not None:
         stage.save_outputs(found, figures["output_names"], Path(outputs))
     return Emulation(name_of(design), found, figures)
@@ -231,10 +232,10 @@ def emulate(
 
 @told
 def emulator(design: Any, workspace: str | Path = ".") -> "Emulator":
-    """What computes a design's exact outputs: `nr.emulator("resnet20")(x)`, x samples x input shape.
+    """What computes a design's exact outputs: `nr.emulator("resnet20")(x)`, x samples x input shape, channels last.
 
     Args:
-        design: a recipe, a project directory, a Keras model or its file, or a `ModelGraph`.
+        design: a recipe, a project directory, a model of Keras, ONNX or PyTorch or its file, or a `ModelGraph`.
         workspace: where recipes are.
 
     Raises:
@@ -243,19 +244,20 @@ def emulator(design: Any, workspace: str | Path = ".") -> "Emulator":
     from nonresnet_hls.emulation import Emulator
 
     with tempfile.TemporaryDirectory(prefix="nonresnet-emulate-") as scratch:
-        return Emulator(_network(design, Workspace(Path(workspace)), Path(scratch) / "project")())
+        read, _ = _network(design, Workspace(Path(workspace)), Path(scratch) / "project")
+        return Emulator(read())
 
 
-def _network(design: Any, place: Workspace, scratch: Path) -> Any:
-    """What gives the exact network of a design."""
+def _network(design: Any, place: Workspace, scratch: Path) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+    """What gives the exact network of a design, and what arranges samples for it."""
     from nonresnet_hls.fixed.network import Network
     from nonresnet_hls.hls import network, plain
     from nonresnet_hls.pipeline import designs
 
     if isinstance(design, Network) or plain.is_graph(design):
-        return lambda: design
+        return lambda: design, lambda x: x
     found = designs.find(design, place, Hls(), scratch)
-    return lambda: network.of_project(found.directory)
+    return lambda: network.of_project(found.directory), found.arranged
 
 
 @told
@@ -277,8 +279,8 @@ def synth(
     """Hardware figures of a design: by the vendor's tool, or by the open RTL engine.
 
     Args:
-        design: a recipe; for the open engine also a Keras model or its file (converted as hls4ml does by itself), or a
-            `ModelGraph` (io_stream).
+        design: a recipe; for the open engine also a model of Keras, ONNX or PyTorch or its file (converted as hls4ml
+            does by itself), or a `ModelGraph` (io_stream).
         workspace: where everything is.
         cosim: C/RTL co-simulation too; vendor.
         vsynth: logic synthesis by Vivado too; vendor.
@@ -317,11 +319,11 @@ def synth(
 
 
 def _is_design(path: Path) -> bool:
-    from nonresnet_hls.pipeline import designs
+    from nonresnet_hls.pipeline import taken
 
     if path.is_dir():
         raise RecipeError(f"{path}: a recipe, a Keras model or a ModelGraph wanted, not a project directory")
-    return designs.is_model_file(path)
+    return taken.is_file(path)
 
 
 class NothingFoundError(ReportError):

@@ -222,11 +222,11 @@ def csim(
 ) -> Comparison | Agreement | Iterator[Comparison]:
     """The comparison of the C simulation with Keras; `equal` says how it went.
 
-    A `ModelGraph` of hls4ml's, or a model of Keras 3 (HGQ2's, say), is taken as it is, together with `data`: its C++
-    beside Keras and the emulator. A model of Keras 2 is quantized first.
+    A `ModelGraph` of hls4ml's, or a model of Keras 3 (HGQ2's, say), ONNX or PyTorch is taken as it is, together with
+    `data`: its C++ beside what its own library computes, and the emulator. A model of Keras 2 is quantized first.
 
     Args:
-        name: the recipe, or a Keras model or its file, or a `ModelGraph`, together with `data`; of several recipes,
+        name: the recipe, or a model or its file, or a `ModelGraph`, together with `data`; of several recipes,
             compilers of one run beside Keras' work for the next, and each comparison is given as soon as it is there.
         workspace: where everything is.
         samples: of the test data; None: as many as the recipe says.
@@ -239,7 +239,7 @@ def csim(
     for option, value in (("samples", samples), ("jobs", jobs)):
         if value is not None and value < 1:
             raise RecipeError(f"--{option}: at least 1 wanted, not {value}")
-    if _is_taken_as_it_is(name):
+    if is_taken_as_it_is(name):
         with extras.told("csim"):
             from nonresnet_hls.pipeline import agreement
 
@@ -252,13 +252,15 @@ def csim(
     return found
 
 
-def _is_taken_as_it_is(design: Any) -> bool:
+def is_taken_as_it_is(design: Any) -> bool:
     """Whether a design is what hls4ml makes of it, so that there is nothing to quantize."""
     from nonresnet_hls.hls import plain
     from nonresnet_hls.networks import saved
+    from nonresnet_hls.pipeline import taken
 
-    is_file = isinstance(design, str | Path) and Path(design).suffix in (".keras", ".h5")
-    return plain.is_graph(design) or saved.is_keras3(design) or (is_file and one_keras.is_keras3())
+    if isinstance(design, str | Path) and Path(design).suffix in taken.KERAS_FILES:
+        return one_keras.is_keras3()
+    return plain.is_graph(design) or saved.is_keras3(design) or taken.is_foreign(design)
 
 
 def name_of(design: Any) -> str:
@@ -267,7 +269,9 @@ def name_of(design: Any) -> str:
         return str(design)
     from nonresnet_hls.hls import plain
 
-    return str(design.config.get_project_name() if plain.is_graph(design) else getattr(design, "name", design))
+    if plain.is_graph(design):
+        return str(design.config.get_project_name())
+    return str(getattr(design, "name", None) or type(design).__name__)
 
 
 def _csim(wanted: Sequence[Recipe], workspace: Path, samples: int | None, jobs: int) -> Iterator[Comparison]:

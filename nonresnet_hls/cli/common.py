@@ -18,10 +18,20 @@ if TYPE_CHECKING:
     from nonresnet_hls.reports.render import Table
 
 
-def add_recipes(parser: argparse.ArgumentParser, every: bool = False, models: bool = False) -> None:
-    """RECIPE..., --workspace and --json; with `every` also --all; with `models` also model files and --data."""
+def add_recipes(
+    parser: argparse.ArgumentParser, every: bool = False, models: bool = False, files: bool = False
+) -> None:
+    """RECIPE..., --workspace and --json; with `every` also --all; with `models` also model files and --data.
+
+    With `files` model files by themselves.
+    """
     count = "*" if every else "+"
-    file = "path of a .toml file; or, with --data, of a .keras or .h5 file" if models else "path of a .toml file"
+    file = (
+        "path of a .toml file; or, with --data, of a .keras, .h5, .onnx or .pt2 file"
+        if models
+        else "path of a .toml file"
+    )
+    file = "path of a .toml, .keras, .h5, .onnx or .pt2 file" if files else file
     parser.add_argument("recipes", nargs=count, metavar="RECIPE", help=f"name of a recipe, or {file}")
     if models:
         parser.add_argument("--data", type=Path, metavar="FILE", help=".npz for a model file (see `recipe --help`)")
@@ -78,17 +88,25 @@ def print_json(value: Any) -> None:
     print()
 
 
-def save_table(frame: "pd.DataFrame", text: "Table", path: Path, notes: Sequence[str] = ()) -> str:
-    """Save a table as `path`.txt, .csv and .md, notes below it where people read it; returns it as they do."""
+def table_text(text: "Table", notes: Sequence[str] = ()) -> str:
+    """A table as people read it, notes below it."""
+    from nonresnet_hls.reports.render import Format, render
+
+    return render(text, (), Format.TABLE) + _below(notes)
+
+
+def save_table(frame: "pd.DataFrame", text: "Table", path: Path, notes: Sequence[str] = ()) -> None:
+    """Save a table as `path`.txt, .csv and .md, notes below it where people read it."""
     from nonresnet_hls.pipeline import runner
     from nonresnet_hls.reports.render import Format, render
 
-    below = progress.printable("".join(f"\n{note}\n" for note in notes), "\n")
-    plain = render(text, (), Format.TABLE) + below
-    runner.write_text(path.with_suffix(".txt"), plain)
-    runner.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN) + below)
+    runner.write_text(path.with_suffix(".txt"), table_text(text, notes))
+    runner.write_text(path.with_suffix(".md"), render(text, (), Format.MARKDOWN) + _below(notes))
     runner.write_text(path.with_suffix(".csv"), progress.printable(frame.to_csv(index=False), "\r\n\t"))
-    return plain
+
+
+def _below(notes: Sequence[str]) -> str:
+    return progress.printable("".join(f"\n{note}\n" for note in notes), "\n")
 
 
 def remove_table(path: Path) -> None:

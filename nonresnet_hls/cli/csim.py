@@ -20,9 +20,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, and print how many values were equal."""
     from nonresnet_hls import api
+    from nonresnet_hls.api import stages
     from nonresnet_hls.pipeline import runner
 
-    if one_keras.is_keras3() and len(args.recipes) == 1 and not args.all:
+    alone = len(args.recipes) == 1 and not args.all
+    if alone and (one_keras.is_keras3() or stages.is_taken_as_it_is(args.recipes[0])):
         compared = api.csim(args.recipes[0], args.workspace, args.samples, args.jobs, data=args.data)
         if args.json:
             common.print_json(compared.rows)

@@ -20,7 +20,7 @@ HELP = "the hardware's exact outputs for a whole test set"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    named = "a recipe, a .keras or .h5 file, or a project directory that hls4ml wrote"
+    named = "a recipe, a .keras, .h5, .onnx or .pt2 file, or a project directory that hls4ml wrote"
     parser.add_argument("designs", nargs="+", metavar="DESIGN", help=named)
     what = parser.add_mutually_exclusive_group()
     inputs = "a .npy file of samples x input shape; of several inputs a .npz file, with their names"

@@ -1,6 +1,6 @@
 """Size the FIFOs of a design: depths, deadlock, timing and memory, without a vendor tool.
 
-The design is a recipe, a Keras or QKeras model file (converted as hls4ml does by itself), or a project directory
+The design is a recipe, a model file (Keras, ONNX, PyTorch; converted as hls4ml does by itself), or a project directory
 that hls4ml 1.x wrote (io_stream, Vivado or Vitis). Cycles and LUTs are modelled; BRAM follows the rule of the
 tools' own reports; `--prove` runs the generated C++ itself.
 """
@@ -22,9 +22,12 @@ NAME = "fifos"
 HELP = "size the FIFOs of a design and prove that they cannot deadlock"
 
 
+_DESIGN = "a recipe, a .keras, .h5, .onnx or .pt2 file, or a project directory that hls4ml wrote"
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("design", help="a recipe, a .keras or .h5 file, or a project directory that hls4ml wrote")
+    parser.add_argument("design", help=_DESIGN)
     parser.add_argument("--prove", action="store_true", help="run the generated C++ on these FIFOs (needs g++)")
     parser.add_argument("--trust", action="store_true", help="with --prove: run a project directory that is not ours")
     parser.add_argument("--write", action="store_true", help="write the sized depths into the project directory")

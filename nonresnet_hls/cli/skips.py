@@ -1,6 +1,7 @@
-"""List the skips of any Keras functional model; with --remove or --shorten write a new model without them.
+"""List the skips of any Keras functional model; with --remove, --shorten or --merge write a new model without them.
 
-Exit status 1 where none of them can be removed or shortened: then nothing is written.
+Merged skips go through the convolutions that they bypass: the function stays as it is. Exit status 1 where none of them
+can be changed so: then nothing is written.
 """
 
 import argparse
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from nonresnet_hls.skips import Skip
 
 NAME = "skips"
-HELP = "list, remove or shorten the skips of a .keras or .h5 model"
+HELP = "list, remove, shorten or merge the skips of a .keras or .h5 model"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--remove", metavar="WHICH", help=f"take skips out: {which}")
     change.add_argument("--shorten", metavar="WHICH", help="let skips go over their first convolution only")
+    change.add_argument("--merge", metavar="WHICH", help="let skips go through the convolutions that they bypass")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.keras", help="the new model")
     parser.add_argument("--allow", action="append", default=[], metavar="NAME", help="Lambda layer or class to accept")
     common.add_json(parser)
@@ -34,10 +36,10 @@ def run(args: argparse.Namespace) -> int:
     from nonresnet_hls import api
     from nonresnet_hls.skips import find
 
-    change = args.remove or args.shorten
+    change = args.remove or args.shorten or args.merge
     if bool(change) != (args.output is not None):
-        raise ModelError("--remove or --shorten goes together with -o OUT.keras")
-    result = api.skips(args.model, args.remove, args.shorten, args.output, args.allow)
+        raise ModelError("--remove, --shorten or --merge goes together with -o OUT.keras")
+    result = api.skips(args.model, args.remove, args.shorten, args.output, args.allow, args.merge)
     found, stay, after = result.found, result.stay, result.changed_model
     if args.json:
         figures: dict[str, Any] = {"model": str(args.model), "skips": result.rows}
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{args.model}: {len(found)} skips, {sum(skip.removable for skip in found)} of them removable")
     if not change:
         return 0
-    verb = "removed" if args.remove else "shortened"
+    verb = "removed" if args.remove else "shortened" if args.shorten else "merged"
     if after is None or len(result.changed) < len(result.asked):
         none = "" if result.asked else ": the model has none"
         print(f"{len(result.changed)} of {len(result.asked)} skips {verb}{none}")

@@ -1,11 +1,13 @@
 """Synthesise a recipe's design: with the vendor's tool on PATH, or with the open RTL engine, which needs none."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls.cli import common
 
 if TYPE_CHECKING:
+    from nonresnet_hls.recipe import Recipe
     from nonresnet_hls.reports import Report
 
 NAME = "synth"
@@ -16,7 +18,7 @@ _TARGETS = ("xc7", "xcup", "ecp5")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    common.add_recipes(parser)
+    common.add_recipes(parser, files=True)
     what = (
         "vendor: Vivado or Vitis HLS; rtl: the open engine; auto (default): that of the options given, else vendor"
         " where its tool is on PATH, else rtl"
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
     results: list[dict[str, Any]] = []
     vendors: list[Report] = []
-    for recipe in common.recipes(args):
+    for recipe in _designs(args):
         found = api.synth(
             recipe,
             args.workspace,
@@ -71,6 +73,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _designs(args: argparse.Namespace) -> "list[str | Recipe]":
+    """Recipes, and files of models, which only the open engine takes."""
+    from nonresnet_hls.pipeline import taken
+
+    if any(taken.is_file(Path(name)) for name in args.recipes):
+        return list(args.recipes)
+    return [*common.recipes(args)]
+
+
 def _vendors(found: "list[Report]", as_json: bool) -> list[dict[str, Any]]:
     """Show the reports of the vendor's tool; their rows."""
     from nonresnet_hls.reports.render import Format, render
@@ -85,15 +96,17 @@ def _vendors(found: "list[Report]", as_json: bool) -> list[dict[str, Any]]:
 def _show(result: dict[str, Any]) -> None:
     from nonresnet_hls.reports.render import Format, Table, render
 
-    print(f"{result['name']}: {result['verilog']}")
+    print(f"{result['name']}: {result['verilog']}" if "verilog" in result else f"{result['name']}:")
     simulation = result.get("simulation")
+    expected = result.get("predicted") or (simulation or {}).get("predicted") or {"high_water": {}}
     if simulation:
-        images = " + ".join(f"{count} {name}" for name, count in simulation["images"].items())
-        print(
-            f"  simulated: {simulation['values']} values equal to the C simulation ({images}), with and without stalls"
-        )
+        images, values = simulation["images"], simulation.get("values") or simulation["values_compared"]
+        sets = f"{images} images"
+        if isinstance(images, dict):
+            sets = " + ".join(f"{count} {name}" for name, count in images.items())
+        print(f"  simulated: {values} values equal to the C simulation ({sets}), with and without stalls")
         keys = ("interval_cycles", "first_output_cycles", "latency_cycles")
-        predicted = ", ".join(str(result["predicted"][key]) for key in keys)
+        predicted = ", ".join(str(expected[key]) for key in keys)
         print(
             f"  {simulation['interval_cycles']} cycles an image, {simulation['first_output_cycles']} to the first"
             f" output, {simulation['latency_cycles']} to the last (predicted, modelled: {predicted})"
@@ -106,6 +119,9 @@ def _show(result: dict[str, Any]) -> None:
     versions = ", ".join(f"{tool} {version}" for tool, version in synthesis["tools"].items())
     print(f"  {synthesis['stage']} for {synthesis['target']}: {versions}")
     high = {use["stream"]: use["high_water"] for use in simulation["fifos"]} if simulation else {}
+    sized = result.get("fifos")
+    if sized is None:
+        sized = {use["stream"]: use["depth"] for use in simulation["fifos"]} if simulation else {}
     rows = []
     for part in [
         *synthesis["parts"],
@@ -113,7 +129,7 @@ def _show(result: dict[str, Any]) -> None:
     ]:
         use = part["resources"]
         stream = part["layers"][0] if part["is_fifo"] else ""
-        marks = tuple(str(told.get(stream, "")) for told in (result["fifos"], high, result["predicted"]["high_water"]))
+        marks = tuple(str(told.get(stream, "")) for told in (sized, high, expected["high_water"]))
         what = "" if part["is_fifo"] else " ".join(part["layers"])
         rows.append((part["name"], what, *(str(use[key]) for key in ("lut", "ff", "bram_18k", "dsp")), *marks))
     headings = ("part", "layers", "LUT", "FF", "BRAM18", "DSP", "depth", "high water", "predicted")

@@ -41,17 +41,14 @@ def run(args: argparse.Namespace) -> int:
     place = common.workspace(args)
     frame = api.table2(args.recipes, args.workspace)
     notes = [note for basis, note in _NOTES.items() if (frame["clock_basis"] == basis).any()]
-    text = common.save_table(frame, _text(frame), place.tables / "table2", notes)
     costs = frame.costs
-    if len(costs):
-        more = common.save_table(costs, _cost_text(costs), place.tables / "table2_skips")
-        text += f"\nWhat the skips cost, beside the same without skips:\n{more}"
-    else:
-        common.remove_table(place.tables / "table2_skips")  # of another time
+    text, cost_text = _text(frame), _cost_text(costs)
     if args.json:
         common.print_rows(frame.join(costs.drop(columns=frame.columns, errors="ignore")))
     else:
-        print(text, end="")
+        print(common.table_text(text, notes), end="")
+        if len(costs):
+            print(f"\nWhat the skips cost, beside the same without skips:\n{common.table_text(cost_text)}", end="")
     unmeasured = [str(design) for design in frame.loc[frame["engine"].isna(), "design"]]
     if unmeasured:
         print(
@@ -60,6 +57,12 @@ def run(args: argparse.Namespace) -> int:
             " FIFO BRAM18 is modelled, by the rule of the tools' own reports.",
             file=sys.stderr,
         )
+    # Last: where nothing can be saved, the figures are there all the same.
+    common.save_table(frame, text, place.tables / "table2", notes)
+    if len(costs):
+        common.save_table(costs, cost_text, place.tables / "table2_skips")
+    else:
+        common.remove_table(place.tables / "table2_skips")  # of another time
     return 0
 
 

@@ -420,9 +420,6 @@ _ELEMENTWISE = [
     "normalize",
     "normalize_binary_tanh",
     "normalize_ternary_tanh",
-    "relu1",
-    "relu6",
-    "relu_max",
 ]
 _BUILDERS: dict[str, Callable[[Kernel], list[_Phase] | None]] = {
     **dict.fromkeys(_ELEMENTWISE, _elementwise),

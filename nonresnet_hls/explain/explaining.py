@@ -232,7 +232,7 @@ def _cure(question: Question, wish: Wish, meaning: Meaning, pairs: Pairing, foun
     model, network = question.model, question.network
     rewritten: list[str] = []
     own = configured.default(model, question.way.backend)
-    changed = rewriting.rewritten(model, found.layers)
+    changed = rewriting.rewritten(model, found.layers, question.way.io_type)
     if changed is not None:
         model, rewritten = changed
         own = configured.default(model, question.way.backend)

@@ -5,18 +5,20 @@ from typing import Any
 
 from nonresnet_hls.explain.findings import LayerReport, Reason
 from nonresnet_hls.networks import activations, graph
+from nonresnet_hls.networks.additions import Additions
 from nonresnet_hls.networks.flat import flattened
 
 _CLIPS_AT = 6.0
-"""Of `relu6`, which hls4ml has as a function; it drops the `max_value` of a `ReLU`."""
+"""Of `relu6`, which hls4ml has as a function of arrays; it drops the `max_value` of a `ReLU`."""
 
 
-def rewritten(model: Any, layers: Sequence[LayerReport]) -> tuple[Any, list[str]] | None:
+def rewritten(model: Any, layers: Sequence[LayerReport], io: str) -> tuple[Any, list[str]] | None:
     """A model with the same function of which hls4ml drops less, and what is changed; None where that helps nothing.
 
     Args:
         model: Keras.
         layers: what was found of it.
+        io: "io_stream" or "io_parallel". Streams have no `relu6`: there min(relu(x), 6) is 6 - relu(6 - relu(x)).
     """
     blamed = {one.keras for one in layers if any(cause.reason is Reason.FUNCTION for cause in one.causes)}
     flat = flattened(model)
@@ -24,17 +26,23 @@ def rewritten(model: Any, layers: Sequence[LayerReport]) -> tuple[Any, list[str]
     if not chosen:
         return None
 
+    additions = Additions(flat)
+
     def replace(node: graph.Node, inputs: list[Any]) -> Any:
         import tensorflow as tf
         from tensorflow import keras
 
-        if node.name in chosen:
+        if node.name not in chosen:
+            return graph.copied(node, inputs)
+        if io == "io_parallel":
             return keras.layers.Activation(tf.nn.relu6, name=node.name)(inputs[0])
-        return graph.copied(node, inputs)
+        positive = keras.layers.ReLU(name=additions.named(f"{node.name}_positive"))(inputs[0])
+        left = additions.scaled(positive, -1.0, _CLIPS_AT, additions.named(f"{node.name}_left"))
+        left = keras.layers.ReLU(name=additions.named(f"{node.name}_rest"))(left)
+        return additions.scaled(left, -1.0, _CLIPS_AT, node.name)
 
-    made = graph.rebuild(flat, replace)
-    graph.carry_weights(flat, made)
-    return made, [f"layer {name}: Activation(tf.nn.relu6) in place of ReLU(max_value=6)" for name in chosen]
+    by = "Activation(tf.nn.relu6)" if io == "io_parallel" else "6 - relu(6 - relu(x)), four layers,"
+    return additions.rebuilt(replace), [f"layer {name}: {by} in place of ReLU(max_value=6)" for name in chosen]
 
 
 def _is_relu6(node: graph.Node) -> bool:

@@ -7,7 +7,7 @@ import ctypes
 import ctypes.util
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 import numpy as np
@@ -25,6 +25,14 @@ def quantized(value: float, kind: FixedPointType) -> int:
         raise ConversionError(f"table of {kind}: numbers wanted, not NaN")
     exact = Fraction(value) if math.isfinite(value) else _INFINITE if value > 0 else -_INFINITE
     return int(kind.quantize(exact) / kind.lsb)
+
+
+def all_quantized(values: Iterable[float], kind: FixedPointType) -> tuple[int, ...]:
+    """The mantissas of many numbers."""
+    array = np.array(list(values), np.float64)
+    if kind.width > 53 or not np.isfinite(array).all():
+        return tuple(quantized(float(value), kind) for value in array)
+    return tuple(kind.mantissas(kind.quantize_array(array)).tolist())
 
 
 @functools.cache
@@ -91,13 +99,21 @@ def centred(function: str, size: int, kind: FixedPointType) -> tuple[int, ...]:
     }
     evaluate, span = functions[function]
     inputs = (_float(2 * span * (i - size / 2.0) / size) for i in range(size))
-    return tuple(quantized(evaluate(x), kind) for x in inputs)
+    return all_quantized((evaluate(x) for x in inputs), kind)
 
 
+@functools.lru_cache(_KEPT)
 def negative(function: str, size: int, kind: FixedPointType) -> tuple[int, ...]:
     """Mantissas of `elu` or `selu` from 0 down to -8."""
     evaluate = {"elu": _elu, "selu": _selu}[function]
-    return tuple(quantized(evaluate(_float(-8.0 * i / size)), kind) for i in range(size))
+    return all_quantized((evaluate(_float(-8.0 * i / size)) for i in range(size)), kind)
+
+
+@functools.lru_cache(_KEPT)
+def scaled_elu(alpha: float, size: int, kind: FixedPointType) -> tuple[int, ...]:
+    """Mantissas of alpha times the entries of `negative("elu", size, kind)`, in the same type."""
+    scale = Fraction(alpha)
+    return tuple(int(kind.quantize(scale * entry * kind.lsb) / kind.lsb) for entry in negative("elu", size, kind))
 
 
 def _by_bits(size: int, argument: FixedPointType) -> list[float]:
@@ -119,17 +135,17 @@ def exponentials(
     found = []
     for x in _by_bits(size, argument):
         scaled = _float(x * _float(scale))
-        found.append(quantized(expf(-scaled if minus else scaled), kind))
-    return tuple(found)
+        found.append(expf(-scaled if minus else scaled))
+    return all_quantized(found, kind)
 
 
 @functools.lru_cache(_KEPT)
 def inverses(size: int, argument: FixedPointType, kind: FixedPointType) -> tuple[int, ...]:
     """Mantissas of 1 / x by the first bits of x."""
-    return tuple(quantized(_float(1.0 / x) if x else math.inf, kind) for x in _by_bits(size, argument))
+    return all_quantized((_float(1.0 / x) if x else math.inf for x in _by_bits(size, argument)), kind)
 
 
 def legacy_inverses(size: int, kind: FixedPointType) -> tuple[int, ...]:
     """Mantissas of 1 / x from 0 to 64; 0 for 0."""
     inputs = (_float(64.0 * i / size) for i in range(size))
-    return tuple(quantized(1.0 / x if x else 0.0, kind) for x in inputs)
+    return all_quantized((1.0 / x if x else 0.0 for x in inputs), kind)

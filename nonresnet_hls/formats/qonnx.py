@@ -11,7 +11,7 @@ from typing import Any
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.networks import activations, graph
-from nonresnet_hls.quantization import exact
+from nonresnet_hls.networks.padding import same_padding
 from nonresnet_hls.quantization.ranges import Constant, LayerArithmetic, ModelArithmetic
 
 OPSET = 13
@@ -125,7 +125,7 @@ def _convolution(writer: _Writer, layer: LayerArithmetic, sources: list[LayerAri
     strides = tuple(keras.strides)
     pads = [(0, 0), (0, 0)]
     if keras.padding == "same":
-        pads = exact.same_padding(sources[0].node.output_shape[:2], (rows, columns), strides)
+        pads = same_padding(sources[0].node.output_shape[:2], (rows, columns), strides)
     name = layer.name
     convolved = writer.node(
         "Conv",

@@ -23,6 +23,7 @@ from nonresnet_hls.fixed.types import FixedPointType, Overflow
 from nonresnet_hls.hls.reuse import ReuseFactor
 from nonresnet_hls.networks import graph as keras_graph
 from nonresnet_hls.networks import names, saved
+from nonresnet_hls.quantization import flattening
 from nonresnet_hls.quantization.ranges import LayerArithmetic, ModelArithmetic
 from nonresnet_hls.recipe import Backend, Hls
 
@@ -136,6 +137,8 @@ def one_line(error: Exception) -> str:
 
 def _refuse(arithmetic: ModelArithmetic) -> None:
     """What hls4ml would take, but its C++ could not."""
+    for name in flattening.misreading([layer.node for layer in arithmetic.layers.values()]):
+        raise ConversionError(f"layer {name}: before the Flatten wanted, not behind it; {flattening.TOLD}")
     for name, layer in arithmetic.layers.items():
         if not names.suits(name, is_input=not layer.node.inputs):
             wanted = "a C++ identifier that is not reserved by hls4ml"

@@ -63,6 +63,9 @@ def _relu(_: _Site) -> Chain:
 
 
 def _relu_max(site: _Site) -> Chain:
+    if site.reader.firmware.is_stream:
+        told = f"hls4ml's C++ has no {site.call.function} for streams"
+        raise ConversionError(f"layer {site.call.layer!r}: io_parallel wanted, or another layer; {told}")
     limit = {"relu6": 6, "relu1": 1}[site.call.function]
     return (Positive(), AtMost(limit))
 

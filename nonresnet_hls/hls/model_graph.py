@@ -159,7 +159,7 @@ def _weights(node: Any, name: str) -> tuple[npt.NDArray[np.object_], FixedPointT
         signs = np.array([1 if number else -1 for number in numbers], dtype=object)
         return signs.reshape(variable.data.shape), FixedPointType(2, 2), True
     kind = _kind(node, precision, name)
-    integers = np.array([int(kind.quantize(number) / kind.lsb) for number in numbers], dtype=object)
+    integers = np.array(tables.all_quantized(numbers, kind), dtype=object)
     return integers.reshape(variable.data.shape), kind, False
 
 

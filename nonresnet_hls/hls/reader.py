@@ -2,15 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed import tables
 from nonresnet_hls.fixed.network import Layer, Network, Stream
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls.firmware import Call, Firmware, Struct, numbers
-
-_FLOAT64_BITS = 53
 
 
 class Reader:
@@ -90,10 +86,7 @@ class Reader:
         found = self.firmware.weights(array)
         if found.size != count:
             raise ConversionError(f"layer {call.layer!r}: {count} numbers wanted in {array}, got {found.size}")
-        if kind.width <= _FLOAT64_BITS and np.isfinite(found).all():
-            whole: list[int] = np.ldexp(kind.quantize_array(found.reshape(-1)), kind.fraction_bits).astype(int).tolist()
-            return whole
-        return [tables.quantized(float(number), kind) for number in found.reshape(-1)]
+        return list(tables.all_quantized(found.reshape(-1), kind))
 
     def number(self, call: Call, at: int) -> int:
         """How many numbers a tensor has, of which a template argument tells."""

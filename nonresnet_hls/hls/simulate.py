@@ -19,6 +19,7 @@ from typing import Any
 from nonresnet_hls import guardian, progress, tools
 from nonresnet_hls import samples as tensors
 from nonresnet_hls.errors import ArtefactError, ToolError
+from nonresnet_hls.hls import precompiled
 from nonresnet_hls.hls.convert import PROJECT, write_rows
 from nonresnet_hls.hls.worker import pointers
 
@@ -52,8 +53,10 @@ class Simulation:
         self._folder = tempfile.TemporaryDirectory(prefix="nonresnet-csim-")
         self._scratch = Path(self._folder.name)
         weights = tools.c_string(firmware / "weights")
-        command = [compiler, *_FLAGS, f"-I{firmware / 'ap_types'}", f"-DWEIGHTS_DIR={weights}"]
+        types = firmware / "ap_types"
+        command = [compiler, *_FLAGS, f"-I{types}", f"-DWEIGHTS_DIR={weights}"]
         try:
+            command += precompiled.options(compiler, _FLAGS, types)
             # Each takes seconds and one core.
             with ThreadPoolExecutor() as pool:
                 objects = list(pool.map(lambda source: self._compile(command, source), sources))

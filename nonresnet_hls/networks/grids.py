@@ -6,7 +6,6 @@ scaling what is rounded), so weights that are all smaller than 1/2 would lose bi
 This module imports Keras; import it inside functions.
 """
 
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -138,9 +137,7 @@ class FixedPointElu(keras.layers.Layer):  # type: ignore[misc]
                 f"elu: alpha above 0 and 2^n entries, at most {1 << 16}, wanted, not {alpha!r} with {size}"
             )
         self.alpha, self.size, self.type = alpha, size, _wanted(type)
-        lsb, scale = self.type.lsb, Fraction(alpha)
-        table = tables.negative("elu", size, self.type)
-        self.mantissas = tuple(int(self.type.quantize(scale * entry * lsb) / lsb) for entry in table)
+        self.mantissas = tables.scaled_elu(alpha, size, self.type)
 
     def indices(self, values: Any) -> Any:
         """Where arguments below 0 (float64 array) are looked up: cut off towards 0, within the table."""

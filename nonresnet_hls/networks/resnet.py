@@ -79,7 +79,7 @@ def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int
         raise ModelError(f"network: {wanted}, not {architecture.family} and data of shape {input_shape}")
     height, width, channels = input_shape
     return resnet(
-        architecture.skips,
+        architecture.trained.skips or architecture.skips,
         (height, width, channels),
         classes,
         architecture.filters,

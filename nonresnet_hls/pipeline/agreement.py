@@ -8,10 +8,10 @@ from typing import Any
 
 from nonresnet_hls.emulation import Emulator
 from nonresnet_hls.errors import ConversionError, DatasetError
-from nonresnet_hls.hls import fidelity, network, plain
+from nonresnet_hls.hls import network, plain
 from nonresnet_hls.hls.convert import PROJECT
 from nonresnet_hls.hls.simulate import Simulation
-from nonresnet_hls.pipeline import designs
+from nonresnet_hls.pipeline.taken import Taken, take
 from nonresnet_hls.recipe import Hls
 
 
@@ -29,13 +29,13 @@ def compare(design: Any, x: Any, samples: int | None = None, jobs: int = 1) -> t
     """Run a design's C++ on samples, and see who agrees with it in every bit.
 
     Args:
-        design: a Keras model or its file, which hls4ml converts by itself, or a `ModelGraph`; of one input and output.
+        design: a model or its file, which hls4ml converts by itself, or a `ModelGraph`; of one input and output.
         x: samples x input shape, a mapping, or the path of a .npz file (x_test, or x).
         samples: the first so many.
         jobs: processes that simulate.
 
     Returns:
-        Keras, where its model is at hand, and the emulator.
+        What evaluates the model itself (Keras, qonnx's executor), where that is at hand, and the emulator.
 
     Raises:
         ConversionError: the design cannot be converted.
@@ -46,16 +46,16 @@ def compare(design: Any, x: Any, samples: int | None = None, jobs: int = 1) -> t
 
     with tempfile.TemporaryDirectory(prefix="nonresnet-csim-") as scratch:
         project = Path(scratch) / PROJECT
-        graph = design
-        if not plain.is_graph(design):
-            graph, _ = plain.to_graph(designs.keras_model(design), Hls(), project)
+        where, read = _read(x)
+        taken = take(design, Hls(), project, read.shape[1:])
+        graph = taken.graph
         if len(graph.inputs) != 1 or len(graph.outputs) != 1:
             raise ConversionError(
                 f"{graph.config.get_project_name()}: one input and one output wanted for csim,"
                 f" not {len(graph.inputs)} and {len(graph.outputs)}"
             )
         shape = tuple(int(size) for size in graph.get_input_variables()[0].shape)
-        given = _samples(x, shape)[:samples]
+        given = _arranged(read, where, shape, taken)[:samples]
         plain.write_graph(graph, project, PROJECT)
         emulated = np.asarray(Emulator(network.of_project(project))(given))
         emulated = emulated.reshape(len(given), -1)
@@ -64,31 +64,21 @@ def compare(design: Any, x: Any, samples: int | None = None, jobs: int = 1) -> t
             simulation.bench(given[:1], emulated[:1])
             hardware = simulation.library(given, emulated.shape[1:], jobs)
         found = {"emulator": emulated}
-        model = fidelity.model_of(graph)
-        if model is not None:
-            found = {"Keras": _of_keras(model, given).reshape(hardware.shape), **found}
+        if taken.reference is not None:
+            computed = np.asarray(taken.reference.run(given.astype(np.float32)), np.float64)
+            found = {taken.reference.name: computed.reshape(hardware.shape), **found}
         return tuple(
             Evaluator(name, hardware.size, int((hardware != one).sum()), float(np.abs(hardware - one).max()))
             for name, one in found.items()
         )
 
 
-def _of_keras(model: Any, x: Any) -> Any:
-    import numpy as np
-
-    given = x.reshape(len(x), *model.inputs[0].shape[1:]).astype(np.float32)
-    parts = [np.asarray(model(given[start : start + 256], training=False)) for start in range(0, len(given), 256)]
-    return np.concatenate(parts).astype(np.float64)
-
-
-def _samples(x: Any, shape: Sequence[int]) -> Any:
-    """As float64, (samples, *shape).
+def _read(x: Any) -> tuple[str, Any]:
+    """Samples, and what errors call them.
 
     Raises:
-        DatasetError: they are no numbers, or of another shape.
+        DatasetError: they are no numbers.
     """
-    import numpy as np
-
     from nonresnet_hls.pipeline import own
 
     arrays, path = own.arrays(x)
@@ -97,8 +87,23 @@ def _samples(x: Any, shape: Sequence[int]) -> Any:
     if given is None or given.dtype.kind not in "fiub" or given.ndim < 2 or not len(given):
         got = "nothing" if given is None else f"{given.dtype} {given.shape}"
         raise DatasetError(f"{where}: samples as x_test or x wanted, numbers of shape (samples, ...), not {got}")
+    return where, given
+
+
+def _arranged(given: Any, where: str, shape: Sequence[int], taken: Taken) -> Any:
+    """As float64, (samples, *shape), of numbers that float32 holds.
+
+    Raises:
+        DatasetError: they are of another shape, or not finite.
+    """
+    import numpy as np
+
+    try:
+        given = taken.arranged(given)
+    except DatasetError as error:
+        raise DatasetError(f"{where}: {error}") from None
     if given.size != len(given) * int(np.prod(shape)):
         raise DatasetError(f"{where}: samples of shape {tuple(shape)} wanted, not {given.shape[1:]}")
     if not np.isfinite(given).all():
         raise DatasetError(f"{where}: finite numbers wanted, not {given[~np.isfinite(given)][0]}")
-    return np.ascontiguousarray(given.reshape(len(given), *shape), np.float64)
+    return np.ascontiguousarray(given.reshape(len(given), *shape), np.float32).astype(np.float64)

@@ -1,14 +1,19 @@
 """What a user may give as a design: a recipe, a Keras or QKeras model or its file, a project, a `ModelGraph`."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
-from nonresnet_hls.pipeline import convert, runner
+from nonresnet_hls.pipeline import convert, runner, taken
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Hls, Recipe
+
+
+def _unchanged(x: Any) -> Any:
+    return x
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,15 @@ class Design:
     """Whether we sized its FIFOs when it was made."""
     notes: tuple[str, ...] = ()
     """What hls4ml dropped of a model file, a line each."""
+    arranged: Callable[[Any], Any] = _unchanged
+    """Samples as the model takes them, as hardware does."""
 
 
 def find(design: Any, workspace: Workspace, hls: Hls, scratch: Path) -> Design:
     """The project of a design, brought up to date for a recipe.
 
     Args:
-        design: a recipe, its name or path; a .keras or .h5 file, or the Keras model itself; a project directory, or a
+        design: a recipe, its name or path; a .keras, .h5 or .onnx file, or the model itself; a project directory, or a
             `ModelGraph` of hls4ml's.
         workspace: where recipes and their projects are.
         hls: how a model is converted; hls4ml chooses its types.
@@ -47,22 +54,21 @@ def find(design: Any, workspace: Workspace, hls: Hls, scratch: Path) -> Design:
             except ArtefactError:  # edited by hand: what it has now counts
                 return Design(path, None, False)
             return Design(path, None, project is not None and convert.is_sized(project))
-        if not is_model_file(path):
+        if not taken.is_file(path):
             design = workspace.recipe(str(design))
     if isinstance(design, Recipe):
         project = convert.run_convert(design, workspace)
         return Design(project.directory, design, convert.is_sized(project))
     from nonresnet_hls.hls import plain
 
-    if plain.is_graph(design):
-        plain.write_graph(design, scratch)
-        return Design(scratch, None, False)
-    return Design(scratch, None, False, plain.write_plain(keras_model(design), hls, scratch))
+    found = taken.take(design, hls, scratch)
+    plain.write_graph(found.graph, scratch)
+    return Design(scratch, None, False, found.notes, found.arranged)
 
 
-def is_model_file(path: Path) -> bool:
+def is_keras_file(path: Path) -> bool:
     """Whether a path is called as files of Keras models are."""
-    return path.suffix in (".keras", ".h5")
+    return path.suffix in taken.KERAS_FILES
 
 
 def keras_model(design: Any) -> Any:
@@ -74,6 +80,11 @@ def keras_model(design: Any) -> Any:
     """
     from nonresnet_hls.networks import lowering, saved
 
+    if taken.is_foreign(design):
+        what = design if isinstance(design, str | Path) else f"an object of {type(design).__name__}"
+        raise RecipeError(
+            f"{what}: a Keras model wanted here; csim, emulate, fifos and synth take those of others, too"
+        )
     if isinstance(design, str | Path):
         model = saved.load(Path(design))
         _refuse_boundless(model, Path(design))

@@ -173,7 +173,9 @@ def _expected(quantized: Quantized, samples: Any) -> tuple[Any, str]:
     return np.concatenate([part.outputs for part in parts]), parts[0].source
 
 
-def emulate_design(read: Callable[[], Any], inputs: Any, count: int) -> tuple[Any, dict[str, Any]]:
+def emulate_design(
+    read: Callable[[], Any], inputs: Any, count: int, arranged: Callable[[Any], Any] = lambda x: x
+) -> tuple[Any, dict[str, Any]]:
     """What a design makes of samples, and how long that took.
 
     Args:
@@ -181,6 +183,7 @@ def emulate_design(read: Callable[[], Any], inputs: Any, count: int) -> tuple[An
         inputs: samples x input shape, for several inputs a list; the path of a .npy file of them, for several inputs a
             .npz file, with their names; None: seeded random numbers of the input types.
         count: of random samples.
+        arranged: gives inputs as hardware takes them.
 
     Returns:
         The outputs, for several a list, and figures.
@@ -197,6 +200,8 @@ def emulate_design(read: Callable[[], Any], inputs: Any, count: int) -> tuple[An
         given, told = random_inputs(emulator.network, count), "seeded random numbers"
     elif isinstance(inputs, str | Path):
         given, told = _read(Path(inputs), emulator.network), str(inputs)
+    if inputs is not None:
+        given = arranged(given)
     emulator([one[:1] for one in given] if isinstance(given, list) else given[:1])
     prepared = time.perf_counter()
     found = emulator(given)

@@ -15,7 +15,7 @@ from nonresnet_hls.explain import explaining
 from nonresnet_hls.explain.explaining import Explanation, Question, Wish
 from nonresnet_hls.hls import configured, fidelity, network
 from nonresnet_hls.networks import saved
-from nonresnet_hls.pipeline import designs, emulate
+from nonresnet_hls.pipeline import designs, emulate, taken
 from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.convert import run_convert
@@ -55,7 +55,7 @@ def explain(design: Any, workspace: Workspace, given: Given, wish: Wish, way: co
         path = Path(design)
         if path.is_dir():
             return explaining.explain(_of_project(path, given, wish, way), wish)
-        if not designs.is_model_file(path):
+        if not taken.is_file(path):
             design = workspace.recipe(str(design))
     if isinstance(design, Recipe):
         return explaining.explain(_of_recipe(design, workspace, given, wish, way), wish)

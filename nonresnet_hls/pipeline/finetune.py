@@ -141,7 +141,7 @@ def run(
         return {"top1": metrics["top1"], "epochs": metrics["epochs"], "training_seconds": metrics["seconds"], **judged}
 
     progress.say(f"fine-tuning {recipe.name} on {data.source}")
-    directory = workspace.artefact(recipe.name, STAGE)
+    directory = workspace.artefact(recipe.tuned_as, STAGE)
     artefact = runner.run(directory, STAGE, *identity, produce, training.took_long)
     checkpoint.unlink(missing_ok=True)
     return artefact
@@ -153,7 +153,9 @@ def existing(recipe: Recipe, network: training.Network, workspace: Workspace) ->
     Raises:
         ArtefactError: it is up to date, but one of its files is missing or changed.
     """
-    return workspace.existing(recipe.name, STAGE, runner.digest_of(STAGE, *_identity(recipe, network)))
+    digest = runner.digest_of(STAGE, *_identity(recipe, network))
+    found = (workspace.existing(name, STAGE, digest) for name in (recipe.name, recipe.tuned_as))
+    return next((artefact for artefact in found if artefact is not None), None)
 
 
 def deployed(model: Any, recipe: Recipe) -> Any:

@@ -59,7 +59,7 @@ def make(
         DatasetError: the data are no numbers.
     """
     path = Path(model) if isinstance(model, str | Path) else None
-    if path is not None and not designs.is_model_file(path):
+    if path is not None and not designs.is_keras_file(path):
         raise RecipeError(f"{path}: a Keras model (.keras or .h5) wanted")
     name = _name(path.stem if path is not None else str(getattr(model, "name", ""))) if name is None else name
     target = workspace.models / f"{name}.toml"

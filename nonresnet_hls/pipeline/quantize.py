@@ -25,10 +25,11 @@ from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization import arithmetic, block, own_qkeras, quantizers, worth
 from nonresnet_hls.quantization.deployment import deployable
+from nonresnet_hls.quantization.merging import merged
 from nonresnet_hls.quantization.quantize import finish, is_quantized, quantize
 from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.quantization.ranges import ModelArithmetic
-from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe
+from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe, SkipStyle
 from nonresnet_hls.training import datasets, downloads, fit, losses, npz
 from nonresnet_hls.training.data import Data, Types
 
@@ -64,6 +65,19 @@ class Weights(StrEnum):
     """Those of a user's QKeras model, which no fixed-point design computes as Keras does."""
     NO_BETTER = "trained, as before a fine-tuning that made them no better"
     UNTRAINED = "untrained"
+
+
+@dataclass(frozen=True, eq=False)
+class _Convertible:
+    """What is converted."""
+
+    model: Any
+    arithmetic: ModelArithmetic
+    as_trained: ModelArithmetic
+    """Of the model before layers were made others, for hardware."""
+    input_type: Types
+    samples: Any
+    """Test samples."""
 
 
 def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner.Artefact:
@@ -107,11 +121,8 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
         few = _fed(data().x_train[:_CALIBRATION_SAMPLES], _inputs(original), model)
         return quantize(model, recipe.quantization, few, only)
 
-    def convertible(model: Any) -> tuple[Any, ModelArithmetic, Types, Any]:
-        """What is converted, its arithmetic, the type of its input, and test samples.
-
-        Refuses, by layer, what could not be converted.
-        """
+    def convertible(model: Any) -> _Convertible:
+        """What is converted; refuses, by layer, what could not be."""
         samples: Any = data().x_test
         input_type: Types
         if not _is_block(recipe):
@@ -127,11 +138,14 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
             input_type = quantizers.type_of(feed.layers[-1].quantizer, feed.layers[-1].name)
             samples = input_type.quantize_array(samples)
             finished = finish(block.cut_out(model, recipe.name.replace("-", "_")))
-        inferred = arithmetic.infer(finished, input_type)
+        as_trained = inferred = arithmetic.infer(finished, input_type)
+        if recipe.architecture.skips is SkipStyle.MERGED:
+            finished = merged(finished, inferred)
+            inferred = arithmetic.infer(finished, input_type)
         deployed = deployable(finished, inferred)
         if deployed is not finished:
             inferred = arithmetic.infer(deployed, input_type)
-        return deployed, inferred, input_type, samples
+        return _Convertible(deployed, inferred, as_trained, input_type, samples)
 
     tuned = finetune.existing(recipe, network, workspace)
     tunable = tuned is None and finetune.wanted(recipe, network) and (fine_tune or source.training.on_demand)
@@ -146,7 +160,8 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
     def produce(folder: Path) -> dict[str, Any]:
         model = saved.load(tuned.directory / training.MODEL) if tuned else quantized()
         tested = data()
-        finished, inferred, input_type, samples = convertible(model)
+        made = convertible(model)
+        finished, inferred, input_type, samples = made.model, made.arithmetic, made.input_type, made.samples
         saved.save(finished, folder / MODEL)
         samples = samples[: _kept(recipe, tensors.shapes(samples))]
         original = network.load()
@@ -179,7 +194,7 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
             "test_samples": len(tested.x_test),
             "widest_sum_bits": max(layer.float_bits for layer in inferred.layers.values()),
             "first_layer_beyond_float32": inexact.name if inexact else None,
-            "kernels": [asdict(kernel) for kernel in worth.kernels(_quantized_part(model, recipe), inferred)],
+            "kernels": [asdict(kernel) for kernel in worth.kernels(_quantized_part(model, recipe), made.as_trained)],
         }
 
     return runner.run(workspace.artefact(recipe.name, STAGE), *_identity(recipe, source, network, tuned), produce)
@@ -232,6 +247,8 @@ def _identity(
     recipe: Recipe, source: Recipe, network: training.Network, tuned: runner.Artefact | None
 ) -> tuple[str, dict[str, Any], dict[str, str]]:
     config: dict[str, Any] = {"quantization": recipe.quantization, "block": _is_block(recipe)}
+    if recipe.architecture.skips is SkipStyle.MERGED:
+        config["skips"] = SkipStyle.MERGED
     if recipe.csim.samples > recipes.Csim().samples:
         config["samples"] = recipe.csim.samples
     inputs = {
@@ -266,7 +283,7 @@ def _source(recipe: Recipe, workspace: Workspace) -> Recipe:
     if architecture.family is not Family.BLOCK or architecture.network is None:
         return recipe
     source = workspace.recipe(architecture.network)
-    if source.architecture.skips is not architecture.skips:
+    if source.architecture.trained.skips is not architecture.trained.skips:
         wanted = f"{source.architecture.skips} as its network {source.name} has"
         raise RecipeError(f"recipe {recipe.name}: architecture.skips: {wanted} wanted, not {architecture.skips}")
     if not source.dataset.same_as(recipe.dataset):

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ToolError
-from nonresnet_hls.hls import plain
-from nonresnet_hls.pipeline import designs, rtl
+from nonresnet_hls.pipeline import rtl, taken
 from nonresnet_hls.pipeline.vendor import run_vendor
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Hls, Recipe
@@ -73,7 +72,7 @@ def synthesise(recipe: Recipe, workspace: Workspace, asked: Asked) -> dict[str, 
 
 
 def synthesise_design(design: Any, asked: Asked, inputs: Any) -> dict[str, Any]:
-    """The same of a Keras model, its file, or a `ModelGraph`; nothing is kept.
+    """The same of a model, its file, or a `ModelGraph`; nothing is kept.
 
     Args:
         design: as `designs.find` takes it, but for recipes and projects.
@@ -85,13 +84,11 @@ def synthesise_design(design: Any, asked: Asked, inputs: Any) -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory(prefix="nonresnet-synth-") as folder:
         project = Path(folder) / "project"
-        graph = design
-        if not plain.is_graph(design):
-            graph, _ = plain.to_graph(designs.keras_model(design), Hls(), project)
+        found = taken.take(design, Hls(), project)
         report = flow.build(
-            graph,
+            found.graph,
             project,
-            x=inputs,
+            x=None if inputs is None else found.arranged(inputs),
             target=_target(asked),
             depths=_depths(asked),
             simulate=asked.simulate or asked.least_depths,

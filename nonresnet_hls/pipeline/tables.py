@@ -25,13 +25,13 @@ _PAPER_TOP1 = {
     DatasetName.CIFAR100: (70.36, 69.70, 71.63),
     DatasetName.SVHN: (96.57, 96.67, 96.86),
 }
-_STYLES = (SkipStyle.RESIDUAL, SkipStyle.SHORT, SkipStyle.PLAIN)
+_STYLES = (SkipStyle.RESIDUAL, SkipStyle.SHORT, SkipStyle.PLAIN, SkipStyle.MERGED)
 _PAPER_SIZE = (Family.RESNET, 3, (16, 32, 64))
 
 TABLE1_COLUMNS = {
     "dataset": "name of the data set",
     "network": "title of the recipe",
-    "skips": "residual, short or plain",
+    "skips": "residual, short, plain or merged",
     "top1_percent_32_bit": "of the float network on the test data",
     "top1_percent_16_bit": "after quantization and fine-tuning with 16-bit weights and activations",
     "top1_percent_8_bit": "the same with 8 bits",
@@ -172,7 +172,7 @@ def _paper_top1(recipe: Recipe, workspace: Workspace) -> float | None:
     architecture = recipe.architecture
     size = (architecture.family, architecture.blocks_per_group, architecture.filters)
     paper = _PAPER_TOP1.get(recipe.dataset.name)
-    if paper is None or architecture.skips is None or size != _PAPER_SIZE:
+    if paper is None or architecture.skips in (None, SkipStyle.MERGED) or size != _PAPER_SIZE:
         return None
     if architecture.skips is SkipStyle.PLAIN and not _is_by_algorithm1(recipe, workspace):
         return None

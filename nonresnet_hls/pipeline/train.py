@@ -72,7 +72,7 @@ class Config:
     @classmethod
     def of(cls, wanted: Recipe) -> "Config":
         """The part of a recipe that matters here."""
-        return cls(wanted.architecture, wanted.dataset, wanted.training.identity, wanted.distillation)
+        return cls(wanted.architecture.trained, wanted.dataset, wanted.training.identity, wanted.distillation)
 
     def stated(self) -> dict[str, Any]:
         """What identifies the training; of files, their content does (see `_files`), wherever they are."""

@@ -151,7 +151,7 @@ def _dense(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
 def _batch_norm(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     import numpy as np
 
-    from nonresnet_hls.quantization.fold import check_axis, is_scale, scale_and_offset
+    from nonresnet_hls.networks.fold import check_axis, is_scale, scale_and_offset
 
     (source,) = inputs
     layer = node.layer

@@ -3,7 +3,8 @@
 - a dilated convolution becomes one with a larger kernel, zeros between its weights;
 - a depthwise convolution with several outputs a channel becomes an ordinary one, zeros for the other channels;
 - a max pooling whose windows overlap, lie apart or reach beyond the image becomes maxima of neighbours (of which
-  max(a, b) is a + relu(b - a)) and a pooling that does none of that.
+  max(a, b) is a + relu(b - a)) and a pooling that does none of that;
+- what works number by number is before a Flatten, not behind it.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from nonresnet_hls import progress
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 from nonresnet_hls.networks import graph
 from nonresnet_hls.networks.additions import Additions
-from nonresnet_hls.quantization.exact import dilated, same_padding
+from nonresnet_hls.networks.padding import same_padding
+from nonresnet_hls.quantization.exact import dilated
+from nonresnet_hls.quantization.flattening import flattened_last
 from nonresnet_hls.quantization.ranges import Constant, LayerArithmetic, ModelArithmetic
 
 _CONVOLUTIONS = ("QConv1D", "QConv2D", "QDepthwiseConv1D", "QDepthwiseConv2D")
@@ -28,7 +31,11 @@ def deployable(model: Any, arithmetic: ModelArithmetic) -> Any:
     Args:
         model: finished QKeras model.
         arithmetic: of it.
+
+    Raises:
+        ModelError: a layer behind a Flatten of several pixels that cannot be before it.
     """
+    model = flattened_last(model)
     makers = {name: maker for name, layer in arithmetic.layers.items() if (maker := _maker(layer)) is not None}
     if not makers:
         return model
@@ -40,12 +47,12 @@ def deployable(model: Any, arithmetic: ModelArithmetic) -> Any:
         layer = arithmetic.layers[node.name]
         told = str(makers[node.name].__doc__).rstrip(".")
         progress.say(f"layer {node.name}: {told[0].lower()}{told[1:]}")
-        return makers[node.name](_Parts(node, additions), layer, arithmetic.layers[node.inputs[0]], inputs[0])
+        return makers[node.name](Parts(node, additions), layer, arithmetic.layers[node.inputs[0]], inputs[0])
 
     return additions.rebuilt(replace)
 
 
-class _Parts:
+class Parts:
     """Makes the layers that stand for one."""
 
     def __init__(self, node: graph.Node, additions: Additions) -> None:
@@ -53,6 +60,7 @@ class _Parts:
         self.dimensions = node.kind[-2:]
 
     def named(self, suffix: str) -> str:
+        """A name like that of the layer; its own where `suffix` is empty."""
         return self.additions.named(self.node.name + suffix) if suffix else self.node.name
 
     def convolution(
@@ -64,15 +72,19 @@ class _Parts:
         from nonresnet_hls.networks import grids
 
         role = "depthwise" if kind.startswith("Depthwise") else "kernel"
-        config = {f"{role}_quantizer": grids.FixedPoint(_rounding(kernel.type)), "use_bias": bias is not None, **more}
+        config = {
+            f"{role}_quantizer": grids.FixedPoint(as_quantizer(kernel.type)),
+            "use_bias": bias is not None,
+            **more,
+        }
         if bias is not None:
-            config["bias_quantizer"] = grids.FixedPoint(_rounding(bias.type))
+            config["bias_quantizer"] = grids.FixedPoint(as_quantizer(bias.type))
         own = kind == "DepthwiseConv1D"
         layer = (grids.QDepthwiseConv1D if own else getattr(qkeras, f"Q{kind}"))(name=self.named(suffix), **config)
         return self.additions.call(layer, x, [values] if bias is None else [values, bias.values])
 
 
-_Maker = Callable[[_Parts, LayerArithmetic, LayerArithmetic, Any], Any]
+_Maker = Callable[[Parts, LayerArithmetic, LayerArithmetic, Any], Any]
 
 
 def _maker(layer: LayerArithmetic) -> _Maker | None:
@@ -91,7 +103,7 @@ def _maker(layer: LayerArithmetic) -> _Maker | None:
     return None
 
 
-def _rounding(kind: FixedPointType) -> str:
+def as_quantizer(kind: FixedPointType) -> str:
     """A type as our quantizers take it."""
     return str(FixedPointType(kind.width, kind.integer_bits, kind.signed, Rounding.RND_CONV, Overflow.SAT))
 
@@ -104,7 +116,7 @@ def _wide(layer: LayerArithmetic) -> Any:
     return dilated(values, tuple(keras.dilation_rate))
 
 
-def _dilated(parts: _Parts, layer: LayerArithmetic, _: LayerArithmetic, x: Any) -> Any:
+def _dilated(parts: Parts, layer: LayerArithmetic, _: LayerArithmetic, x: Any) -> Any:
     """A larger kernel, with zeros between its weights, stands for a dilated one."""
     keras, kernel = layer.node.layer, layer.kernel
     assert kernel is not None
@@ -115,7 +127,7 @@ def _dilated(parts: _Parts, layer: LayerArithmetic, _: LayerArithmetic, x: Any) 
     return parts.convolution(layer.node.kind[1:], "", x, kernel, values, layer.bias, **more)
 
 
-def _spread(parts: _Parts, layer: LayerArithmetic, _: LayerArithmetic, x: Any) -> Any:
+def _spread(parts: Parts, layer: LayerArithmetic, _: LayerArithmetic, x: Any) -> Any:
     """An ordinary convolution, with zeros for the other channels, stands for a depthwise one."""
     import numpy as np
 
@@ -141,7 +153,7 @@ def _pads(keras: Any) -> list[tuple[int, int]]:
     return same_padding(tuple(shape), tuple(keras.pool_size), tuple(keras.strides))
 
 
-def _pooled(parts: _Parts, layer: LayerArithmetic, source: LayerArithmetic, x: Any) -> Any:
+def _pooled(parts: Parts, layer: LayerArithmetic, source: LayerArithmetic, x: Any) -> Any:
     """Maxima of neighbours, and a pooling of tiles, stand for one whose windows are no tiles of the image."""
     from tensorflow import keras
 
@@ -192,7 +204,7 @@ def _one(*values: float) -> tuple[Constant, Any]:
     return Constant(array.astype(np.int64), kind), array
 
 
-def _kept(parts: _Parts, x: Any, steps: tuple[int, ...], suffix: str) -> Any:
+def _kept(parts: Parts, x: Any, steps: tuple[int, ...], suffix: str) -> Any:
     """Pixels so many steps apart."""
     import numpy as np
 
@@ -204,7 +216,7 @@ def _kept(parts: _Parts, x: Any, steps: tuple[int, ...], suffix: str) -> Any:
     )
 
 
-def _each(parts: _Parts, x: Any, axis: int, weights: tuple[float, ...], suffix: str) -> Any:
+def _each(parts: Parts, x: Any, axis: int, weights: tuple[float, ...], suffix: str) -> Any:
     """A convolution along an axis with the same weights for each channel."""
     import numpy as np
 
@@ -217,7 +229,7 @@ def _each(parts: _Parts, x: Any, axis: int, weights: tuple[float, ...], suffix: 
     return parts.convolution(kind, suffix, x, kernel, shaped, kernel_size=tuple(size), padding="valid")
 
 
-def _maximum(parts: _Parts, x: Any, axis: int, shift: int, kind: FixedPointType, suffix: str) -> Any:
+def _maximum(parts: Parts, x: Any, axis: int, shift: int, kind: FixedPointType, suffix: str) -> Any:
     """The greater of each number and of that `shift` pixels further on, both of a type, which it stays."""
     from tensorflow import keras
 
@@ -228,4 +240,4 @@ def _maximum(parts: _Parts, x: Any, axis: int, shift: int, kind: FixedPointType,
     more = _each(parts, x, axis, (-1.0, *between, 1.0), "_more")
     more = keras.layers.ReLU(name=parts.named("_rise"))(more)
     most = keras.layers.Add(name=parts.named("_most"))([first, more])
-    return grids.FixedPointActivation(_rounding(kind), name=parts.named(suffix))(most)
+    return grids.FixedPointActivation(as_quantizer(kind), name=parts.named(suffix))(most)

@@ -11,6 +11,7 @@ from typing import Any
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
 from nonresnet_hls.networks import activations
+from nonresnet_hls.networks.padding import same_padding
 from nonresnet_hls.quantization.ranges import LayerArithmetic, ModelArithmetic
 
 _FLOAT64_BITS = 53
@@ -256,15 +257,6 @@ def _windows(x: Any, size: tuple[int, ...], strides: tuple[int, ...]) -> Any:
 
     windows: Any = np.lib.stride_tricks.sliding_window_view(x, (size[0], size[1]), axis=(1, 2))  # type: ignore[call-overload]
     return windows[:, :: strides[0], :: strides[1]]
-
-
-def same_padding(shape: tuple[int, ...], size: tuple[int, ...], strides: tuple[int, ...]) -> list[tuple[int, int]]:
-    """TensorFlow's: the odd pixel of padding goes below and to the right."""
-    result = []
-    for n, k, s in zip(shape, size, strides, strict=True):
-        total = max((-(-n // s) - 1) * s + k - n, 0)
-        result.append((total // 2, total - total // 2))
-    return result
 
 
 def _keepdims(keras: Any, x: Any) -> Any:

@@ -12,8 +12,8 @@ from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.networks.additions import Additions
 from nonresnet_hls.networks.decomposition import decompose
+from nonresnet_hls.networks.fold import check_axis, is_scale, scale_and_offset
 from nonresnet_hls.quantization import quantizers
-from nonresnet_hls.quantization.fold import check_axis, is_scale, scale_and_offset
 from nonresnet_hls.quantization.quantize import best_integer_bits, to_grid
 from nonresnet_hls.quantization.ranges import Constant, constant, grid_constant
 

@@ -15,8 +15,8 @@ from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.networks.activations import Activation
 from nonresnet_hls.networks.additions import Additions
 from nonresnet_hls.networks.decomposition import decompose
+from nonresnet_hls.networks.fold import fold_batch_norms, fold_into_next, is_scale, scale_and_offset
 from nonresnet_hls.quantization import quantizers
-from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next, is_scale, scale_and_offset
 from nonresnet_hls.quantization.ranges import grid_constant, quantized_constants
 from nonresnet_hls.recipe import Quantization
 

@@ -7,8 +7,8 @@ from typing import Any
 from nonresnet_hls import samples
 from nonresnet_hls.errors import NonResNetError
 from nonresnet_hls.networks import graph
+from nonresnet_hls.networks.fold import is_scale, scale_and_offset
 from nonresnet_hls.quantization import exact
-from nonresnet_hls.quantization.fold import is_scale, scale_and_offset
 from nonresnet_hls.quantization.ranges import ModelArithmetic
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import itertools
 import os
 import re
 import sys
@@ -69,14 +70,16 @@ def load(name_or_path: str, models: Path | None = None) -> Recipe:
     chain = _chain(path, models)
     recipe = _build(path, _merged(chain))
     _refuse_taken_name(recipe, path, models)
-    trained_as = recipe.name
+    bases = []
     for i in range(1, len(chain)):
         base = _build(chain[i][0], _merged(chain[i:]))
         # Weights are kept by name: those of a recipe that this name does not find are not shared.
         if _training(base) != _training(recipe) or _namesake(base, chain[i][0], models) is not None:
             break
-        trained_as = base.name
-    return dataclasses.replace(recipe, trained_as=trained_as)
+        bases.append(base)
+    alike = itertools.takewhile(lambda base: base.quantization == recipe.quantization, bases)
+    trained_as, tuned_as = ([recipe, *same][-1].name for same in (bases, alike))
+    return dataclasses.replace(recipe, trained_as=trained_as, tuned_as=tuned_as)
 
 
 def check(path: Path, text: str) -> None:
@@ -136,7 +139,7 @@ def _refuse_taken_name(recipe: Recipe, path: Path, models: Path) -> None:
 
 def _training(recipe: Recipe) -> tuple[Any, ...]:
     """What decides about the float weights."""
-    return recipe.architecture, recipe.dataset, recipe.training.identity, recipe.distillation
+    return recipe.architecture.trained, recipe.dataset, recipe.training.identity, recipe.distillation
 
 
 _NAMING = (("architecture", "network"), ("distillation", "start"), ("distillation", "network"))
@@ -255,8 +258,8 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
 
 def _from_table(cls: type, table: dict[str, Any], file: str, prefix: str) -> Any:
     hints = typing.get_type_hints(cls)
-    # `trained_as` is found out, not said.
-    fields = {f.name: f for f in dataclasses.fields(cls) if f.name != "trained_as"}
+    # These are found out, not said.
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.name not in ("trained_as", "tuned_as")}
     for key in table:
         if key not in fields:
             close = difflib.get_close_matches(key, fields, n=1)

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class SkipStyle(StrEnum):
     """One skip, over the first convolution only."""
     PLAIN = "plain"
     """No skip."""
+    MERGED = "merged"
+    """No skip: that of `residual` goes through both convolutions, in channels of their own; the same function."""
 
 
 class DatasetName(StrEnum):
@@ -231,6 +233,11 @@ class Architecture:
     """A saved Keras model; keras only. Relative to the recipe."""
     remove_skips: bool = False
     """Whether all skips are taken out of `file`; keras only."""
+
+    @property
+    def trained(self) -> "Architecture":
+        """What is trained: skips are merged afterwards."""
+        return replace(self, skips=SkipStyle.RESIDUAL) if self.skips is SkipStyle.MERGED else self
 
     def __post_init__(self) -> None:
         needed = {Family.RESNET: "skips", Family.BLOCK: "network", Family.KERAS: "file"}[self.family]
@@ -450,6 +457,8 @@ class Recipe:
     trained_as: str = ""
     """Name under which the float weights are kept: that of the first recipe in the chain of `extends` that
     trains the same network in the same way, so that precisions share one training."""
+    tuned_as: str = ""
+    """The same of fine-tuned weights: of the first that quantizes in the same way, too."""
 
 
 def stated(table: Any) -> dict[str, Any] | None:

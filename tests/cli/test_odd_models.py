@@ -76,6 +76,11 @@ def _reshaped() -> Any:
     return _ending(image, _layers().Conv2D(2, 1, name="other")(x))
 
 
+def _dilated() -> Any:
+    image = _image()
+    return _ending(image, _layers().Conv2D(2, 3, dilation_rate=2, padding="same", activation="relu")(image))
+
+
 def _mixed() -> Any:
     from tensorflow import keras
 
@@ -104,6 +109,7 @@ TAKEN = {
     "names of layers that hls4ml inserts": _named("image", "conv", "clone_image", "dense", "dense_linear"),
     "flatten last": _flatten_last,
     "a reshape amid": _reshaped,
+    "a dilated convolution": _dilated,
     "mixed precision": _mixed,
 }
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -95,16 +95,28 @@ def test_a_recipe_is_exact(tiny: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert all(layer["made_here"] == 0 for layer in found["layers"])
 
 
-def test_a_relu6_is_cured_by_another_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("io", ["stream", "parallel"])
+def test_a_relu6_is_cured_by_another_layer(
+    io: Literal["stream", "parallel"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tensorflow import keras
 
     monkeypatch.chdir(tmp_path)
     model = nets.on_grid(nets.residual(keras.layers.ReLU(6.0, name="relu6")), step=0.5)
-    found = nr.explain(model, data=nets.images(), bits=24, output="cured.yml")
+    found = nr.explain(model, data=nets.images(), io=io, bits=24, output="cured.yml")
     assert [path.name for path in found.written] == ["cured.yml", "cured.keras"]
     again = saved.load(Path("cured.keras"))
-    assert nr.explain(again, config="cured.yml", data=nets.images(), bits=24).found.equal
+    assert nr.explain(again, config="cured.yml", io=io, data=nets.images(), bits=24).found.equal
     assert (again.predict(nets.images(), verbose=0) == model.predict(nets.images(), verbose=0)).all()
+
+
+def test_relu6_is_refused_where_hls4ml_has_none() -> None:
+    import tensorflow as tf
+    from tensorflow import keras
+
+    model = nets.residual(keras.layers.Activation(tf.nn.relu6, name="relu6"))
+    with pytest.raises(ConversionError, match=r"layer 'relu6': io_parallel wanted.*has no relu6 for streams"):
+        nr.explain(model, data=nets.images())
 
 
 def test_what_does_not_belong_together_is_refused(model: Any, tiny: Path) -> None:

@@ -22,6 +22,7 @@ REFUSED = (
     "max pool same with a rest",
     "max pool 3 stride 2",
     "average pool stride 1",
+    "average flattened",
 )
 _VIVADO = Hls(reuse_factor=4)
 _VITIS = Hls(reuse_factor=4, backend=Backend.VITIS, strategy=Strategy.RESOURCE)
@@ -163,6 +164,12 @@ def test_overlapping_pools_are_refused_by_layer(name: str, tmp_path: Path) -> No
 def test_a_reshape_that_splits_pixels_is_refused_by_layer(tmp_path: Path) -> None:
     made = projects.quantized(nets.model(nets.bodies()["reshape that splits pixels"]), nets.UNSIGNED)
     with pytest.raises(ConversionError, match=r"^layer reshape\S*: a multiple or divisor of the 3 channels .* not 2$"):
+        convert.to_model_graph(made.model, made.arithmetic, {}, _VIVADO, tmp_path)
+
+
+def test_what_reads_a_row_of_pixels_as_one_is_refused_by_layer(tmp_path: Path) -> None:
+    made = projects.quantized(nets.model(nets.bodies()["average flattened"]), nets.UNSIGNED)
+    with pytest.raises(ConversionError, match=r"^layer q_activation\S*: before the Flatten wanted, not behind it; "):
         convert.to_model_graph(made.model, made.arithmetic, {}, _VIVADO, tmp_path)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from nonresnet_hls import cli
 from nonresnet_hls.errors import ArtefactError, ToolError
+from nonresnet_hls.hls import precompiled
 from nonresnet_hls.hls.simulate import Simulation
 
 
@@ -38,3 +39,19 @@ def test_what_does_not_compile_is_quoted(tiny: Path) -> None:
     with pytest.raises(ToolError, match=r"^g\+\+ in .*: exit status 1: .*#error this is no project") as error:
         Simulation(project)
     assert "\n" not in str(error.value)
+
+
+def test_headers_that_are_compiled_once_change_nothing(tiny: Path) -> None:
+    project = tiny / "hls_projects" / "tiny"
+    header = project / "firmware" / "ap_types" / "hls_math.h"
+    header.write_text(header.read_text() + "// headers that no other project has\n")
+    built = []
+    for _ in range(3):
+        with Simulation(project) as simulation:
+            folder = Path(simulation._folder.name)
+            built.append({path.name: path.read_bytes() for path in folder.glob("*.o")})
+    assert len(built[0]) == 3
+    # With none, with those made for it, and with those that were there.
+    assert built[0] == built[1] == built[2]
+    given = precompiled.options("g++", ("-O2",), project / "firmware" / "ap_types")
+    assert given == []  # another way to compile

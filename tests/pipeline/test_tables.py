@@ -93,6 +93,17 @@ def test_a_project_without_engine_has_empty_cells_and_its_own_figures(
     assert "No engine has measured tiny" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("table", "options"), [("table1", []), ("table2", []), ("table2", ["--json"])])
+def test_a_table_that_cannot_be_saved_is_printed(
+    table: str, options: list[str], tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny / "tables").write_text("a file where the folder should be")
+    assert cli.main([table, "tiny", *options]) == 2
+    out, err = capsys.readouterr()
+    assert "tiny" in out.lower()
+    assert "tables" in err.splitlines()[-1]
+
+
 @pytest.mark.parametrize("name", ["tiny", "tiny-vitis"])
 def test_fifos_are_those_that_the_project_has(tiny: Path, name: str) -> None:
     place = Workspace()

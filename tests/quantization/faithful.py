@@ -8,8 +8,8 @@ from tensorflow import keras
 
 from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.networks.decomposition import decompose
+from nonresnet_hls.networks.fold import fold_batch_norms, fold_into_next, scale_and_offset
 from nonresnet_hls.networks.lowering import lower
-from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next, scale_and_offset
 from nonresnet_hls.quantization.ranges import ModelArithmetic
 
 layers = keras.layers

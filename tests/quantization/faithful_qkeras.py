@@ -13,7 +13,7 @@ import qkeras
 from tensorflow import keras
 
 from nonresnet_hls.networks import graph
-from nonresnet_hls.quantization.fold import scale_and_offset
+from nonresnet_hls.networks.fold import scale_and_offset
 from nonresnet_hls.quantization.ranges import FLOAT32_BITS, LayerArithmetic, ModelArithmetic
 from tests.quantization.faithful import Pick, _apply, _plain
 

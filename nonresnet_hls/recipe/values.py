@@ -186,6 +186,15 @@ class WeightMemory(StrEnum):
     BLOCK_RAM = "block_ram"
 
 
+class Padding(StrEnum):
+    """How windows of convolutions and pools come by the zeros around an image."""
+
+    SHARED = "shared"
+    """A row and a column of them is shifted in, shared by rows and images: (H + 1) x (W + 1) cycles for 3x3 pixels."""
+    MASKED = "masked"
+    """None is shifted in: H x W cycles, for registers beside those of the window."""
+
+
 _MOST_BLOCKS = 1000
 _MOST_WEIGHTS = 1 << 30
 """Of a network of ours: ResNet1202 has 20 million, in 600 blocks."""
@@ -408,6 +417,7 @@ class RtlOptions:
     """Steps up to which a bias, scale and activation become comparisons."""
     multipliers: Multipliers = Multipliers.AUTO
     weights: WeightMemory = WeightMemory.AUTO
+    padding: Padding = Padding.SHARED
 
     def __post_init__(self) -> None:
         _want_count(self.adders_per_stage, "adders_per_stage")

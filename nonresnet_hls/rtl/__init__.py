@@ -4,13 +4,14 @@
 `synthesise(design, Target.XC7)` its resources; `flow.build` does all of it.
 """
 
-from nonresnet_hls.recipe import Multipliers, RtlOptions, WeightMemory
+from nonresnet_hls.recipe import Multipliers, Padding, RtlOptions, WeightMemory
 from nonresnet_hls.rtl.design import RtlDesign, generate
 from nonresnet_hls.rtl.simulation import Simulation, Stalls, simulate
 from nonresnet_hls.rtl.yosys import Synthesis, Target, synthesise
 
 __all__ = [
     "Multipliers",
+    "Padding",
     "RtlDesign",
     "RtlOptions",
     "Simulation",

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Matrix, Merge, Pad, Pool, Repeat, Stream
+from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Matrix, Merge, Pad, Pool, Repeat, Stream, Window
 
 
 class Kind(StrEnum):
@@ -21,29 +21,35 @@ class Kind(StrEnum):
     """Hands those on that count, and gives the others without taking any."""
     COLLECT = "collect"
     """Gives a result with each that counts."""
+    MASK = "mask"
+    """Likewise for each pixel of an image some steps after it came; none comes in steps behind an image, if need be."""
 
 
 @dataclass(frozen=True)
 class Contract:
-    """Of one unit. A word counts if both its row and its column do."""
+    """Of one unit: its steps for an image, in their order."""
 
     kind: Kind
-    rows: tuple[bool, ...] = (True,)
-    columns: tuple[bool, ...] = (True,)
+    takes: tuple[bool, ...] = (True,)
+    """Whether a step takes a word; the others do without."""
+    gives: tuple[bool, ...] = (True,)
+    """Whether a step gives a word, or a result that leaves once it is computed."""
+    gives_first: tuple[bool, ...] = (True,)
+    """Likewise for the first image of all, in whose steps no earlier one ends."""
+    down: int = 0
+    """MASK: steps from a pixel to the one that completes its column."""
+    lag: int = 0
+    """MASK: steps from there to its window."""
 
-    @property
-    def counts(self) -> list[bool]:
-        """For each word of an image, in their order."""
-        found: list[bool] = np.logical_and.outer(self.rows, self.columns).ravel().tolist()
-        return found
 
-
-def contract_of(layer: Layer, stream: Stream) -> Contract:
+def contract_of(layer: Layer, stream: Stream, pad: Pad | None = None, masked: bool = False) -> Contract:
     """The contract of the unit that a layer begins.
 
     Args:
-        layer: the first of the unit.
+        layer: the first of the unit, behind its padding.
         stream: what it reads.
+        pad: the padding that its windows take over.
+        masked: whether they mask it.
 
     Raises:
         ConversionError: the engine does not build it.
@@ -56,32 +62,95 @@ def contract_of(layer: Layer, stream: Stream) -> Contract:
         case Merge():
             return Contract(Kind.JOIN)
         case Pad():
-            return Contract(
-                Kind.PAD,
-                _booleans(layer.top * [0] + layer.height * [1] + layer.bottom * [0]),
-                _booleans(layer.left * [0] + layer.width * [1] + layer.right * [0]),
-            )
+            rows = layer.top * [0] + layer.height * [1] + layer.bottom * [0]
+            return _padding(rows, layer.left * [0] + layer.width * [1] + layer.right * [0])
         case Repeat():
-            return Contract(
-                Kind.PAD,
-                _booleans(layer.height * ([1] + (layer.rows - 1) * [0])),
-                _booleans(layer.width * ([1] + (layer.columns - 1) * [0])),
-            )
+            rows = layer.height * ([1] + (layer.rows - 1) * [0])
+            return _padding(rows, layer.width * ([1] + (layer.columns - 1) * [0]))
         case Matrix(window=None) | Pool(window=None):
-            return Contract(Kind.COLLECT, columns=_booleans((stream.words - 1) * [0] + [1]))
+            gives = tuple(at == stream.words - 1 for at in range(stream.words))
+            return Contract(Kind.COLLECT, (True,) * stream.words, gives, gives)
         case Matrix(window=window) | Pool(window=window) if window is not None:
-            return Contract(
-                Kind.COLLECT,
-                _ends(window.height, window.kernel_height, window.stride_height),
-                _ends(window.width, window.kernel_width, window.stride_width),
-            )
+            return _masked_windows(window, pad) if masked else _windows(window, pad)
     raise ConversionError(f"layer {layer.name!r}: OpenRTL builds no {type(layer).__name__}")
 
 
-def _ends(size: int, kernel: int, stride: int) -> tuple[bool, ...]:
-    """Along one axis: where windows end."""
-    return _booleans([at >= kernel - 1 and (at - kernel + 1) % stride == 0 for at in range(size)])
+def _padding(rows: Sequence[int], columns: Sequence[int]) -> Contract:
+    takes: list[bool] = np.logical_and.outer(rows, columns).ravel().tolist()
+    always = (True,) * len(takes)
+    return Contract(Kind.PAD, tuple(takes), always, always)
 
 
-def _booleans(values: Sequence[int]) -> tuple[bool, ...]:
-    return tuple(map(bool, values))
+@dataclass(frozen=True)
+class Axis:
+    """The steps of `window_buffer` along one axis: zeros that two rows (or images) share, then pixels."""
+
+    size: int
+    before: int
+    """Zeros that one side wants."""
+    behind: int
+    kernel: int
+    stride: int
+
+    @property
+    def zeros(self) -> int:
+        """Shared by the end of one row and the beginning of the next."""
+        return max(self.before, self.behind)
+
+    @property
+    def steps(self) -> int:
+        """Of a row."""
+        return self.zeros + self.size
+
+    @property
+    def ends(self) -> list[int]:
+        """The step in which each window ends, counted from the beginning of its row."""
+        first = self.zeros - self.before + self.kernel - 1
+        many = (self.before + self.size + self.behind - self.kernel) // self.stride + 1
+        return [first + index * self.stride for index in range(many)]
+
+    @property
+    def shares(self) -> bool:
+        """Whether no two windows end in the same step, one of this row and one of the row before."""
+        return self.ends[-1] - self.ends[0] < self.steps
+
+
+def axes(window: Window, pad: Pad | None) -> tuple[Axis, Axis]:
+    """Rows and columns of a window over an image, whose padding it takes over."""
+    top, bottom, left, right = (pad.top, pad.bottom, pad.left, pad.right) if pad else (0, 0, 0, 0)
+    return (
+        Axis(window.height - top - bottom, top, bottom, window.kernel_height, window.stride_height),
+        Axis(window.width - left - right, left, right, window.kernel_width, window.stride_width),
+    )
+
+
+def _windows(window: Window, pad: Pad | None) -> Contract:
+    rows, columns = axes(window, pad)
+    steps = rows.steps * columns.steps
+    takes = np.logical_and.outer(np.arange(rows.steps) >= rows.zeros, np.arange(columns.steps) >= columns.zeros)
+    ends = np.add.outer(np.array(rows.ends) * columns.steps, columns.ends).ravel()
+    first, gives = np.zeros(steps, bool), np.zeros(steps, bool)
+    first[ends[ends < steps]] = True
+    gives[ends % steps] = True
+    return Contract(Kind.COLLECT, tuple(takes.ravel().tolist()), tuple(gives.tolist()), tuple(first.tolist()))
+
+
+def can_mask(window: Window, pad: Pad | None) -> bool:
+    """Whether `masked_window` builds it: every pixel that counts has a window, due before the image has ended."""
+    if pad is None:
+        return False
+    axis_pair = rows, columns = axes(window, pad)
+    inside = all(axis.before + axis.behind < axis.kernel and axis.kernel <= axis.size for axis in axis_pair)
+    down, lag = ((axis.kernel - 1 - axis.before) for axis in axis_pair)
+    return inside and columns.size > 1 and down * columns.size + lag < rows.size * columns.size
+
+
+def _masked_windows(window: Window, pad: Pad | None) -> Contract:
+    rows, columns = axes(window, pad)
+    counts = [
+        [at % axis.stride == 0 and at // axis.stride < len(axis.ends) for at in range(axis.size)]
+        for axis in (rows, columns)
+    ]
+    gives: tuple[bool, ...] = tuple(np.logical_and.outer(*counts).ravel().tolist())
+    down = (rows.kernel - 1 - rows.before) * columns.size
+    return Contract(Kind.MASK, (True,) * len(gives), gives, gives, down, columns.kernel - 1 - columns.before)

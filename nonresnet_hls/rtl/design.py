@@ -12,8 +12,12 @@ from nonresnet_hls.fixed.network import Network, Stream
 from nonresnet_hls.hls import model_graph
 from nonresnet_hls.recipe import RtlOptions
 from nonresnet_hls.rtl import units
-from nonresnet_hls.rtl.unit_kinds import Unit
+from nonresnet_hls.rtl.contracts import Kind
+from nonresnet_hls.rtl.unit_draft import Unit
 from nonresnet_hls.rtl.unit_text import identifier, port_range
+
+LEAST_DEPTH = 2
+"""Words of a FIFO that costs no throughput: it takes none while it is full, though it give one away."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,11 @@ class Fifo:
     depth: int
     """Words."""
     source: str
-    """Unit that writes."""
+    """Unit that writes, or `port NAME` of the design."""
     target: str
-    """Unit that reads."""
+    """Unit that reads, or the port."""
     joins: bool
-    """Whether the unit that reads has other inputs, so that words must wait here for theirs."""
+    """Whether the unit that reads has another input that words must wait for here."""
 
     @property
     def name(self) -> str:
@@ -38,7 +42,7 @@ class Fifo:
     @property
     def style(self) -> int:
         """The `STYLE` of `stream_fifo`: registers, shift registers, distributed RAM, block RAM."""
-        if self.depth == 1:
+        if self.depth <= LEAST_DEPTH:
             return 0
         if self.depth <= 16:
             return 1
@@ -107,20 +111,27 @@ class RtlDesign:
                     f"{there} wire {own}_valid",
                     f"{back} wire {own}_ready",
                 ]
-        # A stream has two ends where a FIFO stands between, and one where it leaves or enters the network.
-        between = {fifo.stream.name for fifo in self.fifos}
+        # A stream has two ends, the one that is written into its FIFO and the one that is read.
         lines: list[str] = []
         for fifo in self.fifos:
             own = identifier(fifo.stream.name)
             for end in ("w", "r"):
                 lines.append(f"wire {port_range(fifo.stream.bits)} {own}_{end}_data;")
                 lines.append(f"wire {own}_{end}_valid, {own}_{end}_ready;")
+        for name in network.inputs:
+            own = identifier(name)
+            lines += [f"assign {own}_w_{side} = {own}_{side};" for side in ("data", "valid")]
+            lines.append(f"assign {own}_ready = {own}_w_ready;")
+        for name in network.outputs:
+            own = identifier(name)
+            lines += [f"assign {own}_{side} = {own}_r_{side};" for side in ("data", "valid")]
+            lines.append(f"assign {own}_r_ready = {own}_ready;")
         for unit in self.units:
             connections = [".clk(clk)", ".rst(rst)"]
             for prefix, names, end in (("in", unit.inputs, "r"), ("out", unit.outputs, "w")):
                 for index, name in enumerate(names):
                     port = prefix if len(names) == 1 else f"{prefix}{index}"
-                    wire = identifier(name) + (f"_{end}" if name in between else "")
+                    wire = f"{identifier(name)}_{end}"
                     connections += [f".{port}_{side}({wire}_{side})" for side in ("data", "valid", "ready")]
             lines.append(f"{unit.name} {unit.name}_i ({', '.join(connections)});")
         for fifo in self.fifos:
@@ -156,13 +167,17 @@ def generate(hls_model: Any, directory: Path | None = None, options: RtlOptions 
 
 
 def assemble(network: Network, parts: tuple[Unit, ...]) -> RtlDesign:
-    """The netlist of the units, with a FIFO on every stream between two of them."""
-    writer = {name: unit for unit in parts for name in unit.outputs}
+    """The netlist of the units, with a FIFO on every stream: between two of them, and at each port."""
+    writer = {name: unit.name for unit in parts for name in unit.outputs}
     fifos = []
+    for name in network.inputs:
+        writer[name] = f"port {name}"
     for unit in parts:
-        for name in unit.inputs:
-            if name in writer:
-                stream = network.streams[name]
-                joins = len(unit.inputs) > 1
-                fifos.append(Fifo(stream, max(1, stream.depth), writer[name].name, unit.name, joins))
+        for index, name in enumerate(unit.inputs):
+            stream = network.streams[name]
+            # Behind a collector of its own a join keeps the other words waiting, which come by themselves.
+            joins = len(unit.inputs) > 1 and (index > 0 or unit.contract.kind is Kind.JOIN)
+            depth = LEAST_DEPTH if name in network.inputs else max(LEAST_DEPTH, stream.depth)
+            fifos.append(Fifo(stream, depth, writer[name], unit.name, joins))
+    fifos += [Fifo(network.streams[name], LEAST_DEPTH, writer[name], f"port {name}", False) for name in network.outputs]
     return RtlDesign(network, parts, tuple(fifos))

@@ -9,15 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from nonresnet_hls.rtl.contracts import Kind
-from nonresnet_hls.rtl.design import Fifo, RtlDesign
-from nonresnet_hls.rtl.unit_kinds import Unit
-
-_FOLDED_STAGES = 4
-"""Of `matrix_vector`, behind its fold counter: slices, products, sums, accumulators."""
-_BLOCK_RAM = 3
-"""The `STYLE` of `stream_fifo` whose words come out a cycle later."""
-
+from nonresnet_hls.rtl.design import RtlDesign
+from nonresnet_hls.rtl.processes import End, FifoEnd, Process, SinkEnd, SourceEnd, process_of, step_all
 
 _MOST_CYCLES = 1 << 18
 """After so many a design that has given four images is left, whether or not it has settled."""
@@ -31,7 +24,7 @@ class Prediction:
     finished: bool
     """Or deadlocked; then there is no interval, and the latencies are 0 where no image came out."""
     first_output_cycles: int
-    """From the first word taken to the first word given."""
+    """From the first word taken to the first word given; 0 where that comes before."""
     latency_cycles: int
     """From the first word taken to the last word of the first image."""
     interval_cycles: int | float
@@ -58,18 +51,19 @@ def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, i
         limits: lower depths for some FIFOs, by stream.
     """
     streams, limits = design.network.streams, limits or {}
-    fifos = {fifo.stream.name: _Fifo(fifo, limits.get(fifo.stream.name, fifo.depth)) for fifo in design.fifos}
-    sources = {name: _Source(streams[name].words) for name in design.network.inputs}
-    sinks = {name: _Sink(streams[name].words) for name in design.network.outputs}
-    ends: dict[str, _End] = {**fifos, **sources, **sinks}
-    # Whether a unit can give a word is known from those behind it.
-    units = [_process(unit, ends) for unit in reversed(design.units)]
+    fifos = {fifo.stream.name: FifoEnd(fifo, limits.get(fifo.stream.name, fifo.depth)) for fifo in design.fifos}
+    sources = {name: SourceEnd(streams[name].words) for name in design.network.inputs}
+    sinks = {name: SinkEnd(streams[name].words) for name in design.network.outputs}
+    units = [process_of(unit, fifos) for unit in reversed(design.units)]
+    units += [Process([source], [fifos[name]]) for name, source in sources.items()]
+    units += [Process([fifos[name]], [sink]) for name, sink in sinks.items()]
+    ends: list[End] = [*fifos.values(), *sources.values(), *sinks.values()]
     seen: dict[tuple[object, ...], int] = {}
     cycle = complete = period = 0
     if images is not None:
         _limit((*sources.values(), *sinks.values()), images)
     while True:
-        moved = _step(units)
+        moved = step_all(units)
         for sink in sinks.values():
             moved |= sink.count(cycle)
         cycle += 1
@@ -80,7 +74,7 @@ def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, i
         ended = min(len(sink.image_ends) for sink in sinks.values())
         if ended > complete and not period:
             complete = ended
-            state = (*(end.state(complete) for end in ends.values()), *(unit.state(complete) for unit in units))
+            state = (*(end.state(complete) for end in ends), *(unit.state(complete) for unit in units))
             period = complete - seen.setdefault(state, complete)
             out_of_patience = cycle > _MOST_CYCLES and complete >= _LEAST_IMAGES
             if images is None and (period or out_of_patience):
@@ -90,12 +84,12 @@ def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, i
         if moved:
             continue
         # Nothing did but fold counters: on to the cycle in which the first of them ends.
-        running = [unit for unit in units if isinstance(unit, _Folded) and unit.running]
+        running = [unit for unit in units if unit.running]
         if not running:
             break
         skipped = min(unit.left for unit in running)
         for unit in running:
-            unit.left -= skipped
+            unit.skip(skipped)
         cycle += skipped
     begin = min(source.first for source in sources.values())
     image_ends = tuple(
@@ -105,7 +99,7 @@ def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, i
     finished = all(sink.done for sink in sinks.values())
     return Prediction(
         finished=finished,
-        first_output_cycles=min(firsts) - begin + 1 if firsts else 0,
+        first_output_cycles=max(0, min(firsts) - begin + 1) if firsts else 0,
         latency_cycles=image_ends[0] if image_ends else 0,
         interval_cycles=interval_of(image_ends, period or len(image_ends) // 2) if finished else 0,
         settled=period > 0,
@@ -117,10 +111,10 @@ def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, i
     )
 
 
-def _limit(ends: "Sequence[_Source | _Sink]", images: int) -> None:
+def _limit(ends: "Sequence[SourceEnd | SinkEnd]", images: int) -> None:
     for end in ends:
         end.images = images
-        if isinstance(end, _Source):
+        if isinstance(end, SourceEnd):
             end.valid = end.taken < images * end.words
 
 
@@ -154,304 +148,3 @@ def predict_least_depths(design: RtlDesign) -> dict[str, int]:
                     low = middle
             found[fifo.stream.name] = high
     return found
-
-
-def _step(units: Sequence["_Process"]) -> bool:
-    """Let all units take and give words, the last first; returns whether one changed that no stream tells.
-
-    A unit of which nothing changed, nor of the streams around it, would do as it did before: nothing.
-    """
-    moved = False
-    for unit in units:
-        if unit.awake:
-            changed = unit.step()
-            moved |= changed
-            unit.awake = changed or unit.running
-            for end in unit.inputs:
-                if end.pop and end.writer is not None:
-                    end.writer.awake = True  # a full FIFO of one word takes the next in the same cycle
-    return moved
-
-
-class _End:
-    """What a unit reads (`valid`, `pop`) and writes (`room`, `push`): a FIFO, or an end of the network."""
-
-    valid = False
-    pop = push = False
-    reader: "_Process | None" = None
-    writer: "_Process | None" = None
-
-    def room(self) -> bool:
-        """Whether a word is accepted in this cycle; asked once it is known whether one leaves."""
-        return False
-
-    def clock(self, cycle: int) -> bool:  # noqa: ARG002  # a source needs it
-        """Begin `cycle`, the next one; returns whether anything moved."""
-        return False
-
-    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
-        """All that decides what comes next, apart from how many images are `complete`."""
-        return ()
-
-    def wake(self) -> None:
-        """Have the units around it stepped."""
-        self.push = self.pop = False
-        if self.reader is not None:
-            self.reader.awake = True
-        if self.writer is not None:
-            self.writer.awake = True
-
-
-class _Source(_End):
-    """An input that always has the next word."""
-
-    images: int | None = None
-    """How many there are; None: no end of them."""
-
-    def __init__(self, words: int) -> None:
-        self.words, self.taken, self.first, self.valid = words, 0, -1, True
-
-    @property
-    def begun(self) -> int:
-        """Images of which a word was taken."""
-        return -(-self.taken // self.words)
-
-    def clock(self, cycle: int) -> bool:
-        if not self.pop:
-            return False
-        self.taken += 1
-        self.valid = self.images is None or self.taken < self.images * self.words
-        self.first = cycle - 1 if self.first < 0 else self.first
-        self.wake()
-        return True
-
-    def state(self, complete: int) -> tuple[object, ...]:
-        return (self.taken - complete * self.words,)
-
-
-class _Sink(_End):
-    """An output that takes every word."""
-
-    images: int | None = None
-    """How many are wanted; None: all that come."""
-
-    def __init__(self, words: int) -> None:
-        self.words, self.taken, self.first = words, 0, -1
-        self.image_ends: list[int] = []
-
-    @property
-    def done(self) -> bool:
-        return self.images is not None and len(self.image_ends) >= self.images
-
-    def room(self) -> bool:
-        return not self.done
-
-    def count(self, cycle: int) -> bool:
-        """End `cycle`; returns whether a word came in it."""
-        if not self.push:
-            return False
-        self.first = cycle if self.first < 0 else self.first
-        self.taken += 1
-        if self.taken % self.words == 0:
-            self.image_ends.append(cycle)
-        self.wake()
-        return True
-
-    def state(self, complete: int) -> tuple[object, ...]:
-        return (self.taken - complete * self.words,)
-
-
-class _Fifo(_End):
-    """`stream_fifo`."""
-
-    def __init__(self, fifo: Fifo, depth: int) -> None:
-        self.depth, self.block = depth, fifo.style == _BLOCK_RAM
-        self.level = self.high_water = self.stored = 0
-
-    def room(self) -> bool:
-        return self.level < self.depth or (self.depth == 1 and self.pop)
-
-    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
-        return self.level, self.stored, self.valid
-
-    def clock(self, cycle: int) -> bool:  # noqa: ARG002  # a source needs it
-        read = self.stored > 0 and (not self.valid or self.pop)
-        if not (self.push or self.pop or read):
-            return False
-        self.level += self.push - self.pop
-        self.high_water = max(self.high_water, self.level)
-        if self.block:
-            self.stored += self.push - read
-            self.valid = read or (self.valid and not self.pop)
-        else:
-            self.valid = self.level > 0
-        self.wake()
-        return True
-
-
-class _Process:
-    """A unit; this one hands every word on, as element-wise layers do."""
-
-    running = False
-    """Whether it counts, which changes it every cycle."""
-
-    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End]) -> None:
-        self.inputs, self.outputs = inputs, outputs
-        self.input, self.output = inputs[0], outputs[0]
-        self.awake = True
-        for end in inputs:
-            end.reader = self
-        for end in outputs:
-            end.writer = self
-
-    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
-        """All that decides what comes next, apart from the streams around it."""
-        return ()
-
-    def step(self) -> bool:
-        """Take and give words; returns whether anything moved that no stream tells."""
-        if self.input.valid and self.output.room():
-            self.input.pop = self.output.push = True
-        return False
-
-
-class _Fork(_Process):
-    """`stream_fork`."""
-
-    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End]) -> None:
-        super().__init__(inputs, outputs)
-        self.waiting = list(outputs)
-
-    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
-        return tuple(output in self.waiting for output in self.outputs)
-
-    def step(self) -> bool:
-        if self.input.valid:
-            for output in self.waiting:
-                output.push = output.room()
-            self.waiting = [output for output in self.waiting if not output.push]
-            if not self.waiting:
-                self.input.pop, self.waiting = True, list(self.outputs)
-        return False
-
-
-class _Join(_Process):
-    """`stream_join`."""
-
-    def step(self) -> bool:
-        if all(end.valid for end in self.inputs) and self.output.room():
-            self.output.push = True
-            for end in self.inputs:
-                end.pop = True
-        return False
-
-
-class _Pad(_Process):
-    """`zero_pad`, `repeat_pixels`."""
-
-    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], image: Sequence[bool]) -> None:
-        super().__init__(inputs, outputs)
-        self.image, self.at = image, 0
-
-    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
-        return (self.at,)
-
-    def step(self) -> bool:
-        takes = self.image[self.at]
-        if (self.input.valid or not takes) and self.output.room():
-            self.input.pop, self.output.push = takes, True
-            self.at = (self.at + 1) % len(self.image)
-        return False
-
-
-class _Collector(_Process):
-    """`window_buffer`, `gather` and `global_pool`: words come in, now and then a result is due."""
-
-    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], due: Sequence[bool]) -> None:
-        super().__init__(inputs, outputs)
-        self.due, self.at, self.full = due, 0, False
-
-    def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
-        return self.at, self.full
-
-    def step(self) -> bool:
-        ready = self.output.room()
-        self.output.push = self.full and ready
-        return self.collect(ready)
-
-    def collect(self, ready: bool) -> bool:
-        """Take a word if there is one and the result that waits, if any, goes."""
-        before = self.full
-        if self.input.valid and (ready or not self.full):
-            self.input.pop, self.full = True, self.due[self.at]
-            self.at = (self.at + 1) % len(self.due)
-        elif ready:
-            self.full = False
-        return self.full != before
-
-
-class _Pipelined(_Collector):
-    """A collector before `pipeline_control`."""
-
-    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], due: Sequence[bool], stages: int) -> None:
-        super().__init__(inputs, outputs, due)
-        self.valid, self.last = 0, 1 << (stages - 1)
-
-    def state(self, complete: int) -> tuple[object, ...]:
-        return *super().state(complete), self.valid
-
-    def step(self) -> bool:
-        enable = self.enable()
-        moved = enable and self.advance(self.full)
-        return self.collect(enable) or moved
-
-    def enable(self) -> bool:
-        """Whether the pipeline moves: its last stage is empty or taken."""
-        room = self.output.room()
-        self.output.push = room and self.valid & self.last != 0
-        return room or self.valid & self.last == 0
-
-    def advance(self, enters: bool) -> bool:
-        """Move all stages on."""
-        before = self.valid
-        self.valid = (self.valid << 1 | enters) & (2 * self.last - 1)
-        return self.valid != before
-
-
-class _Folded(_Pipelined):
-    """A collector before `matrix_vector`."""
-
-    def __init__(self, inputs: Sequence[_End], outputs: Sequence[_End], due: Sequence[bool], folds: int) -> None:
-        super().__init__(inputs, outputs, due, _FOLDED_STAGES)
-        self.folds, self.left = folds, folds - 1
-
-    def state(self, complete: int) -> tuple[object, ...]:
-        return *super().state(complete), self.left
-
-    def step(self) -> bool:
-        enable = self.enable()
-        self.running = enable and self.full
-        last = self.running and self.left == 0
-        if self.running:
-            self.left = self.folds - 1 if last else self.left - 1
-        moved = enable and self.advance(last)
-        return self.collect(last) or moved
-
-
-def _process(unit: Unit, ends: Mapping[str, _End]) -> _Process:
-    inputs, outputs = [ends[name] for name in unit.inputs], [ends[name] for name in unit.outputs]
-    match unit.contract.kind:
-        case Kind.PASS:
-            return _Process(inputs, outputs)
-        case Kind.FORK:
-            return _Fork(inputs, outputs)
-        case Kind.JOIN:
-            return _Join(inputs, outputs)
-        case Kind.PAD:
-            return _Pad(inputs, outputs, unit.contract.counts)
-        case Kind.COLLECT if unit.stages:
-            return _Pipelined(inputs, outputs, unit.contract.counts, unit.stages)
-        case Kind.COLLECT if unit.folds:
-            return _Folded(inputs, outputs, unit.contract.counts, unit.folds)
-        case Kind.COLLECT:
-            return _Collector(inputs, outputs, unit.contract.counts)

@@ -79,7 +79,7 @@ class Simulation:
     finished: bool
     """Whether all outputs came."""
     first_output_cycles: int
-    """From the first word taken to the first word given."""
+    """From the first word taken to the first word given; 0 where that comes before, or none came."""
     image_ends: tuple[int, ...]
     """For each image: cycles from the first word taken to its last word."""
     total_cycles: int
@@ -154,11 +154,13 @@ class Simulator:
         fields: dict[str, list[str]] = {}
         marks: dict[str, list[str]] = {}
         ends: dict[str, list[int]] = {}
+        words: dict[str, int] = {}
         for line in text.splitlines():
             key, *rest = line.split()
             if key == "FIFO":
                 marks[rest[0].rsplit(".", 1)[-1]] = rest[1:]
             elif key == "stream":
+                words[rest[0]] = int(rest[1])
                 ends[rest[0]] = [int(end) for end in rest[2:]]
             else:
                 fields[key] = rest
@@ -167,6 +169,7 @@ class Simulator:
             raw = np.fromfile(self.directory / f"out_{identifier(name)}.bin", dtype="<u4")
             outputs[name] = unpack(raw, network.streams[name])
         first_in, first_out = int(fields["first_input"][0]), int(fields["first_output"][0])
+        any_out = any(words[identifier(name)] for name in network.outputs)
         finished = fields["done"] == ["1"]
         by_output = zip(*(ends[identifier(name)] for name in network.outputs), strict=False)
         image_ends = tuple(max(lasts) - first_in + 1 for lasts in by_output)
@@ -192,7 +195,7 @@ class Simulator:
             outputs,
             {name: network.streams[name].kind.fraction_bits for name in network.outputs},
             finished,
-            first_out - first_in + 1,
+            max(0, first_out - first_in + 1) if any_out else 0,
             image_ends,
             int(fields["cycles"][0]),
             tuple(uses),

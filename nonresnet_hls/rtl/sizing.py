@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from nonresnet_hls.fixed.network import Pad
-from nonresnet_hls.rtl.design import RtlDesign
+from nonresnet_hls.rtl.design import LEAST_DEPTH, RtlDesign
 from nonresnet_hls.rtl.prediction import Prediction, predict, predict_least_depths
 from nonresnet_hls.rtl.simulation import Simulation, Simulator
 
 _FEW = 16
-"""Words; of deeper FIFOs it is not worth while to ask whether one word would do."""
+"""Words; of deeper FIFOs it is not worth while to ask whether two words would do."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Sizing:
 def size_fifos(design: RtlDesign) -> Sizing:
     """Depths that cost no throughput, as small as they come.
 
-    One word, where that is enough; before a padding layer a row, if a single word lets the next convolution starve
-    between two images. Where branches join: what is predicted to wait there.
+    Two words, where that is enough; before padding a row, if two words let the next convolution starve between two
+    images. Where branches join: what is predicted to wait there.
 
     Args:
         design: of `generate`; its depths are those of hls4ml, a whole tensor each.
@@ -36,10 +36,10 @@ def size_fifos(design: RtlDesign) -> Sizing:
     ample = _ample(design)
     # No design is faster than its slowest unit.
     bound = max(unit.interval_cycles for unit in design.units)
-    ones = {fifo.stream.name: 1 for fifo in design.fifos if not fifo.joins}
-    rows = {name: words for name, words in _rows(design).items() if name in ones}
+    least = {fifo.stream.name: LEAST_DEPTH for fifo in design.fifos if not fifo.joins}
+    rows = {name: words for name, words in _rows(design).items() if name in least}
     tried: list[tuple[dict[str, int], Prediction]] = []
-    for trial in (ample | ones, ample | ones | rows, ample):
+    for trial in (ample | least, ample | least | rows, ample):
         tried.append((trial, predict(design.with_depths(trial))))
         if tried[-1][1].finished and tried[-1][1].interval_cycles <= bound:
             break
@@ -50,28 +50,30 @@ def size_fifos(design: RtlDesign) -> Sizing:
         return run.finished and run.interval_cycles <= best
 
     depths, run = next((trial, run) for trial, run in tried if run.finished and run.interval_cycles <= best)
-    for name in ones:
-        if depths[name] > 1 and keeps(depths | {name: 1}):
-            depths = depths | {name: 1}
+    for name in least:
+        if depths[name] > LEAST_DEPTH and keeps(depths | {name: LEAST_DEPTH}):
+            depths = depths | {name: LEAST_DEPTH}
             run = predict(design.with_depths(depths))
     high = run.high_water
-    waiting = {fifo.stream.name: max(1, high[fifo.stream.name]) for fifo in design.fifos if fifo.joins}
+    waiting = {fifo.stream.name: max(LEAST_DEPTH, high[fifo.stream.name]) for fifo in design.fifos if fifo.joins}
     while not keeps(depths | waiting):
-        # A FIFO of several words takes none in the cycle in which it is full and gives one away.
-        deeper = {name: min(ample[name], depth + (depth > 1)) for name, depth in waiting.items()}
+        # A FIFO takes no word in the cycle in which it is full and gives one away.
+        deeper = {name: min(ample[name], depth + 1) for name, depth in waiting.items()}
         # With as much as could be at the joins these depths were seen to be enough.
         waiting = deeper if deeper != waiting else {name: ample[name] for name in waiting}
     for name, depth in waiting.items():
-        # Of two FIFOs at a join, words may wait in either; one word makes for the smallest there is.
-        if 1 < depth <= _FEW and keeps(depths | waiting | {name: 1}):
-            waiting[name] = 1
+        # Of two FIFOs at a join, words may wait in either; two words make for the smallest there is.
+        if LEAST_DEPTH < depth <= _FEW and keeps(depths | waiting | {name: LEAST_DEPTH}):
+            waiting[name] = LEAST_DEPTH
     return Sizing(design.with_depths(depths | waiting), best)
 
 
 def _ample(design: RtlDesign) -> dict[str, int]:
     """As many words as could ever be of use: a tensor, and what the registers of all other units hold meanwhile."""
-    inside = sum(unit.stages + 8 * (unit.folds > 0) + 2 for unit in design.units) + 2 * len(design.fifos)
-    return {fifo.stream.name: fifo.stream.words + (inside if fifo.joins else 1) for fifo in design.fifos}
+    inside = sum(unit.stages + unit.tail_stages + 8 * (unit.folds > 0) + 2 for unit in design.units) + 2 * len(
+        design.fifos
+    )
+    return {fifo.stream.name: fifo.stream.words + (inside if fifo.joins else LEAST_DEPTH) for fifo in design.fifos}
 
 
 def _rows(design: RtlDesign) -> dict[str, int]:

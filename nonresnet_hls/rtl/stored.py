@@ -1,6 +1,6 @@
 """A design on disk: its SystemVerilog and `design.json`, from which it is read back without hls4ml.
 
-`design.json`, format 1: the streams (name, channels, words an image, fixed-point type), the network's inputs and
+`design.json`, format 2: the streams (name, channels, words an image, fixed-point type), the network's inputs and
 outputs, the units (with the names of their modules, each a file `NAME.sv` beside it) and the FIFOs.
 """
 
@@ -15,9 +15,9 @@ from nonresnet_hls.fixed.network import Network, Stream
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.rtl.contracts import Contract, Kind
 from nonresnet_hls.rtl.design import Fifo, RtlDesign
-from nonresnet_hls.rtl.unit_kinds import Unit
+from nonresnet_hls.rtl.unit_draft import Unit
 
-FORMAT = 1
+FORMAT = 2
 RECORD = "design.json"
 
 
@@ -25,7 +25,15 @@ def save(design: RtlDesign, directory: Path) -> RtlDesign:
     """Write a design into a folder, in place of what is there."""
     written = design.write(directory)
     streams = [{**asdict(stream), "kind": str(stream.kind)} for stream in design.network.streams.values()]
-    units = [{**asdict(unit), "modules": [name for name, _ in unit.modules]} for unit in design.units]
+    units = [
+        {
+            **asdict(unit),
+            "modules": [name for name, _ in unit.modules],
+            "contract": {key: getattr(unit.contract, key) for key in ("kind", *_COUNTS)}
+            | {key: _bits(unit.contract, key) for key in _STEPS},
+        }
+        for unit in design.units
+    ]
     fifos = [{**asdict(fifo), "stream": fifo.stream.name} for fifo in design.fifos]
     record = {
         "format": FORMAT,
@@ -67,5 +75,15 @@ def _unit(entry: dict[str, Any], directory: Path) -> Unit:
     modules = tuple((name, (directory / f"{name}.sv").read_text(encoding="utf-8")) for name in entry["modules"])
     lists = {key: tuple(entry[key]) for key in ("layers", "inputs", "outputs")}
     told = entry["contract"]
-    contract = Contract(Kind(told["kind"]), tuple(told["rows"]), tuple(told["columns"]))
+    takes, gives, gives_first = (tuple(bit == "1" for bit in told[key]) for key in _STEPS)
+    down, lag = (int(told[key]) for key in _COUNTS)
+    contract = Contract(Kind(told["kind"]), takes, gives, gives_first, down, lag)
     return Unit(**{**entry, **lists, "modules": modules, "contract": contract})
+
+
+_STEPS = ("takes", "gives", "gives_first")
+_COUNTS = ("down", "lag")
+
+
+def _bits(contract: Contract, key: str) -> str:
+    return "".join("01"[bit] for bit in getattr(contract, key))

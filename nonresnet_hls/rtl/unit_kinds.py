@@ -1,474 +1,149 @@
 """What is inside each kind of unit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import ceil
 
 from nonresnet_hls.errors import ConversionError
-from nonresnet_hls.fixed.arithmetic import (
-    Affine,
-    Cast,
-    Chain,
-    Wire,
-    signed_digits,
-    staircase,
-)
-from nonresnet_hls.fixed.network import (
-    Clone,
-    Elementwise,
-    Layer,
-    Matrix,
-    Merge,
-    MergeOperation,
-    Network,
-    Pad,
-    Pool,
-    Reduction,
-    Repeat,
-    Stream,
-)
-from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.recipe import Multipliers, RtlOptions, WeightMemory
-from nonresnet_hls.rtl import adder_graph
-from nonresnet_hls.rtl.contracts import Contract, contract_of
-from nonresnet_hls.rtl.unit_text import UnitText, numbers, port_range, stream_ports, unused
-from nonresnet_hls.rtl.verilog import declare, extend, low_bits, unused_bits
+from nonresnet_hls.fixed.arithmetic import Cast, Chain, Wire
+from nonresnet_hls.fixed.network import Clone, Elementwise, Matrix, Merge, Network, Pad, Pool, Reduction, Repeat
+from nonresnet_hls.recipe import RtlOptions
+from nonresnet_hls.rtl import unit_joins, unit_sums
+from nonresnet_hls.rtl.groups import Group
+from nonresnet_hls.rtl.unit_draft import Draft, Unit
+from nonresnet_hls.rtl.unit_text import numbers, port_range, stream_ports, unused
+from nonresnet_hls.rtl.verilog import extend
 
 
-@dataclass(frozen=True)
-class Unit:
-    """One module of the netlist."""
-
-    name: str
-    """Of the module and its instance."""
-    layers: tuple[str, ...]
-    """The hls4ml layers that it computes."""
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    modules: tuple[tuple[str, str], ...]
-    """Name and SystemVerilog of the unit's module, and of those that belong to it alone."""
-    interval_cycles: int
-    """Cycles an image that the unit cannot go below."""
-    contract: Contract
-    """When it takes and gives words."""
-    dsp: bool
-    """Whether synthesis may use DSP blocks."""
-    stages: int = 0
-    """Registers of its adder graph; 0 where it has none."""
-    folds: int = 0
-    """Cycles in which it is folded, for each result; 0 where it is not."""
-
-    @property
-    def verilog(self) -> str:
-        """All of it."""
-        return "\n".join(text for _, text in self.modules)
+def unit_of(network: Network, group: Group, options: RtlOptions) -> Unit:
+    """The unit of a group of layers."""
+    draft = Draft(network, group, options)
+    match draft.head:
+        case Clone():
+            interval = _clone(draft)
+        case Pad():
+            interval = _pad(draft, draft.head)
+        case Repeat():
+            interval = _repeat(draft, draft.head)
+        case Matrix():
+            interval = unit_sums.matrix(draft, draft.head)
+        case Pool():
+            interval = _pool(draft, draft.head)
+        case Merge():
+            interval = unit_joins.merge(draft, draft.head)
+        case Elementwise():
+            interval = _elementwise(draft)
+        case _:
+            raise ConversionError(f"layer {draft.head.name!r}: OpenRTL builds no {type(draft.head).__name__}")
+    return draft.finished(interval)
 
 
-class UnitBuilder:
-    """Writes the unit of a layer and of the element-wise layers behind it."""
+def _clone(draft: Draft) -> int:
+    count, bits = len(draft.targets), draft.sources[0].bits
+    for side in ("data", "valid", "ready"):
+        width = bits * count if side == "data" else count
+        draft.text.lines.append(f"wire {port_range(width)} all_{side};")
+    for index in range(count):
+        draft.text.lines.append(f"assign out{index}_data = all_data[{index * bits}+:{bits}];")
+        draft.text.lines.append(f"assign out{index}_valid = all_valid[{index}];")
+        draft.text.lines.append(f"assign all_ready[{index}] = out{index}_ready;")
+    draft.text.instance(
+        "stream_fork",
+        {"WIDTH": bits, "OUTPUTS": count},
+        stream_ports("in", "in") | stream_ports("out", "all"),
+    )
+    return draft.sources[0].words
 
-    def __init__(self, network: Network, layers: Sequence[Layer], chain: Chain, options: RtlOptions) -> None:
-        """Take the layers of one unit; `chain` is what follows the first."""
-        self.head, self.chain, self.options, self.layers = layers[0], chain, options, layers
-        self.sources = [network.streams[name] for name in self.head.inputs]
-        names = self.head.outputs if isinstance(self.head, Clone) else layers[-1].outputs
-        self.targets = [network.streams[name] for name in names]
-        self.text = UnitText(self.head.name, self.sources, self.targets, options.most_thresholds)
-        self.name = self.text.name
-        self.extra: list[tuple[str, str]] = []
-        self.dsp = False
-        self.stages = 0
-        self.folds = 0
 
-    def unit(self) -> Unit:
-        """The finished unit."""
-        match self.head:
-            case Clone():
-                interval = self._clone()
-            case Pad():
-                interval = self._pad(self.head)
-            case Repeat():
-                interval = self._repeat(self.head)
-            case Matrix():
-                interval = self._matrix(self.head)
-            case Pool():
-                interval = self._pool(self.head)
-            case Merge():
-                interval = self._merge(self.head)
-            case Elementwise():
-                interval = self._elementwise()
-            case _:
-                raise ConversionError(f"layer {self.head.name!r}: OpenRTL builds no {type(self.head).__name__}")
-        outputs = tuple(stream.name for stream in self.targets)
-        members = tuple(layer.name for layer in self.layers)
-        modules = ((self.name, self.text.module(", ".join(members))), *self.extra)
-        contract = contract_of(self.head, self.sources[0])
-        inputs = self.head.inputs
-        return Unit(self.name, members, inputs, outputs, modules, interval, contract, self.dsp, self.stages, self.folds)
+def _pad(draft: Draft, pad: Pad) -> int:
+    draft.text.instance(
+        "zero_pad",
+        {
+            "PIXEL": draft.sources[0].bits,
+            "HEIGHT": pad.height,
+            "WIDTH": pad.width,
+            "TOP": pad.top,
+            "BOTTOM": pad.bottom,
+            "LEFT": pad.left,
+            "RIGHT": pad.right,
+        },
+        stream_ports("in", "in") | stream_ports("out", "out"),
+    )
+    return (pad.top + pad.height + pad.bottom) * (pad.left + pad.width + pad.right)
 
-    def _clone(self) -> int:
-        count, bits = len(self.targets), self.sources[0].bits
-        for side in ("data", "valid", "ready"):
-            width = bits * count if side == "data" else count
-            self.text.lines.append(f"wire {port_range(width)} all_{side};")
-        for index in range(count):
-            self.text.lines.append(f"assign out{index}_data = all_data[{index * bits}+:{bits}];")
-            self.text.lines.append(f"assign out{index}_valid = all_valid[{index}];")
-            self.text.lines.append(f"assign all_ready[{index}] = out{index}_ready;")
-        self.text.instance(
-            "stream_fork",
-            {"WIDTH": bits, "OUTPUTS": count},
-            stream_ports("in", "in") | stream_ports("out", "all"),
-        )
-        return self.sources[0].words
 
-    def _pad(self, pad: Pad) -> int:
-        self.text.instance(
-            "zero_pad",
+def _repeat(draft: Draft, layer: Repeat) -> int:
+    sizes = {"HEIGHT": layer.height, "WIDTH": layer.width, "ROWS": layer.rows, "COLUMNS": layer.columns}
+    ports = stream_ports("in", "in") | stream_ports("out", "out")
+    draft.text.instance("repeat_pixels", {"PIXEL": draft.sources[0].bits, **sizes}, ports)
+    return layer.height * layer.rows * layer.width * layer.columns
+
+
+def _elementwise(draft: Draft) -> int:
+    draft.text.lines += ["assign out_valid = in_valid;", "assign in_ready = out_ready;", unused("clk", "rst")]
+    kind = draft.sources[0].kind
+    draft.text.emit_chain(draft.chain, numbers("in_data", kind, draft.sources[0].channels))
+    return draft.sources[0].words
+
+
+def _pool(draft: Draft, layer: Pool) -> int:
+    stream = draft.sources[0]
+    accumulator = Wire.of(layer.accumulator)
+    channels, width = stream.channels, layer.accumulator.width
+    signed, maximum = int(layer.accumulator.signed), layer.reduction is Reduction.MAXIMUM
+    tail: Chain = (Cast(layer.result), *draft.chain)
+    if layer.window is None:
+        draft.text.declare(*(f"wire {port_range(channels * width)} {name};" for name in ("addends", "totals")))
+        _accumulands(draft, layer, numbers("in_data", stream.kind, channels), "addends", "p")
+        draft.text.instance(
+            "global_pool",
             {
-                "PIXEL": self.sources[0].bits,
-                "HEIGHT": pad.height,
-                "WIDTH": pad.width,
-                "TOP": pad.top,
-                "BOTTOM": pad.bottom,
-                "LEFT": pad.left,
-                "RIGHT": pad.right,
+                "CHANNELS": channels,
+                "WIDTH": width,
+                "SIGNED": signed,
+                "PIXELS": stream.words,
+                "MAXIMUM": int(maximum),
             },
-            stream_ports("in", "in") | stream_ports("out", "out"),
+            stream_ports("in", "in") | {"in_data": "addends"} | stream_ports("out", "out") | {"out_data": "totals"},
         )
-        return (pad.top + pad.height + pad.bottom) * (pad.left + pad.width + pad.right)
-
-    def _repeat(self, layer: Repeat) -> int:
-        sizes = {"HEIGHT": layer.height, "WIDTH": layer.width, "ROWS": layer.rows, "COLUMNS": layer.columns}
-        ports = stream_ports("in", "in") | stream_ports("out", "out")
-        self.text.instance("repeat_pixels", {"PIXEL": self.sources[0].bits, **sizes}, ports)
-        return layer.height * layer.rows * layer.width * layer.columns
-
-    def _elementwise(self) -> int:
-        self.text.lines += ["assign out_valid = in_valid;", "assign in_ready = out_ready;", unused("clk", "rst")]
-        kind = self.sources[0].kind
-        self.text.emit_chain(self.chain, numbers("in_data", kind, self.sources[0].channels))
-        return self.sources[0].words
-
-    def _window(self, layer: Matrix | Pool, stream: Stream, pixels: str, valid: str, ready: str) -> int:
-        """The window of a layer, or the whole image; returns the words that it takes an image."""
-        if layer.window is None:
-            words = stream.words
-            self.text.declare(f"wire {port_range(words * stream.bits)} {pixels};", f"wire {valid}, {ready};")
-            self.text.instance(
-                "gather",
-                {"WIDTH": stream.bits, "WORDS": words},
-                stream_ports("in", "in") | {"out_data": pixels, "out_valid": valid, "out_ready": ready},
-            )
-            return words
-        window = layer.window
-        size = window.kernel_height * window.kernel_width * stream.bits
-        self.text.declare(f"wire {port_range(size)} {pixels};", f"wire {valid}, {ready};")
-        self.text.instance(
-            "window_buffer",
-            {
-                "PIXEL": stream.bits,
-                "HEIGHT": window.height,
-                "WIDTH": window.width,
-                "KERNEL_HEIGHT": window.kernel_height,
-                "KERNEL_WIDTH": window.kernel_width,
-                "STRIDE_HEIGHT": window.stride_height,
-                "STRIDE_WIDTH": window.stride_width,
-                "STYLE": 2 if window.width <= 64 else 3,
-            },
-            stream_ports("in", "in") | {"out_data": pixels, "out_valid": valid, "out_ready": ready},
-        )
-        return window.height * window.width
-
-    def _matrix(self, layer: Matrix) -> int:
-        stream = self.sources[0]
-        words = self._window(layer, stream, "window", "window_valid", "window_ready")
-        products = 1 if layer.window is None else layer.window.positions
-        chain = (*layer.chain, *self.chain)
-        if layer.reuse_factor == 1 and layer.drop == 0:
-            sources, chain = self._adders(layer, stream, chain)
-        else:
-            sources = self._folded(layer, stream)
-        self.text.emit_chain(chain, sources)
-        return words + products * (max(self.folds, 1) - 1)
-
-    def _adders(self, layer: Matrix, stream: Stream, chain: Chain) -> tuple[list[tuple[str, Wire]], Chain]:
-        """The sums of an adder graph, behind the multiplications of the chain if it has some, and the chain's rest."""
-        wire = Wire.of(stream.kind)
-        graph = adder_graph.solve(layer.kernel, wire)
-        name = f"{self.name}_adders"
-        module = adder_graph.module(name, graph, wire, stream.kind.width, self.options.adders_per_stage)
-        self.extra.append((name, module.verilog))
-        fraction = stream.kind.fraction_bits + layer.kernel_fraction
-        ranges = [replace(result, fraction=fraction) for result in module.outputs]
-        split = self._multiplications(chain, ranges)
-        self.stages = module.stages + (split > 0)
-        self.text.declare("wire enable;", f"wire {port_range(module.width * len(module.outputs))} sums;")
-        self.text.instance(
-            "pipeline_control",
-            {"STAGES": self.stages},
-            {
-                "in_valid": "window_valid",
-                "in_ready": "window_ready",
-                "enable": "enable",
-                "out_valid": "out_valid",
-                "out_ready": "out_ready",
-            },
-        )
-        self.text.lines.append(f"{name} adders (.clk(clk), .enable(enable), .x(window), .y(sums));")
-        parts = [f"sums[{index * module.width}+:{result.width}]" for index, result in enumerate(ranges)]
-        sources = list(zip(parts, ranges, strict=True))
-        self.text.lines.append(unused("sums"))
-        if split:
-            sources = [
-                (self._registered(f"s{index}_q", name, result), result)
-                for index, (name, result) in enumerate(self.text.apply(chain[:split], sources, prefix="s"))
-            ]
-        return sources, chain[split:]
-
-    def _multiplications(self, chain: Chain, wires: Sequence[Wire]) -> int:
-        """How many operations of a chain end with its first multiplication; 0 where it has none to compute."""
-        for index, operation in enumerate(chain):
-            if isinstance(operation, Affine) and any(len(signed_digits(scale)) > 1 for scale in operation.scale):
-                most = self.options.most_thresholds
-                stairs = (staircase(chain, wire, channel, most) for channel, wire in enumerate(wires))
-                return 0 if all(found is not None for found in stairs) else index + 1
-        return 0
-
-    def _registered(self, name: str, source: str, wire: Wire) -> str:
-        """A register of the unit's pipeline."""
-        self.text.declare(f"{declare(name, wire).replace('wire', 'reg', 1)};")
-        self.text.declare(f"always @(posedge clk) if (enable) {name} <= {source};")
-        return name
-
-    def _folded(self, layer: Matrix, stream: Stream) -> list[tuple[str, Wire]]:
-        inputs, outputs = layer.kernel.shape
-        input_folds = min(layer.reuse_factor, inputs)
-        output_folds = min(max(1, layer.reuse_factor // input_folds), outputs)
-        columns, rows = ceil(inputs / input_folds), ceil(outputs / output_folds)
-        folds = self.folds = input_folds * output_folds
-        wires = [self._sum(layer, stream.kind, channel) for channel in range(outputs)]
-        width = max(wire.width + (not wire.signed) for wire in wires)
-        weight = layer.kernel_width
-        words = [_fold_word(layer, fold, input_folds, columns, rows) for fold in range(folds)]
-        self.extra.append((f"{self.name}_weights", self._weight_memory(words, rows * columns * weight)))
-        choice = self.options.multipliers
-        enough = stream.kind.width >= 5 and weight >= 5
-        self.dsp = not layer.binary and (choice is Multipliers.DSP or (choice is Multipliers.AUTO and enough))
-        address = port_range(max(1, (folds - 1).bit_length()))
-        self.text.declare(
-            f"wire {port_range(outputs * width)} sums;",
-            "wire weights_read;",
-            f"wire {address} weights_at;",
-            f"wire {port_range(rows * columns * weight)} weights;",
-        )
-        self.text.lines.append(
-            f"{self.name}_weights memory (.clk(clk), .read(weights_read), .at(weights_at), .weights(weights));"
-        )
-        self.text.instance(
-            "matrix_vector",
-            {
-                "INPUTS": inputs,
-                "OUTPUTS": outputs,
-                "INPUT_FOLDS": input_folds,
-                "OUTPUT_FOLDS": output_folds,
-                "IN_WIDTH": stream.kind.width,
-                "IN_SIGNED": int(stream.kind.signed),
-                "WEIGHT": weight,
-                "BINARY": int(layer.binary),
-                "DROP": layer.drop,
-                "SUM": width,
-            },
-            {
-                "in_data": "window",
-                "in_valid": "window_valid",
-                "in_ready": "window_ready",
-                "weights_read": "weights_read",
-                "weights_at": "weights_at",
-                "weights": "weights",
-                "out_data": "sums",
-                "out_valid": "out_valid",
-                "out_ready": "out_ready",
-            },
-        )
-        self.text.lines.append(unused("sums"))
-        return [(f"sums[{i * width}+:{wire.width}]", wire) for i, wire in enumerate(wires)]
-
-    def _sum(self, layer: Matrix, kind: FixedPointType, channel: int) -> Wire:
-        """The range of one output's sum of products."""
-        low = high = 0
-        for value in layer.kernel[:, channel].tolist():
-            ends = sorted((value * kind.min_mantissa, value * kind.max_mantissa))
-            low += ends[0] >> layer.drop
-            high += ends[1] >> layer.drop
-        return Wire(low, high, kind.fraction_bits + layer.kernel_fraction - layer.drop)
-
-    def _weight_memory(self, words: Sequence[int], bits: int) -> str:
-        address = port_range(max(1, (len(words) - 1).bit_length()))
-        choice = self.options.weights
-        large = len(words) > 64 or len(words) * bits > 32 * 1024
-        block = choice is WeightMemory.BLOCK_RAM or (choice is WeightMemory.AUTO and large)
-        style = "block" if block else "logic"
-        values = "\n".join(f"        words[{fold}] = {bits}'h{word:x};" for fold, word in enumerate(words))
-        return f"""// The weights of {self.head.name}, one word a fold.
-module {self.name}_weights (
-    input wire clk,
-    input wire read,
-    input wire {address} at,
-    output wire {port_range(bits)} weights
-);
-    (* ram_style = "{style}", rom_style = "{style}" *) reg {port_range(bits)} words[{len(words)}];
-    reg {port_range(bits)} word;
-    initial begin
-{values}
-    end
-    always @(posedge clk) if (read) word <= words[at];
-    assign weights = word;
-endmodule
-"""
-
-    def _pool(self, layer: Pool) -> int:
-        stream = self.sources[0]
-        accumulator = Wire.of(layer.accumulator)
-        channels, width = stream.channels, layer.accumulator.width
-        signed, maximum = int(layer.accumulator.signed), layer.reduction is Reduction.MAXIMUM
-        tail: Chain = (Cast(layer.result), *self.chain)
-        if layer.window is None:
-            self.text.declare(*(f"wire {port_range(channels * width)} {name};" for name in ("addends", "totals")))
-            self._accumulands(layer, numbers("in_data", stream.kind, channels), "addends", "p")
-            self.text.instance(
-                "global_pool",
-                {
-                    "CHANNELS": channels,
-                    "WIDTH": width,
-                    "SIGNED": signed,
-                    "PIXELS": stream.words,
-                    "MAXIMUM": int(maximum),
-                },
-                stream_ports("in", "in") | {"in_data": "addends"} | stream_ports("out", "out") | {"out_data": "totals"},
-            )
-            words = stream.words
-        else:
-            words = self._window(layer, stream, "window", "out_valid_wire", "out_ready_wire")
-            self.text.lines += ["assign out_valid = out_valid_wire;", "assign out_ready_wire = out_ready;"]
-            pixels = layer.window.kernel_height * layer.window.kernel_width
-            self.text.declare(f"wire {port_range(channels * width)} totals;")
-            every = numbers("window", stream.kind, channels * pixels)
-            for channel in range(channels):
-                terms = f"terms{channel}"
-                self.text.declare(f"wire {port_range(pixels * width)} {terms};")
-                self._accumulands(layer, every[channel::channels], terms, f"p{channel}_")
-                result = f"totals[{channel * width}+:{width}]"
-                parameters = {"WIDTH": width, "TERMS": pixels}
-                if maximum:
-                    self.text.instance(
-                        "maximum",
-                        parameters | {"SIGNED": signed},
-                        {"terms": terms, "greatest": result},
-                        f"tree{channel}",
-                    )
-                else:
-                    self.text.instance("adder_tree", parameters, {"terms": terms, "total": result}, f"tree{channel}")
-        if not maximum:
-            self.text.declare(f"wire {port_range(channels * width)} means;")
-            for channel in range(channels):
-                part = f"[{channel * width}+:{width}]"
-                self.text.instance(
-                    "divide",
-                    {"WIDTH": width, "SIGNED": signed, "DIVISOR": layer.divisor},
-                    {"in_data": f"totals{part}", "out_data": f"means{part}"},
-                    f"divide{channel}",
+        words = stream.words
+    else:
+        words = draft.window(layer, stream, "window", "out_valid_wire", "out_ready_wire")
+        draft.text.lines += ["assign out_valid = out_valid_wire;", "assign out_ready_wire = out_ready;"]
+        pixels = layer.window.kernel_height * layer.window.kernel_width
+        draft.text.declare(f"wire {port_range(channels * width)} totals;")
+        every = numbers("window", stream.kind, channels * pixels)
+        for channel in range(channels):
+            terms = f"terms{channel}"
+            draft.text.declare(f"wire {port_range(pixels * width)} {terms};")
+            _accumulands(draft, layer, every[channel::channels], terms, f"p{channel}_")
+            result = f"totals[{channel * width}+:{width}]"
+            parameters = {"WIDTH": width, "TERMS": pixels}
+            if maximum:
+                draft.text.instance(
+                    "maximum",
+                    parameters | {"SIGNED": signed},
+                    {"terms": terms, "greatest": result},
+                    f"tree{channel}",
                 )
-        result = "totals" if maximum else "means"
-        parts = [f"{result}[{channel * width}+:{width}]" for channel in range(channels)]
-        self.text.emit_chain(tail, [(part, accumulator) for part in parts])
-        return words
-
-    def _accumulands(self, layer: Pool, sources: Sequence[tuple[str, Wire]], target: str, prefix: str) -> None:
-        """The inputs cast to the accumulator's type, side by side in `target`."""
-        width = layer.accumulator.width
-        for index, (name, wire) in enumerate(self.text.apply((Cast(layer.accumulator),), sources, prefix=prefix)):
-            self.text.lines.append(f"assign {target}[{index * width}+:{width}] = {extend(name, wire, width)};")
-
-    def _merge(self, layer: Merge) -> int:
-        self.text.instance(
-            "stream_join",
-            {},
-            {
-                "left_valid": "in0_valid",
-                "left_ready": "in0_ready",
-                "right_valid": "in1_valid",
-                "right_ready": "in1_ready",
-                "out_valid": "out_valid",
-                "out_ready": "out_ready",
-            },
-            clocked=False,
-        )
-        self.text.lines.append(unused("clk", "rst"))
-        left, right = (
-            self.text.apply((), numbers(f"in{i}_data", stream.kind, stream.channels), prefix=f"x{i}_")
-            for i, stream in enumerate(self.sources)
-        )
-        tail: Chain = (Cast(layer.result), *self.chain)
-        if layer.operation is MergeOperation.CONCATENATE:
-            self.text.emit_chain(tail, [*left, *right])
-            return self.sources[0].words
-        sums = []
-        for channel, (a, b) in enumerate(zip(left, right, strict=True)):
-            sums.append(self._merged(layer.operation, f"m{channel}", a, b))
-        if layer.operation is MergeOperation.AVERAGE:
-            tail = (Affine((1,), 1, (0,), 0), *tail)
-        self.text.emit_chain(tail, sums)
-        return self.sources[0].words
-
-    def _merged(
-        self, operation: MergeOperation, name: str, a: tuple[str, Wire], b: tuple[str, Wire]
-    ) -> tuple[str, Wire]:
-        """One number made of two, exact."""
-        fraction = max(a[1].fraction, b[1].fraction)
-        if operation is MergeOperation.MULTIPLY:
-            corners = [x * y for x in (a[1].low, a[1].high) for y in (b[1].low, b[1].high)]
-            wire = Wire(min(corners), max(corners), a[1].fraction + b[1].fraction)
-            shifts, symbol = (0, 0), "*"
-            self.dsp = min(a[1].width, b[1].width) >= 5
-        else:
-            shifts = (fraction - a[1].fraction, fraction - b[1].fraction)
-            low = [w.low << shift for (_, w), shift in zip((a, b), shifts, strict=True)]
-            high = [w.high << shift for (_, w), shift in zip((a, b), shifts, strict=True)]
-            match operation:
-                case MergeOperation.SUBTRACT:
-                    wire, symbol = Wire(low[0] - high[1], high[0] - low[1], fraction), "-"
-                case MergeOperation.MAXIMUM:
-                    wire, symbol = Wire(max(low), max(high), fraction), ">="
-                case MergeOperation.MINIMUM:
-                    wire, symbol = Wire(min(low), min(high), fraction), "<="
-                case _:
-                    wire, symbol = Wire(low[0] + low[1], high[0] + high[1], fraction), "+"
-        width = max(wire.width, a[1].width + shifts[0], b[1].width + shifts[1]) + 1
-        for side, (source, source_wire), shift in zip("ab", (a, b), shifts, strict=True):
-            shifted = (
-                f"{extend(source, source_wire, width)} <<< {shift}" if shift else extend(source, source_wire, width)
+            else:
+                draft.text.instance("adder_tree", parameters, {"terms": terms, "total": result}, f"tree{channel}")
+    if not maximum:
+        draft.text.declare(f"wire {port_range(channels * width)} means;")
+        for channel in range(channels):
+            part = f"[{channel * width}+:{width}]"
+            draft.text.instance(
+                "divide",
+                {"WIDTH": width, "SIGNED": signed, "DIVISOR": layer.divisor},
+                {"in_data": f"totals{part}", "out_data": f"means{part}"},
+                f"divide{channel}",
             )
-            self.text.lines.append(f"wire signed {port_range(width)} {name}_{side} = {shifted};")
-        if symbol in (">=", "<="):
-            expression = f"{name}_a {symbol} {name}_b ? {name}_a : {name}_b"
-        else:
-            expression = f"{name}_a {symbol} {name}_b"
-        self.text.lines.append(f"wire signed {port_range(width)} {name}_wide = {expression};")
-        self.text.lines += unused_bits(f"{name}_wide", width, wire.width)
-        return f"{name}_wide{low_bits(width, wire.width)}", wire
+    result = "totals" if maximum else "means"
+    parts = [f"{result}[{channel * width}+:{width}]" for channel in range(channels)]
+    draft.text.emit_chain(tail, [(part, accumulator) for part in parts])
+    return words
 
 
-def _fold_word(layer: Matrix, fold: int, input_folds: int, columns: int, rows: int) -> int:
-    """The weights that a folded unit uses in one fold."""
-    inputs, outputs = layer.kernel.shape
-    first_row, first_column = fold // input_folds * rows, fold % input_folds * columns
-    mask = (1 << layer.kernel_width) - 1
-    word = 0
-    for row in range(rows):
-        for column in range(columns):
-            i, o = first_column + column, first_row + row
-            value = int(layer.kernel[i, o]) if i < inputs and o < outputs else 0
-            bits = int(value > 0) if layer.binary else value & mask
-            word |= bits << ((row * columns + column) * layer.kernel_width)
-    return word
+def _accumulands(draft: Draft, layer: Pool, sources: Sequence[tuple[str, Wire]], target: str, prefix: str) -> None:
+    """The inputs cast to the accumulator's type, side by side in `target`."""
+    width = layer.accumulator.width
+    for index, (name, wire) in enumerate(draft.text.apply((Cast(layer.accumulator),), sources, prefix=prefix)):
+        draft.text.lines.append(f"assign {target}[{index * width}+:{width}] = {extend(name, wire, width)};")

@@ -59,8 +59,11 @@ class UnitText:
 
     def emit_chain(self, chain: Chain, sources: Sequence[tuple[str, Wire]]) -> None:
         """Drive `out_data` with the chain applied to each channel's wire."""
+        self.drive(self.apply(chain, sources, self.most_thresholds))
+
+    def drive(self, results: Sequence[tuple[str, Wire]]) -> None:
+        """Drive `out_data` with a wire for each channel."""
         width = self.targets[0].kind.width
-        results = self.apply(chain, sources, self.most_thresholds)
         for channel, (name, wire) in enumerate(results):
             if wire.fraction != self.targets[0].kind.fraction_bits:
                 raise ConversionError(f"layer {self.layer!r}: its output is not of type {self.targets[0].kind}")
@@ -73,7 +76,7 @@ class UnitText:
 
         `thresholds`: the most comparisons that may stand for a whole chain; `prefix`: of the wires' names.
         """
-        chain = tuple(operation for operation in chain if not _is_identity(operation))
+        chain = tuple(operation for operation in chain if not is_identity(operation))
         results = []
         for channel, (source, wire) in enumerate(sources):
             name = f"{prefix}{channel}"
@@ -90,8 +93,8 @@ class UnitText:
                         "IN_SIGNED": int(wire.signed),
                         "OUT_WIDTH": result.width,
                         "LEVELS": len(stairs.thresholds),
-                        "THRESHOLDS": _packed(stairs.thresholds, wire.width),
-                        "VALUES": _packed(stairs.values, result.width),
+                        "THRESHOLDS": packed(stairs.thresholds, wire.width),
+                        "VALUES": packed(stairs.values, result.width),
                     },
                     {"in_data": name, "out_data": f"{name}_level"},
                     f"{name}_thresholds",
@@ -182,7 +185,7 @@ class UnitText:
         self.lines.append(");")
 
 
-_COMBINATIONAL = {"thresholds", "requantize", "divide", "adder_tree", "maximum", "stream_join"}
+_COMBINATIONAL = {"thresholds", "chosen_thresholds", "requantize", "divide", "adder_tree", "maximum", "stream_join"}
 
 
 _MOST_ENTRIES = 1 << 14
@@ -192,7 +195,8 @@ def _looks_up(operation: Piecewise) -> bool:
     return any(isinstance(one, Lookup) for one in (*operation.positive, *operation.negative))
 
 
-def _is_identity(operation: object) -> bool:
+def is_identity(operation: object) -> bool:
+    """Whether an operation leaves every number as it is."""
     return (
         isinstance(operation, Affine)
         and operation.scale == (1,)
@@ -211,7 +215,7 @@ def numbers(data: str, kind: FixedPointType, count: int) -> list[tuple[str, Wire
     return [(f"{data}[{index * kind.width}+:{kind.width}]", Wire.of(kind)) for index in range(count)]
 
 
-def _packed(values: Sequence[int], width: int) -> str:
+def packed(values: Sequence[int], width: int) -> str:
     """Numbers side by side as one constant, the first in the lowest bits."""
     mask = (1 << width) - 1
     word = sum((value & mask) << (index * width) for index, value in enumerate(values))

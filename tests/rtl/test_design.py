@@ -9,8 +9,8 @@ import pytest
 
 from nonresnet_hls import reports
 from nonresnet_hls.errors import ArtefactError, ToolError
-from nonresnet_hls.fixed.arithmetic import Cast
-from nonresnet_hls.fixed.network import Matrix, Network, Pad, Stream, Window
+from nonresnet_hls.fixed.arithmetic import Affine, Cast, Positive
+from nonresnet_hls.fixed.network import Elementwise, Matrix, Merge, MergeOperation, Network, Pad, Stream, Window
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.rtl import RtlDesign, RtlOptions, stored
 from nonresnet_hls.rtl.design import assemble
@@ -47,7 +47,7 @@ def test_a_design_is_read_back_as_it_was_saved(design: RtlDesign, tmp_path: Path
     assert found.directory == tmp_path / "rtl"
 
 
-@pytest.mark.parametrize("text", ["{", '{"format": 2}', '{"format": 1}', "[]"])
+@pytest.mark.parametrize("text", ["{", '{"format": 2}', '{"format": 1}', '{"format": 3}', "[]"])
 def test_a_damaged_design_is_refused(text: str, design: RtlDesign, tmp_path: Path) -> None:
     stored.save(design, tmp_path / "rtl")
     (tmp_path / "rtl" / "design.json").write_text(text, encoding="utf-8")
@@ -56,16 +56,35 @@ def test_a_damaged_design_is_refused(text: str, design: RtlDesign, tmp_path: Pat
 
 
 def test_a_fifo_is_kept_in_what_suits_its_size(design: RtlDesign) -> None:
-    (fifo,) = design.fifos
-    styles = [replace(fifo, depth=depth).style for depth in (1, 2, 16, 17, 64, 1000)]
-    assert styles == [0, 1, 1, 2, 2, 3]
+    (fifo, _) = design.fifos
+    styles = [replace(fifo, depth=depth).style for depth in (1, 2, 3, 16, 17, 64, 1000)]
+    assert styles == [0, 0, 1, 1, 2, 2, 3]
+
+
+def test_a_join_of_few_values_is_thresholds_alone_whatever_scale_is_before_it() -> None:
+    pixel, wide = FixedPointType(2, 2, signed=False), FixedPointType(22, 12)
+    few = FixedPointType.parse("ufixed<2,4,RND_CONV,SAT>")
+    scales = (73101, 89901, 102101)
+    layers = (
+        Matrix("conv", ("x",), ("sums",), None, np.ones((3, 3), int), 1, 0, True, (Affine(scales, 10, (0,), 0),), 0, 1),
+        Elementwise("cast", ("sums",), ("scaled",), (Cast(wide),)),
+        Merge("add", ("scaled", "skip"), ("sum",), MergeOperation.ADD, wide),
+        Elementwise("relu", ("sum",), ("y",), (Positive(), Cast(few))),
+    )
+    kinds = {"x": pixel, "sums": wide, "scaled": wide, "skip": pixel, "sum": wide, "y": few}
+    streams = {name: Stream(name, 3, 1, kind, 1) for name, kind in kinds.items()}
+    (unit,) = build(Network("join", streams, layers, ("x", "skip"), ("y",)), RtlOptions())
+    assert unit.inputs == ("x", "skip")
+    assert unit.tail_stages == 1
+    assert unit.verilog.count("\n    chosen_thresholds #") == len(scales)
+    assert "requantize" not in unit.verilog
 
 
 def test_synthesis_agrees_with_the_reader_of_reports_and_is_found_again(
     design: RtlDesign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NONRESNET_CACHE", str(tmp_path / "cache"))
-    sized = design.with_depths({"padded": 1})
+    sized = design.with_depths({"x": 2})
     first = synthesise(sized, Target.XC7)
     stat = tmp_path / "stat.json"
     stat.write_text(json.dumps(stat_document(first)), encoding="utf-8")

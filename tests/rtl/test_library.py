@@ -4,6 +4,7 @@ One design holds them all side by side, so that one simulator is built.
 """
 
 import itertools
+import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -151,6 +152,100 @@ def add_matrices(bench: Bench) -> None:
         bench.expect(f"{name}_out", result, cast(sums, fraction - cut, result))
 
 
+def add_padded(bench: Bench) -> None:
+    """Windows that take zeros over: shared by rows and images, with strides, uneven sides and images of a pixel."""
+    cases = [
+        # rows, columns, top, bottom, left, right, kernel, strides, reuse factor
+        ((4, 5), (1, 1, 1, 1), (3, 3), (1, 1), 1),
+        ((4, 4), (0, 1, 0, 1), (3, 3), (2, 2), 3),
+        ((3, 4), (1, 2, 2, 1), (4, 4), (1, 1), 1),
+        ((5, 3), (2, 2, 2, 2), (5, 5), (2, 1), 1),
+        ((1, 1), (1, 1, 1, 1), (3, 3), (1, 1), 2),
+        ((1, 6), (0, 0, 2, 0), (1, 3), (1, 1), 1),
+        ((6, 2), (1, 0, 0, 0), (2, 1), (1, 1), 1),
+        ((1, 3), (2, 2, 2, 2), (5, 5), (1, 1), 1),
+        ((6, 5), (2, 2, 2, 2), (5, 5), (2, 1), 1),
+        ((4, 4), (0, 0, 3, 0), (1, 4), (1, 2), 1),
+    ]
+    kind = fixed("fixed<4,2>")
+    for i, ((height, width), sides, kernel_size, strides, reuse) in enumerate(cases):
+        top, bottom, left, right = sides
+        window = Window(height + top + bottom, width + left + right, *kernel_size, *strides)
+        data = bench.feed(f"padded{i}", 2, height * width, kind)
+        images = np.pad(data.reshape(IMAGES, height, width, 2), ((0, 0), (top, bottom), (left, right), (0, 0)))
+        vectors = windows(images.reshape(IMAGES, -1, 2), window)
+        kernel = bench.rng.integers(-4, 4, (vectors.shape[2], 3))
+        result = FixedPointType(12, 10)
+        name = f"padded{i}"
+        bench.streams[f"{name}_zeros"] = Stream(f"{name}_zeros", 2, window.height * window.width, kind, 1)
+        bench.layers.append(Pad(f"{name}_pad", (name,), (f"{name}_zeros",), height, width, *sides))
+        inputs, outputs = (f"{name}_zeros",), (f"{name}_out",)
+        bench.layers.append(Matrix(name, inputs, outputs, window, kernel, 3, 0, False, (Cast(result),), 0, reuse))
+        sums = (vectors[:, :, :, None] * kernel.astype(object)[None, None]).sum(axis=2)
+        bench.expect(f"{name}_out", result, cast(sums, 2, result))
+
+
+def add_joined(bench: Bench) -> None:
+    """Sums of products that meet another stream: exact, and by thresholds that a stream of few values chooses."""
+    rng = bench.rng
+    cases = [
+        # operation, side of the sums, type of the other stream, result, relu, reuse factor, scale
+        (MergeOperation.ADD, 0, "ufixed<2,2>", "ufixed<2,3,RND_CONV,SAT>", True, 1, 3),
+        (MergeOperation.ADD, 1, "fixed<2,3>", "ufixed<2,4,TRN,SAT>", True, 3, 5),
+        (MergeOperation.SUBTRACT, 1, "ufixed<1,2>", "fixed<2,4,RND,SAT>", False, 1, -3),
+        (MergeOperation.SUBTRACT, 0, "fixed<3,1>", "ufixed<1,4,TRN,SAT>", True, 1, 0),
+        (MergeOperation.AVERAGE, 0, "ufixed<2,1>", "ufixed<2,4,RND,SAT>", True, 1, 7),
+        (MergeOperation.ADD, 0, "ufixed<2,2>", "fixed<2,4>", False, 1, 1),
+        (MergeOperation.ADD, 1, "fixed<6,3>", "fixed<7,4,RND,SAT>", False, 1, 11),
+        (MergeOperation.MAXIMUM, 0, "fixed<10,5>", "fixed<8,5,RND,SAT>", False, 4, 1),
+        (MergeOperation.MULTIPLY, 0, "fixed<3,2>", "fixed<9,6>", False, 1, 1),
+    ]
+    for i, (operation, side, text, to, relu, reuse, scale) in enumerate(cases):
+        name, kind, other_kind, result = f"join{i}", fixed("ufixed<3,3>"), fixed(text), fixed(to)
+        data = bench.feed(name, 3, 12, kind)
+        other = bench.feed(f"{name}_other", 4, 12, other_kind)
+        kernel = rng.integers(-2, 3, (3, 4))
+        own_kind = fixed("fixed<10,5>") if operation is MergeOperation.MAXIMUM else FixedPointType(14, 12)
+        bias = tuple(int(one) for one in rng.integers(-9, 9, 4))
+        chain = (Affine((scale,), 1, bias, 2), Cast(own_kind))
+        if operation is MergeOperation.MAXIMUM:
+            other_kind = own_kind
+        sums = (data[:, :, :, None] * kernel.astype(object)[None, None]).sum(axis=2)
+        wide = FixedPointType(40, 38)
+        own = np.empty_like(sums)
+        for channel in range(4):
+            own[:, :, channel] = evaluate(chain, sums[:, :, channel] << 2, Wire.of(wide), channel)
+        middle = FixedPointType(30, 20)
+        shift = middle.fraction_bits
+        a, b = own << shift - own_kind.fraction_bits, other << shift - other_kind.fraction_bits
+        first, second = (a, b) if side == 0 else (b, a)
+        fraction = shift
+        match operation:
+            case MergeOperation.ADD:
+                values = first + second
+            case MergeOperation.SUBTRACT:
+                values = first - second
+            case MergeOperation.AVERAGE:
+                values, fraction = first + second, shift + 1
+            case MergeOperation.MAXIMUM:
+                values = np.maximum(first, second)
+            case _:
+                values, fraction = first * second, 2 * shift
+        merged = FixedPointType(24, 14)
+        values = cast(values, fraction, merged)
+        tail = (Positive(), Cast(result)) if relu else (Cast(result),)
+        for stream, of in ((f"{name}_sums", own_kind), (f"{name}_merged", merged)):
+            bench.streams[stream] = Stream(stream, 4, 12, of, 1)
+        pair = (f"{name}_sums", f"{name}_other") if side == 0 else (f"{name}_other", f"{name}_sums")
+        window = Window(3, 4, 1, 1, 1, 1)
+        bench.layers += [
+            Matrix(name, (name,), (f"{name}_sums",), window, kernel, 3, 0, False, chain, 0, reuse),
+            Merge(f"{name}_merge", pair, (f"{name}_merged",), operation, merged),
+            Elementwise(f"{name}_tail", (f"{name}_merged",), (f"{name}_out",), tail),
+        ]
+        bench.expect(f"{name}_out", result, chained(tail, values, merged))
+
+
 def add_pools(bench: Bench) -> None:
     """Pooling of both kinds, over windows and whole images, with divisors that are and are not powers of two."""
     cases = [
@@ -235,7 +330,7 @@ def add_fifos(bench: Bench) -> None:
 @pytest.fixture(scope="module")
 def bench() -> Bench:
     bench = Bench({}, [], {}, {}, np.random.default_rng(7))
-    for add in (add_casts, add_matrices, add_pools, add_others, add_fifos):
+    for add in (add_casts, add_matrices, add_padded, add_joined, add_pools, add_others, add_fifos):
         add(bench)
     return bench
 
@@ -293,7 +388,8 @@ def test_every_module_gives_what_its_contract_says(bench: Bench, simulator: Simu
     check(bench, run)
     for use in run.fifos:
         assert 1 <= use.high_water <= use.depth
-        assert use.level == 0
+        # Zeros before an image are given without waiting for it; nothing else is left.
+        assert use.level == {"pad0_out": 2, "pad1_out": 1, "pad2_out": 2}.get(use.stream, 0), use.stream
 
 
 def test_yosys_reads_the_design_as_verilator_does(bench: Bench, design: RtlDesign, tmp_path: Path) -> None:
@@ -326,6 +422,19 @@ def test_library_and_netlist_pass_lint_without_a_warning(design: RtlDesign) -> N
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:2000]
     assert "%Warning" not in done.stderr + done.stdout
+
+
+def test_icarus_reads_library_and_netlist_without_a_warning(design: RtlDesign, tmp_path: Path) -> None:
+    program = shutil.which("iverilog")
+    if program is None:
+        pytest.skip("no iverilog on PATH")
+    assert design.directory is not None
+    sources = [str(path) for path in sorted(design.directory.rglob("*.sv"))]
+    tops = [path.stem for path in sorted((design.directory / "library").glob("*.sv"))]
+    for top in (*tops, design.top):
+        command = [program, "-g2012", "-Wall", "-s", top, "-o", str(tmp_path / "read.vvp"), *sources]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), top
 
 
 def test_every_module_states_its_contract(design: RtlDesign) -> None:

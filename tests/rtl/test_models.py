@@ -88,7 +88,7 @@ def test_the_plugin_builds_a_residual_block(tmp_path: Path) -> None:
     project = tmp_path / 'a "quoted" \\folder'
     model = residual_block(project)
     report = model.build(least=True)
-    assert report["simulation"]["interval_cycles"] == 100
+    assert report["simulation"]["interval_cycles"] == 81
     # The first output of the second convolution needs two rows and three pixels; the fork holds one of them.
     least = {entry["stream"]: entry["depth"] for entry in report["simulation"]["least_depths"]}
     assert least["image_cpy2"] == 18
@@ -108,10 +108,10 @@ def test_the_plugin_builds_a_residual_block(tmp_path: Path) -> None:
 def test_sized_fifos_cost_no_cycle_and_least_ones_do_not_stop(tmp_path: Path) -> None:
     whole = generate(residual_block(tmp_path / "project"))
     sized = size_fifos(whole).design
-    assert predict(sized).interval_cycles == predict(whole).interval_cycles == 100
+    assert predict(sized).interval_cycles == predict(whole).interval_cycles == 81
     simulator = compile_simulator(sized.write(tmp_path / "rtl"), tmp_path / "build")
     first, second, third = idle_run(simulator).image_ends
-    assert third - second == second - first == 100
+    assert third - second == second - first == 81
     found = least_depths(simulator)
     assert all(least.depth == least.predicted for least in found)
     tight = {least.stream: least.depth for least in found}

@@ -1,8 +1,8 @@
 // FIFO between two streams. A word accepted at a rising edge appears at the output after it (one edge later
 // where STYLE is block RAM); words leave in the order in which they came, none is lost, and at most DEPTH are
-// held. With DEPTH 1 a full FIFO accepts a word in the very cycle in which it gives one away; deeper ones
-// accept only while they hold fewer than DEPTH, so that `in_ready` never depends on `out_ready`.
-// STYLE: 0 registers, 1 shift registers, 2 distributed RAM, 3 block RAM.
+// held. A word is accepted whenever fewer than DEPTH are held: `in_ready` comes from a register alone, never from
+// `out_ready`, so that no path runs through several units. DEPTH 2 is enough for a word a cycle, DEPTH 1 is not.
+// STYLE: 0 registers (DEPTH 1 and 2), 1 shift registers, 2 distributed RAM, 3 block RAM.
 // In simulation, `+<instance path>=N` lowers the depth to N, and at the end one line starting with FIFO tells
 // the level, the depth, the high-water mark and the four handshake bits.
 module stream_fifo #(
@@ -23,8 +23,6 @@ module stream_fifo #(
     reg [LEVEL_BITS-1:0] level;
     wire push = in_valid & in_ready;
     wire pop = out_valid & out_ready;
-    wire has_room, single;
-    assign in_ready = has_room | (single & pop);
 
     always @(posedge clk)
         if (rst) level <= '0;
@@ -32,16 +30,11 @@ module stream_fifo #(
         else if (pop & ~push) level <= level - 1'b1;
 
 `ifdef SYNTHESIS
-    assign has_room = level != LEVEL_BITS'(DEPTH);
-    assign single = DEPTH == 1;
+    assign in_ready = level != LEVEL_BITS'(DEPTH);
 `else
     int limit, high_water;
-    assign has_room = int'(level) < limit;
-    assign single = limit == 1;
-    initial begin
-        limit = DEPTH;
-        void'($value$plusargs({$sformatf("%m"), "=%d"}, limit));
-    end
+    assign in_ready = int'(level) < limit;
+    initial if (!$value$plusargs({$sformatf("%m"), "=%d"}, limit)) limit = DEPTH;
     always @(posedge clk)
         if (rst) high_water <= 0;
         else if (int'(level) > high_water) high_water <= int'(level);
@@ -52,9 +45,18 @@ module stream_fifo #(
     generate
         if (STYLE == 0) begin : registers
             reg [WIDTH-1:0] word;
-            always @(posedge clk) if (push) word <= in_data;
             assign out_data = word;
             assign out_valid = level != '0;
+            if (DEPTH == 1) begin : single
+                always @(posedge clk) if (push) word <= in_data;
+            end else begin : pair
+                // The second word waits in `spare`, which any word passes through unread otherwise.
+                reg [WIDTH-1:0] spare;
+                always @(posedge clk) begin
+                    if (push) spare <= in_data;
+                    if (pop | ~out_valid) word <= level[1] ? spare : in_data;
+                end
+            end
         end else if (STYLE == 1) begin : shift
             // One chain a bit, read at `level - 1`: the pattern of an addressable shift register.
             localparam int LAST_BITS = $clog2(DEPTH);

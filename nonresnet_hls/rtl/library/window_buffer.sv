@@ -1,12 +1,20 @@
-// Turns an image of HEIGHT x WIDTH pixels, one a word and row by row, into the windows of KERNEL_HEIGHT x
-// KERNEL_WIDTH pixels that lie wholly inside it, every STRIDE_HEIGHT rows and STRIDE_WIDTH columns. The window's
-// pixels follow each other row by row, the upper left one in the lowest bits. A pixel is taken whenever no
-// window waits at the output, or the one that waits is taken: one pixel a cycle. WIDTH must be at least 2 where
-// KERNEL_HEIGHT exceeds 1. STYLE is that of the line memory.
+// Turns an image of HEIGHT x WIDTH pixels, one a word and row by row, into its windows of KERNEL_HEIGHT x KERNEL_WIDTH
+// pixels, every STRIDE_HEIGHT rows and STRIDE_WIDTH columns; around it are TOP and BOTTOM rows, LEFT and RIGHT columns
+// of zeros. A window's pixels follow each other row by row, the upper left one in the lowest bits. A step shifts one
+// pixel in: it is made whenever no window waits at the output, or the one that waits is taken. Zeros are shifted in
+// without waiting for input, and are shared: max(LEFT, RIGHT) columns before each row, max(TOP, BOTTOM) rows before
+// each image, so that an image takes that many rows and columns more, each pixel a cycle; what lies beyond the right or
+// the lower end of an image is what comes before the next row or image. Windows of an image must end in as many
+// different steps: fewer columns than (columns of windows - 1) * STRIDE_WIDTH + 1 are too few, and rows likewise; rows
+// and windows of one pixel need two columns where KERNEL_HEIGHT exceeds 1. STYLE is that of the line memory.
 module window_buffer #(
     parameter int PIXEL         = 8,
     parameter int HEIGHT        = 4,
     parameter int WIDTH         = 4,
+    parameter int TOP           = 0,
+    parameter int BOTTOM        = 0,
+    parameter int LEFT          = 0,
+    parameter int RIGHT         = 0,
     parameter int KERNEL_HEIGHT = 3,
     parameter int KERNEL_WIDTH  = 3,
     parameter int STRIDE_HEIGHT = 1,
@@ -22,69 +30,99 @@ module window_buffer #(
     output wire                                        out_valid,
     input  wire                                        out_ready
 );
-    localparam int ROW_BITS = $clog2(HEIGHT + 1);
-    localparam int COLUMN_BITS = $clog2(WIDTH + 1);
-    localparam int DOWN_BITS = $clog2(STRIDE_HEIGHT + 1);
-    localparam int RIGHT_BITS = $clog2(STRIDE_WIDTH + 1);
+    localparam int ABOVE = TOP > BOTTOM ? TOP : BOTTOM;
+    localparam int BEFORE = LEFT > RIGHT ? LEFT : RIGHT;
+    localparam int ROWS = HEIGHT + ABOVE;
+    localparam int COLUMNS = WIDTH + BEFORE;
+    localparam int ROW_BITS = ROWS > 1 ? $clog2(ROWS) : 1;
+    localparam int COLUMN_BITS = COLUMNS > 1 ? $clog2(COLUMNS) : 1;
+
+    // In which rows (columns) windows end: of this image (row), or, LATE, of the one before.
+    localparam int FIRST_ROW = ABOVE - TOP + KERNEL_HEIGHT - 1;
+    localparam int FIRST_COLUMN = BEFORE - LEFT + KERNEL_WIDTH - 1;
+    localparam int LAST_ROW = FIRST_ROW + (TOP + HEIGHT + BOTTOM - KERNEL_HEIGHT) / STRIDE_HEIGHT * STRIDE_HEIGHT;
+    localparam int LAST_COLUMN = FIRST_COLUMN + (LEFT + WIDTH + RIGHT - KERNEL_WIDTH) / STRIDE_WIDTH * STRIDE_WIDTH;
+    wire [(1<<ROW_BITS)-1:0] row_ends, row_ends_late;
+    wire [(1<<COLUMN_BITS)-1:0] column_ends, column_ends_late;
+    genvar at;
+    generate
+        for (at = 0; at < 1 << ROW_BITS; at = at + 1) begin : row_at
+            assign row_ends[at] = at >= FIRST_ROW && at <= LAST_ROW && (at - FIRST_ROW) % STRIDE_HEIGHT == 0;
+            assign row_ends_late[at] =
+                at + ROWS >= FIRST_ROW && at + ROWS <= LAST_ROW && (at + ROWS - FIRST_ROW) % STRIDE_HEIGHT == 0;
+        end
+        for (at = 0; at < 1 << COLUMN_BITS; at = at + 1) begin : column_at
+            assign column_ends[at] = at >= FIRST_COLUMN && at <= LAST_COLUMN && (at - FIRST_COLUMN) % STRIDE_WIDTH == 0;
+            assign column_ends_late[at] = at + COLUMNS >= FIRST_COLUMN && at + COLUMNS <= LAST_COLUMN
+                && (at + COLUMNS - FIRST_COLUMN) % STRIDE_WIDTH == 0;
+        end
+    endgenerate
+
     reg [ROW_BITS-1:0] row;
     reg [COLUMN_BITS-1:0] column;
-    // How far the last row and column that ended a window lie behind.
-    reg [DOWN_BITS-1:0] down;
-    reg [RIGHT_BITS-1:0] right;
     reg full;
-    wire take = in_valid & in_ready;
-    wire last_column = column == COLUMN_BITS'(WIDTH - 1);
-    wire last_row = row == ROW_BITS'(HEIGHT - 1);
-    /* verilator lint_off UNSIGNED */
-    wire row_counts = row >= ROW_BITS'(KERNEL_HEIGHT - 1);
-    wire column_counts = column >= COLUMN_BITS'(KERNEL_WIDTH - 1);
-    /* verilator lint_on UNSIGNED */
-    assign in_ready = ~full | out_ready;
+    // Whether an image came before this one, and whether windows end in the row before this one.
+    reg later, row_before_ends;
+    wire last_column = column == COLUMN_BITS'(COLUMNS - 1);
+    wire last_row = row == ROW_BITS'(ROWS - 1);
+    wire row_counts = row_ends[row] | (row_ends_late[row] & later);
+    wire ends = (row_counts & column_ends[column]) | (row_before_ends & column_ends_late[column]);
+    wire zero;
+    wire step = (zero | in_valid) & (~full | out_ready);
+    wire [PIXEL-1:0] pixel = zero ? '0 : in_data;
+    assign in_ready = (~full | out_ready) & ~zero;
     assign out_valid = full;
+    generate
+        if (ABOVE == 0 && BEFORE == 0) begin : no_zeros
+            assign zero = 1'b0;
+        end else begin : zeros
+            /* verilator lint_off UNSIGNED */
+            assign zero = row < ROW_BITS'(ABOVE) | column < COLUMN_BITS'(BEFORE);
+            /* verilator lint_on UNSIGNED */
+        end
+    endgenerate
 
     always @(posedge clk)
         if (rst) begin
             row <= '0;
             column <= '0;
-            down <= '0;
-            right <= '0;
             full <= 1'b0;
+            later <= 1'b0;
+            row_before_ends <= 1'b0;
         end else begin
-            if (take) begin
+            if (step) begin
                 column <= last_column ? '0 : column + 1'b1;
-                if (last_column) right <= '0;
-                else if (column_counts) right <= right == RIGHT_BITS'(STRIDE_WIDTH - 1) ? '0 : right + 1'b1;
                 if (last_column) begin
                     row <= last_row ? '0 : row + 1'b1;
-                    if (last_row) down <= '0;
-                    else if (row_counts) down <= down == DOWN_BITS'(STRIDE_HEIGHT - 1) ? '0 : down + 1'b1;
+                    row_before_ends <= row_counts;
+                    if (last_row) later <= 1'b1;
                 end
             end
-            if (take) full <= row_counts & column_counts & down == '0 & right == '0;
+            if (step) full <= ends;
             else if (out_ready) full <= 1'b0;
         end
 
-    // The newest column of the window: the incoming pixel below those above it.
+    // The newest column of the window: the pixel that comes in below those above it.
     wire [KERNEL_HEIGHT*PIXEL-1:0] newest;
     generate
         if (KERNEL_HEIGHT == 1) begin : single_row
-            assign newest = in_data;
+            assign newest = pixel;
         end else begin : rows
             wire [(KERNEL_HEIGHT-1)*PIXEL-1:0] above;
-            localparam int ADDRESS_BITS = $clog2(WIDTH);
-            wire [ADDRESS_BITS-1:0] at = column[ADDRESS_BITS-1:0];
-            assign newest = {in_data, above};
+            localparam int ADDRESS_BITS = $clog2(COLUMNS);
+            wire [ADDRESS_BITS-1:0] place = column[ADDRESS_BITS-1:0];
+            assign newest = {pixel, above};
             line_memory #(
                 .WIDTH((KERNEL_HEIGHT - 1) * PIXEL),
-                .DEPTH(WIDTH),
+                .DEPTH(COLUMNS),
                 .STYLE(STYLE)
             ) lines (
                 .clk(clk),
-                .write(take),
-                .write_at(at),
+                .write(step),
+                .write_at(place),
                 .in_data(newest[KERNEL_HEIGHT*PIXEL-1:PIXEL]),
-                .read(take),
-                .read_at(last_column ? '0 : at + 1'b1),
+                .read(step),
+                .read_at(last_column ? '0 : place + 1'b1),
                 .out_data(above)
             );
         end
@@ -92,10 +130,10 @@ module window_buffer #(
         for (line = 0; line < KERNEL_HEIGHT; line = line + 1) begin : window
             reg [KERNEL_WIDTH*PIXEL-1:0] pixels;
             if (KERNEL_WIDTH == 1) begin : single_column
-                always @(posedge clk) if (take) pixels <= newest[line*PIXEL+:PIXEL];
+                always @(posedge clk) if (step) pixels <= newest[line*PIXEL+:PIXEL];
             end else begin : columns
                 always @(posedge clk)
-                    if (take) pixels <= {newest[line*PIXEL+:PIXEL], pixels[KERNEL_WIDTH*PIXEL-1:PIXEL]};
+                    if (step) pixels <= {newest[line*PIXEL+:PIXEL], pixels[KERNEL_WIDTH*PIXEL-1:PIXEL]};
             end
             assign out_data[line*KERNEL_WIDTH*PIXEL+:KERNEL_WIDTH*PIXEL] = pixels;
         end

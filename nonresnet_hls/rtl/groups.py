@@ -1,0 +1,108 @@
+"""Which layers of a network make one unit."""
+
+from nonresnet_hls.fixed.arithmetic import Cast, Chain
+from nonresnet_hls.fixed.network import (
+    Clone,
+    Elementwise,
+    Layer,
+    Matrix,
+    Merge,
+    MergeOperation,
+    Network,
+    Pad,
+    Pool,
+    Repeat,
+)
+from nonresnet_hls.rtl.contracts import axes
+
+
+class Group:
+    """The layers of one unit: one with its padding, then element-wise ones, a join with another stream, and more."""
+
+    def __init__(self, head: Layer, pad: Pad | None) -> None:
+        """Begin with a layer."""
+        self.head, self.pad = head, pad
+        self.layers: list[Layer] = [head]
+        self.merge: Merge | None = None
+        self.side = 0
+        """Which operand of `merge` the unit computes itself."""
+        self.chain: Chain = ()
+        """Behind the head, before the join."""
+        self.tail: Chain = ()
+        """Behind the join."""
+        if isinstance(head, Elementwise):
+            self.chain = head.chain
+
+    def add(self, layer: Elementwise) -> None:
+        """One more layer."""
+        self.layers.append(layer)
+        if self.merge is None:
+            self.chain = (*self.chain, *layer.chain)
+        else:
+            self.tail = (*self.tail, *layer.chain)
+
+    def join(self, merge: Merge, side: int) -> None:
+        """A join, of which this unit's own numbers are the operand `side`."""
+        self.layers.append(merge)
+        self.merge, self.side, self.tail = merge, side, (Cast(merge.result),)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Streams: that of the head (behind its padding), then the join's other operand."""
+        own = self.head.inputs if self.pad is None else self.pad.inputs
+        return own if self.merge is None else (*own, self.merge.inputs[1 - self.side])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the layers."""
+        return (*(() if self.pad is None else (self.pad.name,)), *(layer.name for layer in self.layers))
+
+
+def groups_of(network: Network) -> list[Group]:
+    """Every layer with what needs no stream between: its padding before it, behind it what works on the fly.
+
+    That is element-wise layers, and a join of which it is one operand.
+    """
+    groups: list[Group] = []
+    open_groups: dict[str, Group] = {}
+    pads: dict[str, Pad] = {}
+    for layer in network.layers:
+        match layer:
+            case Pad() if _taken_over(network, layer):
+                pads[layer.outputs[0]] = layer
+                continue
+            case Elementwise() if layer.inputs[0] in open_groups:
+                group = open_groups.pop(layer.inputs[0])
+                group.add(layer)
+            case Merge() if (side := _operand(layer, open_groups)) is not None:
+                group = open_groups.pop(layer.inputs[side])
+                group.join(layer, side)
+            case _:
+                group = Group(layer, pads.pop(layer.inputs[0], None))
+                groups.append(group)
+        if not isinstance(layer, Pad | Clone | Repeat):
+            open_groups[layer.outputs[0]] = group
+        for name in network.outputs:  # what leaves the network must leave as it is
+            open_groups.pop(name, None)
+    return groups
+
+
+def _taken_over(network: Network, pad: Pad) -> bool:
+    """Whether windows are all that reads a padded image, and their buffer can add the zeros itself."""
+    (name,) = pad.outputs
+    (reader, *others) = [layer for layer in network.layers if name in layer.inputs] or [pad]
+    if others or not isinstance(reader, Matrix | Pool) or reader.window is None or name in network.outputs:
+        return False
+    return all(axis.shares for axis in axes(reader.window, pad))
+
+
+def _operand(merge: Merge, open_groups: dict[str, Group]) -> int | None:
+    """Which operand of a join is a sum of products that nothing else reads; of two the one that came last."""
+    if merge.operation is MergeOperation.CONCATENATE:
+        return None
+    found = [
+        (list(open_groups).index(name), side)
+        for side, name in enumerate(merge.inputs)
+        if name in open_groups and isinstance(open_groups[name].head, Matrix) and open_groups[name].merge is None
+    ]
+    return max(found)[1] if found else None

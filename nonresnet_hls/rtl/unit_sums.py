@@ -1,0 +1,174 @@
+"""Inside units of sums of products: adder graphs, and folded matrix-vector products with their weights."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+
+from nonresnet_hls.fixed.arithmetic import Chain, Wire
+from nonresnet_hls.fixed.network import Matrix, Stream
+from nonresnet_hls.fixed.types import FixedPointType
+from nonresnet_hls.recipe import Multipliers, WeightMemory
+from nonresnet_hls.rtl import adder_graph, unit_joins
+from nonresnet_hls.rtl.unit_draft import Draft, Numbers
+from nonresnet_hls.rtl.unit_text import port_range, unused
+
+
+def matrix(draft: Draft, layer: Matrix) -> int:
+    """Windows, their sums, what follows on the fly; returns the cycles that an image takes."""
+    stream = draft.sources[0]
+    steps = draft.window(layer, stream, "window", "window_valid", "window_ready")
+    products = 1 if layer.window is None else layer.window.positions
+    chain = (*layer.chain, *draft.chain)
+    if layer.reuse_factor == 1 and layer.drop == 0:
+        sources, chain = _adders(draft, layer, stream, chain)
+        split = 0
+    else:
+        wires = [_sum(layer, stream.kind, channel) for channel in range(layer.kernel.shape[1])]
+        split = draft.multiplications(chain, wires)
+        sources = _folded(draft, layer, stream, wires, split > 0)
+    if draft.group.merge is not None:
+        unit_joins.joined(draft, draft.group.merge, chain, sources)
+        return steps + products * (max(draft.folds, 1) - 1)
+    if split:
+        tail = draft.begin_tail()
+        sources = draft.registered("s", draft.text.apply(chain[:split], sources, prefix="s"), tail)
+        draft.tail_stages = 1
+        draft.text.lines.append("assign own_ready = tail_ready;")
+        draft.end_tail("own_valid")
+    draft.text.emit_chain(chain[split:], sources)
+    return steps + products * (max(draft.folds, 1) - 1)
+
+
+def _own_results(draft: Draft, registers: bool) -> dict[str, str]:
+    """Where valid and ready of what the unit computes go: out, or to the registers behind that."""
+    if not registers and draft.group.merge is None:
+        return {"out_valid": "out_valid", "out_ready": "out_ready"}
+    draft.text.declare("wire own_valid, own_ready;")
+    return {"out_valid": "own_valid", "out_ready": "own_ready"}
+
+
+def _adders(draft: Draft, layer: Matrix, stream: Stream, chain: Chain) -> tuple[list[tuple[str, Wire]], Chain]:
+    """The sums of an adder graph, behind the multiplications of the chain if it has some, and the chain's rest."""
+    wire = Wire.of(stream.kind)
+    graph = adder_graph.solve(layer.kernel, wire)
+    name = f"{draft.name}_adders"
+    module = adder_graph.module(name, graph, wire, stream.kind.width, draft.options.adders_per_stage)
+    draft.extra.append((name, module.verilog))
+    fraction = stream.kind.fraction_bits + layer.kernel_fraction
+    ranges = [replace(result, fraction=fraction) for result in module.outputs]
+    # Before a join sums are left as they are: with the other operand they may come to few values.
+    split = draft.multiplications(chain, ranges) if draft.group.merge is None else 0
+    draft.stages = module.stages + (split > 0)
+    draft.text.declare("wire enable;", f"wire {port_range(module.width * len(module.outputs))} sums;")
+    ports = {"in_valid": "window_valid", "in_ready": "window_ready", "enable": "enable"}
+    draft.text.instance("pipeline_control", {"STAGES": draft.stages}, ports | _own_results(draft, registers=False))
+    draft.text.lines.append(f"{name} adders (.clk(clk), .enable(enable), .x(window), .y(sums));")
+    parts = [f"sums[{index * module.width}+:{result.width}]" for index, result in enumerate(ranges)]
+    sources = list(zip(parts, ranges, strict=True))
+    draft.text.lines.append(unused("sums"))
+    if split:
+        sources = draft.registered("s", draft.text.apply(chain[:split], sources, prefix="s"), "enable")
+    return sources, chain[split:]
+
+
+def _folded(draft: Draft, layer: Matrix, stream: Stream, wires: Sequence[Wire], registers: bool) -> Numbers:
+    """The sums of a folded unit; `registers`: whether some follow behind it."""
+    inputs, outputs = layer.kernel.shape
+    input_folds = min(layer.reuse_factor, inputs)
+    output_folds = min(max(1, layer.reuse_factor // input_folds), outputs)
+    columns, rows = ceil(inputs / input_folds), ceil(outputs / output_folds)
+    folds = draft.folds = input_folds * output_folds
+    width = max(wire.width + (not wire.signed) for wire in wires)
+    weight = layer.kernel_width
+    words = [_fold_word(layer, fold, input_folds, columns, rows) for fold in range(folds)]
+    draft.extra.append((f"{draft.name}_weights", _weight_memory(draft, words, rows * columns * weight)))
+    choice = draft.options.multipliers
+    enough = stream.kind.width >= 5 and weight >= 5
+    draft.dsp = not layer.binary and (choice is Multipliers.DSP or (choice is Multipliers.AUTO and enough))
+    address = port_range(max(1, (folds - 1).bit_length()))
+    draft.text.declare(
+        f"wire {port_range(outputs * width)} sums;",
+        "wire weights_read;",
+        f"wire {address} weights_at;",
+        f"wire {port_range(rows * columns * weight)} weights;",
+    )
+    draft.text.lines.append(
+        f"{draft.name}_weights memory (.clk(clk), .read(weights_read), .at(weights_at), .weights(weights));"
+    )
+    draft.text.instance(
+        "matrix_vector",
+        {
+            "INPUTS": inputs,
+            "OUTPUTS": outputs,
+            "INPUT_FOLDS": input_folds,
+            "OUTPUT_FOLDS": output_folds,
+            "IN_WIDTH": stream.kind.width,
+            "IN_SIGNED": int(stream.kind.signed),
+            "WEIGHT": weight,
+            "BINARY": int(layer.binary),
+            "DROP": layer.drop,
+            "SUM": width,
+        },
+        {
+            "in_data": "window",
+            "in_valid": "window_valid",
+            "in_ready": "window_ready",
+            "weights_read": "weights_read",
+            "weights_at": "weights_at",
+            "weights": "weights",
+            "out_data": "sums",
+        }
+        | _own_results(draft, registers),
+    )
+    draft.text.lines.append(unused("sums"))
+    return [(f"sums[{i * width}+:{wire.width}]", wire) for i, wire in enumerate(wires)]
+
+
+def _sum(layer: Matrix, kind: FixedPointType, channel: int) -> Wire:
+    """The range of one output's sum of products."""
+    low = high = 0
+    for value in layer.kernel[:, channel].tolist():
+        ends = sorted((value * kind.min_mantissa, value * kind.max_mantissa))
+        low += ends[0] >> layer.drop
+        high += ends[1] >> layer.drop
+    return Wire(low, high, kind.fraction_bits + layer.kernel_fraction - layer.drop)
+
+
+def _weight_memory(draft: Draft, words: Sequence[int], bits: int) -> str:
+    address = port_range(max(1, (len(words) - 1).bit_length()))
+    choice = draft.options.weights
+    large = len(words) > 64 or len(words) * bits > 32 * 1024
+    block = choice is WeightMemory.BLOCK_RAM or (choice is WeightMemory.AUTO and large)
+    style = "block" if block else "logic"
+    values = "\n".join(f"        words[{fold}] = {bits}'h{word:x};" for fold, word in enumerate(words))
+    return f"""// The weights of {draft.head.name}, one word a fold.
+module {draft.name}_weights (
+    input wire clk,
+    input wire read,
+    input wire {address} at,
+    output wire {port_range(bits)} weights
+);
+    (* ram_style = "{style}", rom_style = "{style}" *) reg {port_range(bits)} words[{len(words)}];
+    reg {port_range(bits)} word;
+    initial begin
+{values}
+    end
+    always @(posedge clk) if (read) word <= words[at];
+    assign weights = word;
+endmodule
+"""
+
+
+def _fold_word(layer: Matrix, fold: int, input_folds: int, columns: int, rows: int) -> int:
+    """The weights that a folded unit uses in one fold."""
+    inputs, outputs = layer.kernel.shape
+    first_row, first_column = fold // input_folds * rows, fold % input_folds * columns
+    mask = (1 << layer.kernel_width) - 1
+    word = 0
+    for row in range(rows):
+        for column in range(columns):
+            i, o = first_column + column, first_row + row
+            value = int(layer.kernel[i, o]) if i < inputs and o < outputs else 0
+            bits = int(value > 0) if layer.binary else value & mask
+            word |= bits << ((row * columns + column) * layer.kernel_width)
+    return word

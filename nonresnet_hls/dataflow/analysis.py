@@ -278,12 +278,15 @@ def process_of(
         source.bits_of(config.types[kind]) if kind in config.types else 0 for kind in ("weight_t", "accum_t")
     )
     rounds = any(source.rounds(types[stream]) for stream in writes)
+    sums_round = "accum_t" in config.types and source.rounds(config.types["accum_t"])
     if program is not None and int(program.ports.max(initial=-1)) + 1 != len(reads) + len(writes):
         program = None
     if program is None:
         empty = np.zeros(0, dtype=np.int64)
         return Process(name, call.function, reads, writes, Program(empty, empty, 1, (0, 0)), False, config)
-    return Process(name, call.function, reads, writes, program, True, config, weight_bits, accumulator_bits, rounds)
+    return Process(
+        name, call.function, reads, writes, program, True, config, weight_bits, accumulator_bits, rounds, sums_round
+    )
 
 
 def _fill_unknown(processes: list[Process], declared: Mapping[str, StreamDeclaration]) -> list[Process]:

@@ -74,7 +74,7 @@ class Process:
 
     An unknown kernel (`known` False) is taken to read all of its input before it writes anything. `config` holds
     the layer's constants, `weight_bits` and `accumulator_bits` the widths of one of its weights and sums (0: it has
-    none), `rounds` whether the type that it writes rounds or saturates.
+    none), `rounds` and `sums_round` whether the type that it writes, and that of its sums, rounds or saturates.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Process:
     weight_bits: int = 0
     accumulator_bits: int = 0
     rounds: bool = False
+    sums_round: bool = False
 
     @cached_property
     def streams(self) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ def _kernel(design: Design, layer: Layer, instance: str, read_bits: int, write_b
     return Kernel(
         layer.kernel, design.toolchain, layer.config, layer.reads, read_bits, layer.writes, write_bits,
         weight_bits=design.weight_bits if weighted else 0, accumulator_bits=write_bits, rounds=rounds,
-        sums_round=weighted and output is not None and rounds,
+        sums_round=weighted and design.sums_saturate,
         spare_bits=max(design.weight_integer_bits - 1, 0),
     )  # fmt: skip
 
@@ -120,7 +120,11 @@ def fit(chosen: Sequence[Module], figure: str) -> dict[str, float]:
     resource = figure == "lut" and chosen[0].kind.endswith("resource")
     known = costs.KNOWN_LUT if resource else {}
     # What only the flip-flops of multipliers, or only LUTs, are made of.
-    unused = {"multiplier_bits", "outputs", "sum_bits"} if figure == "lut" else {"inputs", "adders", "line_buffer", "lut_product_bits"}
+    unused = (
+        {"multiplier_bits", "outputs", "sum_bits"}
+        if figure == "lut"
+        else {"inputs", "adders", "line_buffer", "lut_product_bits"}
+    )
     names = sorted(
         {name for one in found for name in one} - set(known) - (unused if "resource" in chosen[0].kind else set())
     )
@@ -201,19 +205,44 @@ def exact(found: Iterable[Module]) -> tuple[list[Module], list[Module]]:
     return [m for m in weighted if m not in bounded], bounded
 
 
-def ratios(folder: Path) -> list[tuple[str, float, float]]:
-    """Design, LUT and FF after logic synthesis in parts of those after C synthesis."""
-    result = []
+def ratios(folder: Path) -> dict[str, list[tuple[float, float]]]:
+    """LUT and FF after logic synthesis in parts of those after C synthesis: of whole designs, and of modules by kind."""
+    result: dict[str, list[tuple[float, float]]] = defaultdict(list)
     by_design: dict[str, dict[reports.Stage, reports.Report]] = defaultdict(dict)
-    for row in reports.merge(reports.scan(folder).reports):
+    found = reports.scan(folder).reports
+    for row in reports.merge(found):
         if row.stage is not None and row.lut:
             by_design[row.design or ""][row.stage] = row
-    for design, stages in by_design.items():
+    for stages in by_design.values():
         before = stages.get(reports.Stage.CSYNTH)
         after = stages.get(reports.Stage.SYNTHESIZED) or stages.get(reports.Stage.OPTIMIZED)
-        if before and after and before.top == after.top and before.ff and after.ff:
-            result.append((design, after.lut / before.lut, after.ff / before.ff))  # type: ignore[operator]
+        if before and after and before.top == after.top and before.lut and before.ff and after.lut and after.ff:
+            result["design"].append((after.lut / before.lut, after.ff / before.ff))
+    for report in found:
+        if report.kind is not reports.Kind.UTILIZATION_HIERARCHICAL:
+            continue
+        place = report.path.rsplit("/", 1)[0]
+        csynth = [m for r in found if r.stage is reports.Stage.CSYNTH and r.path.startswith(place) for m in r.modules]
+        modules = {m.instance: m for m in csynth if m.instance}
+        for module in report.modules:
+            before_it = modules.get((module.instance or module.name).strip())
+            kind = (
+                next((k for start, k in _MODULE_KINDS.items() if re.match(start, before_it.name)), "")
+                if before_it
+                else ""
+            )
+            if before_it and kind and before_it.lut and module.lut is not None and module.ff is not None:
+                result[kind].append((module.lut / before_it.lut, module.ff / max(before_it.ff or 0, module.ff, 1)))
     return result
+
+
+# Module names of layers.
+_MODULE_KINDS = {
+    r"(?:conv_[12]d|pointwise|dense_array|dense_latency|dense_resource)": "weights",
+    r"(?:leaky_)?relu": "activation",
+    r"zeropad": "padding",
+    r"pooling": "pooling",
+}
 
 
 def rules(found: Sequence[Module]) -> None:
@@ -273,7 +302,7 @@ def _few(ones: Sequence[Prediction]) -> str:
     return ", ".join(f"{one.predicted:.0f} for {one.actual}" for one in ones)
 
 
-def write(found: Sequence[Module], after: Sequence[tuple[str, float, float]]) -> str:
+def write(found: Sequence[Module], after: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     """The text of coefficients.toml."""
     lines = [
         "# Coefficients of the cost model (see costs.py), made by: python -m benchmarks.costs --write",
@@ -281,21 +310,29 @@ def write(found: Sequence[Module], after: Sequence[tuple[str, float, float]]) ->
         f" {len({m.repository for m in found})} repositories; low and high: between which multiples",
         "# 8 of 10 modules lie where their repository is held out.",
         "",
-        "[logic_synthesis]",
-        f"designs = {len(after)}",
+        "# What logic synthesis leaves of C synthesis' figures, of whole designs and of modules.",
     ]
-    for place, figure in ((1, "lut"), (2, "ff")):
-        low, median, high = np.quantile([row[place] for row in after], (0.1, 0.5, 0.9))
-        lines.append(f"{figure} = {{ median = {median:.3g}, low = {low:.3g}, high = {high:.3g} }}")
+    for kind, pairs in after.items():
+        for place, figure in enumerate(FIGURES):
+            values = [pair[place] for pair in pairs]
+            low, median, high = np.quantile(values, (0.1, 0.5, 0.9) if len(values) >= FEWEST else (0, 0.5, 1))
+            lines += [
+                "",
+                f"[logic_synthesis.{kind}.{figure}]",
+                f"count = {len(values)}",
+                f"median = {median:.3g}",
+                f"low = {low:.3g}",
+                f"high = {high:.3g}",
+            ]
     kinds = sorted({module.kind for module in found})
-    for kind in [*kinds, "other"]:
-        these = [m for m in found if m.kind == kind] if kind != "other" else list(found)
+    for kind in [*kinds, "unknown"]:
+        these = [m for m in found if m.kind == kind] if kind != "unknown" else list(found)
         tools = {t: [m for m in these if m.kernel.toolchain is t] for t in Toolchain}
         choices = {"any": these} | {t.value: own for t, own in tools.items() if OF_ONE_TOOL <= len(own) < len(these)}
         for name, chosen in choices.items():
             for figure in FIGURES:
-                low, high = _spread(found, kind, figure) if kind != "other" else (0.2, 5.0)
-                values = fit(chosen, figure) if kind != "other" else _common(chosen, figure)
+                low, high = _spread(found, kind, figure) if kind != "unknown" else (0.2, 5.0)
+                values = fit(chosen, figure) if kind != "unknown" else _common(chosen, figure)
                 values |= {"low": float(f"{low:.3g}"), "high": float(f"{high:.3g}")}
                 lines += ["", f'[kinds."{kind}".{name}.{figure}]', f"# {len(chosen)} modules"]
                 lines += [f"{key} = {value:g}" for key, value in values.items()]
@@ -325,11 +362,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         COEFFICIENTS.write_text(write(found, after), encoding="utf-8")
     rules(every)
     table(found, args.rows)
-    lut, ff = ([row[place] for row in after] for place in (1, 2))
-    print(
-        f"logic synthesis leaves of C synthesis' figures, n = {len(after)} designs: LUT {statistics.median(lut):.0%}"
-        f" ({min(lut):.0%} to {max(lut):.0%}), FF {statistics.median(ff):.0%} ({min(ff):.0%} to {max(ff):.0%})"
-    )
+    print("logic synthesis leaves of C synthesis' figures:")
+    for kind, pairs in after.items():
+        for place, figure in enumerate(FIGURES):
+            values = sorted(pair[place] for pair in pairs)
+            told = f"median {statistics.median(values):.0%}" if len(values) >= FEWEST else "few"
+            print(f"{kind:<12}{figure:>4}{len(values):>5}   {told}: {', '.join(f'{value:.2f}' for value in values)}")
     return 0
 
 

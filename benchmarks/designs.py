@@ -50,9 +50,11 @@ class Design:
         weight_bits: int = 16,
         weight_integer_bits: int = 1,
         aliases: Mapping[str, str] = MappingProxyType({}),
+        sums_saturate: bool = False,
     ) -> None:
         """`report` is relative to the folder of all reports; one-dimensional designs have height 1."""
         self.weight_bits, self.weight_integer_bits, self.aliases = weight_bits, weight_integer_bits, aliases
+        self.sums_saturate = sums_saturate
         self.report = report
         self.toolchain = toolchain
         self.shape = (height, width, channels)
@@ -364,6 +366,7 @@ def _puppi() -> Design:
         1,
         weight_bits=8,
         weight_integer_bits=2,
+        sums_saturate=True,
     )
     d.pointwise(49, 1).shaped(12, 64, 1).add(5).pad(53, 1, 1, 1, 1).conv(6, 4).each("relu", "ReLU_config9")
     d.clone("3072_U0").pad(54, 1, 1, 1, 1).conv(10, 4, why=chain).each("relu", "ReLU_config13")
@@ -389,6 +392,7 @@ def _encoders() -> Iterator[Design]:
             64,
             1,
             weight_bits=12 if number == 1 else 8,
+            sums_saturate=True,
         )
         alone = "reuse factor 1 leaves no loop over the weights" if number == 2 else ""
         d.pad(18, 0, 0, 1, 1, early)

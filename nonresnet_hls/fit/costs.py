@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nonresnet_hls.dataflow.cpp_source import Config
 from nonresnet_hls.dataflow.graph import Dataflow, Process, Toolchain
@@ -92,7 +93,7 @@ class Kernel:
             if self.function.startswith(start):
                 sums = ", sums that saturate" if self.sums_round else ""
                 return f"{kind}{sums}, {'resource' if self.strategy in _RESOURCE else 'latency'}"
-        return _KINDS.get(self.function, "other")
+        return _KINDS.get(self.function, "unknown")
 
 
 _RESOURCE = ("resource", "compressed", "resource_unrolled")
@@ -111,6 +112,7 @@ _KINDS = {
     "clone_stream": "clone",
     "normalize": "normalize",
     "resize_nearest": "resize",
+    "softmax": "softmax",
 }
 
 
@@ -232,6 +234,8 @@ def terms(kernel: Kernel) -> dict[str, float]:
         found["value_bits"] = values * kernel.write_bits
     elif kind in ("padding", "clone"):
         found["value"] = values
+        if kernel.function == "zeropad2d_cl":
+            found["rows"] = 1.0
     else:
         found["value"] = values
         found["value_bits"] = values * max(kernel.read_bits, kernel.write_bits)
@@ -278,6 +282,8 @@ def cost(kernel: Kernel) -> LayerCost:
     table, calibrated = _coefficients(kernel.kind, kernel.toolchain)
     found = terms(kernel)
     lut, ff = (_range(found, table[figure]) for figure in ("lut", "ff"))
+    if not calibrated:
+        lut, ff = (Range(one.median, one.median // 4, one.median * 4) for one in (lut, ff))
     return LayerCost(bram_18k(kernel), dsp(kernel), dsp_is_bound(kernel), lut, ff, calibrated)
 
 
@@ -292,31 +298,38 @@ def _range(found: Mapping[str, float], table: Mapping[str, float]) -> Range:
 
 
 @functools.cache
-def _table() -> Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]:
+def _table() -> Mapping[str, Any]:
     return tomllib.loads((Path(__file__).parent / "coefficients.toml").read_text(encoding="utf-8"))
 
 
 def _coefficients(kind: str, toolchain: Toolchain) -> tuple[Mapping[str, Mapping[str, float]], bool]:
+    """Coefficients of a kind, and whether reports had layers of it: else those of the nearest kind."""
     kinds = _table()["kinds"]
-    tools = kinds.get(kind)
-    if tools is None:
-        return kinds["other"]["any"], False  # type: ignore[return-value]
-    return tools.get(toolchain.value, tools["any"]), True  # type: ignore[return-value]
+    parts = kind.split(", ")
+    near = f"convolution, {parts[-1]}" if parts[0] in _HAS_ROM else "unknown"
+    tools = kinds.get(kind, kinds.get(f"{parts[0]}, {parts[-1]}", kinds[near]))
+    return tools.get(toolchain.value, tools["any"]), kind in kinds
 
 
 @dataclass(frozen=True)
-class LogicSynthesis:
-    """What Vivado's logic synthesis leaves of the figures that C synthesis reports, over whole designs."""
+class Share:
+    """What Vivado's logic synthesis leaves of a figure of C synthesis: median, and lowest and highest or 8 of 10."""
 
-    lut: tuple[float, float, float]
-    """Median share, and between what 8 of 10 designs lie."""
-    ff: tuple[float, float, float]
-    designs: int
+    median: float
+    low: float
+    high: float
+    count: int
+    """Modules or designs of which both reports are at hand."""
+
+    def of(self, figure: Range) -> Range:
+        """The figure after logic synthesis; the range covers both uncertainties as if they met."""
+        return Range(round(figure.median * self.median), round(figure.low * self.low), round(figure.high * self.high))
 
 
-@functools.cache
-def logic_synthesis() -> LogicSynthesis:
-    """That of the designs of which both reports are at hand."""
-    table = tomllib.loads((Path(__file__).parent / "coefficients.toml").read_text(encoding="utf-8"))["logic_synthesis"]
-    lut, ff = (tuple(table[figure][key] for key in ("median", "low", "high")) for figure in ("lut", "ff"))
-    return LogicSynthesis(lut, ff, table["designs"])
+def logic_synthesis(kind: str, figure: str) -> Share:
+    """What logic synthesis leaves of "lut" or "ff" of a layer, by `Kernel.kind`; of other kinds as of whole designs."""
+    shares = _table()["logic_synthesis"]
+    first = kind.split(",")[0]
+    group = "weights" if first in _HAS_ROM else first
+    found = shares.get(group, shares["design"])[figure]
+    return Share(found["median"], found["low"], found["high"], int(found["count"]))

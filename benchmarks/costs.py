@@ -49,6 +49,7 @@ class Module:
 
     @property
     def kind(self) -> str:
+        """What it is calibrated with."""
         return self.kernel.kind
 
 
@@ -65,6 +66,7 @@ class Prediction:
 
     @property
     def actual(self) -> int:
+        """What the report says."""
         return self.module.actual[self.figure]
 
     @property
@@ -206,7 +208,7 @@ def exact(found: Iterable[Module]) -> tuple[list[Module], list[Module]]:
 
 
 def ratios(folder: Path) -> dict[str, list[tuple[float, float]]]:
-    """LUT and FF after logic synthesis in parts of those after C synthesis: of whole designs, and of modules by kind."""
+    """LUT and FF after logic synthesis in parts of those after C synthesis: of designs, and of modules by kind."""
     result: dict[str, list[tuple[float, float]]] = defaultdict(list)
     by_design: dict[str, dict[reports.Stage, reports.Report]] = defaultdict(dict)
     found = reports.scan(folder).reports

@@ -1,4 +1,4 @@
-"""A design whose reuse factors are left open: what they can be, what each layer then takes, and the whole with a choice."""
+"""A design whose reuse factors are left open: its layers, each with a factor, and the whole with a choice."""
 
 import functools
 from collections.abc import Mapping
@@ -71,14 +71,14 @@ class Template:
         self.layers: dict[str, Weighted] = {layer.name: layer for layer in found if layer is not None}
 
     @classmethod
-    def of_project(cls, project: Path) -> "Template":
-        """That of a project directory which hls4ml 1.x wrote.
+    def of_project(cls, project: Path, toolchain: Toolchain | None = None) -> "Template":
+        """That of a project directory which hls4ml 1.x wrote, for its own toolchain or another.
 
         Raises:
             ConversionError: as `analyse_project`.
         """
-        source, toolchain, _, _ = read_project(project)
-        return cls(source, toolchain, project)
+        source, own, _, _ = read_project(project)
+        return cls(source, toolchain or own, project)
 
     def factor(self, layer: str) -> int:
         """The reuse factor that a layer has in the project."""

@@ -60,7 +60,7 @@ class Kernel:
 
     @property
     def strategy(self) -> str:
-        """ "latency", "resource" or another of hls4ml's."""
+        """As hls4ml calls it: latency, resource, ..."""
         return self.config.symbol("strategy", "latency")
 
     @property
@@ -91,7 +91,7 @@ class Kernel:
         """What is calibrated together, as "convolution, resource"."""
         for start, kind in _WEIGHTED.items():
             if self.function.startswith(start):
-                sums = ", sums that saturate" if self.sums_round else ""
+                sums = ", sums that saturate" if self.sums_round else ", rounded" if self.rounds else ""
                 return f"{kind}{sums}, {'resource' if self.strategy in _RESOURCE else 'latency'}"
         return _KINDS.get(self.function, "unknown")
 

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 _ROUNDS = 150
 """Of subgradients: bounds get tight, and any number of them is right."""
 _MOST = 40_000
-"""Sums kept for the cheapest of the fastest; beyond, the one at hand is kept, and how far it is from the least is told."""
+"""Sums kept for the cheapest of the fastest; beyond, the one at hand is kept, its distance from the least told."""
 _SLACK = 1e-9
 """Bounds are floating point; what comes so close is kept."""
 
@@ -200,7 +200,10 @@ class _Problem:
         return min([incumbent, *better], key=lambda choice: (largest_share(choice.cost, self.budget), choice.cost))
 
     def _choose(self, weights: Floats) -> npt.NDArray[np.intp]:
-        return np.argmin(np.where(np.isinf(self.shares), np.inf, self.shares * weights).sum(axis=2), axis=1)
+        chosen: npt.NDArray[np.intp] = np.argmin(
+            np.where(np.isinf(self.shares), np.inf, self.shares * weights).sum(axis=2), axis=1
+        )
+        return chosen
 
     def _choice(self, chosen: Iterable[int]) -> Choice:
         options: list[Option] = [self.layers[0][0]] * len(self.layers)

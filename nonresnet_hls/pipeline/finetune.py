@@ -153,7 +153,11 @@ def existing(recipe: Recipe, network: training.Network, workspace: Workspace) ->
     Raises:
         ArtefactError: it is up to date, but one of its files is missing or changed.
     """
-    return workspace.existing(recipe.name, STAGE, runner.digest_of(STAGE, *_identity(recipe, network)))
+    digest = runner.digest_of(STAGE, *_identity(recipe, network))
+    found = workspace.existing(recipe.name, STAGE, digest)
+    if found is None and recipe.tuned_as not in ("", recipe.name):
+        found = workspace.existing(recipe.tuned_as, STAGE, digest)
+    return found
 
 
 def deployed(model: Any, recipe: Recipe) -> Any:

@@ -69,14 +69,16 @@ def load(name_or_path: str, models: Path | None = None) -> Recipe:
     chain = _chain(path, models)
     recipe = _build(path, _merged(chain))
     _refuse_taken_name(recipe, path, models)
-    trained_as = recipe.name
+    trained_as = tuned_as = recipe.name
     for i in range(1, len(chain)):
         base = _build(chain[i][0], _merged(chain[i:]))
         # Weights are kept by name: those of a recipe that this name does not find are not shared.
         if _training(base) != _training(recipe) or _namesake(base, chain[i][0], models) is not None:
             break
+        if tuned_as == trained_as and base.quantization == recipe.quantization:
+            tuned_as = base.name
         trained_as = base.name
-    return dataclasses.replace(recipe, trained_as=trained_as)
+    return dataclasses.replace(recipe, trained_as=trained_as, tuned_as=tuned_as)
 
 
 def check(path: Path, text: str) -> None:
@@ -255,8 +257,8 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
 
 def _from_table(cls: type, table: dict[str, Any], file: str, prefix: str) -> Any:
     hints = typing.get_type_hints(cls)
-    # `trained_as` is found out, not said.
-    fields = {f.name: f for f in dataclasses.fields(cls) if f.name != "trained_as"}
+    # `trained_as` and `tuned_as` are found out, not said.
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.name not in ("trained_as", "tuned_as")}
     for key in table:
         if key not in fields:
             close = difflib.get_close_matches(key, fields, n=1)

@@ -440,6 +440,8 @@ class Recipe:
     trained_as: str = ""
     """Name under which the float weights are kept: that of the first recipe in the chain of `extends` that
     trains the same network in the same way, so that precisions share one training."""
+    tuned_as: str = ""
+    """The same of the fine-tuned weights: recipes that differ in their HLS settings alone share one fine-tuning."""
 
 
 def stated(table: Any) -> dict[str, Any] | None:

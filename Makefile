@@ -16,7 +16,7 @@ $(VENV)-keras3/bin/pip install --quiet "$$(echo dist/*.whl)[keras3,rtl]"
 $(VENV)-keras3/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
 endef
 TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 test-hgq2 test-pytorch test-finn lint format dist picture bench-train \
-	bench-fifos bench-emulate bench-timing bench-models clean distclean help
+	bench-fifos bench-emulate bench-timing bench-costs bench-models clean distclean help
 # A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
 RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
 NETWORKS := resnet8 shortresnet8 nonresnet8
@@ -133,6 +133,9 @@ bench-models: setup ## models of the field through everything, a row each (an ho
 
 bench-timing: setup ## the timing model against real csynth reports (where these are at hand)
 	$(VENV)/bin/python -m benchmarks.timing
+
+bench-costs: setup ## the cost model against real reports, whole repositories held out (where these are at hand)
+	$(VENV)/bin/python -m benchmarks.costs
 
 clean: ## remove what the stages made, trained weights too (not what git keeps, nor what is yours)
 	git clean -fdXq models hls_projects tables

@@ -308,7 +308,7 @@ def _coefficients(kind: str, toolchain: Toolchain) -> tuple[Mapping[str, Mapping
     parts = kind.split(", ")
     near = f"convolution, {parts[-1]}" if parts[0] in _HAS_ROM else "unknown"
     tools = kinds.get(kind, kinds.get(f"{parts[0]}, {parts[-1]}", kinds[near]))
-    return tools.get(toolchain.value, tools["any"]), kind in kinds
+    return tools.get(toolchain.value, tools["any"]), kind in kinds and kind != "unknown"
 
 
 @dataclass(frozen=True)

@@ -153,10 +153,18 @@ class Fitter:
     def _smallest(self, budget: Mapping[str, int], interval_cycles: int | None) -> Fitted:
         slowest = max(o.interval_cycles for options in self.options for o in options)
         within = max(slowest if interval_cycles is None else interval_cycles, self.fastest_interval)
-        choice = smallest(self.options, within, tuple(budget[name] for name in RESOURCES))
-        if choice is None:
-            raise ArithmeticError("a choice wanted: every layer has an option that is as fast as the fastest design")
-        return self._design(choice)
+        limits = tuple(budget[name] for name in RESOURCES)
+        aside, designs = Memory(0, 0), []
+        for _ in range(2):  # the FIFOs of the first are set aside for the second
+            fifos = Option(0, 0, (aside.lut, 0, 0, aside.bram_18k))
+            choice = smallest([*self.options, [fifos]], within, limits)
+            if choice is None:
+                raise ArithmeticError(
+                    "a choice wanted: every layer has an option that is as fast as the fastest design"
+                )
+            designs.append(self._design(Choice(choice.options[:-1], ())))
+            aside = designs[-1].fifos
+        return min(designs, key=lambda one: largest_share([one.used[name] for name in RESOURCES], limits))
 
     @property
     def fastest_interval(self) -> int:

@@ -26,7 +26,8 @@ def test_a_part_stands_for_itself() -> None:
 def test_a_board_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(
-        '[mine]\npart = "xc7z020clg400-1"\nclock_ns = 8\n[small]\npart = "abc1"\nlut = 9\nff = 9\ndsp = 0\nbram_18k = 1\n'
+        '[mine]\npart = "xc7z020clg400-1"\nclock_ns = 8\n'
+        '[small]\npart = "abc1"\nlut = 9\nff = 9\ndsp = 0\nbram_18k = 1\n'
     )
     assert board(f"{path}:mine").resources.dsp == 220
     assert board(f"{path}:small").resources.dsp == 0

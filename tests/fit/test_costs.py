@@ -85,6 +85,7 @@ def median(predictions: Sequence[bench.Prediction]) -> float:
 
 
 @needs_reports
+@pytest.mark.nightly
 def test_lut_and_ff_of_held_out_repositories() -> None:
     modules = [module for module in bench.modules(bench.REPORTS) if not module.older]
     kinds = {"convolution, resource", "convolution, latency"}

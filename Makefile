@@ -15,8 +15,8 @@ $(PYTHON) -m venv $(VENV)-keras3
 $(VENV)-keras3/bin/pip install --quiet "$$(echo dist/*.whl)[keras3,rtl]"
 $(VENV)-keras3/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
 endef
-TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 test-hgq2 test-pytorch test-finn lint format dist picture bench-train \
-	bench-fifos bench-emulate bench-timing bench-models bench-rtl clean distclean help
+TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 test-hgq2 test-pytorch test-finn \
+	lint format dist picture bench-train bench-fifos bench-emulate bench-timing bench-costs bench-models bench-rtl clean distclean help
 # A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
 RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
 NETWORKS := resnet8 shortresnet8 nonresnet8
@@ -136,6 +136,9 @@ bench-timing: setup ## the timing model against real csynth reports (where these
 
 bench-rtl: setup ## cells of 1-bit blocks by Yosys, and the clocks that they and a long chain reach on ECP5, of 5 seeds
 	$(VENV)/bin/python -m benchmarks.rtl nonresblock-32x32 resblock-32x32 shortblock-32x32 chain-20 chain-20-1
+
+bench-costs: setup ## the cost model against real reports, whole repositories held out (where these are at hand)
+	$(VENV)/bin/python -m benchmarks.costs
 
 clean: ## remove what the stages made, trained weights too (not what git keeps, nor what is yours)
 	git clean -fdXq models hls_projects tables

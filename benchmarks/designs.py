@@ -5,8 +5,10 @@ Shapes, reuse factors and strategies are recovered from the projects' hls4ml_con
 is the one that hls4ml made of the configured one (the nearest that comes out even).
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from nonresnet_hls.dataflow.cpp_source import Config, LayerCall, TokenType
 from nonresnet_hls.dataflow.graph import Program, Toolchain
@@ -17,20 +19,42 @@ from nonresnet_hls.dataflow.kernels import build_program
 class Layer:
     """One module of a report: its kernel, what its instance name ends in, and the program we predict.
 
-    `why` explains an error that we know of.
+    `why` explains an error that we know of; `alias` is what an older version called the kernel.
     """
 
     kernel: str
     ending: str
     program: Program
     why: str
+    config: Config
+    reads: int
+    writes: int
+    alias: str = ""
+
+    def names(self, instance: str) -> bool:
+        """Whether a report's instance is this one."""
+        kernel, ending = (re.escape(text) for text in (self.alias or self.kernel, self.ending))
+        return bool(re.match(rf"{kernel}_(?:.*_)?{ending}(?:_U0)?$", instance))
 
 
 class Design:
     """A chain of layers; every method adds one and keeps track of the shape of the tensor."""
 
-    def __init__(self, report: str, toolchain: Toolchain, height: int, width: int, channels: int) -> None:
+    def __init__(
+        self,
+        report: str,
+        toolchain: Toolchain,
+        height: int,
+        width: int,
+        channels: int,
+        weight_bits: int = 16,
+        weight_integer_bits: int = 1,
+        aliases: Mapping[str, str] = MappingProxyType({}),
+        sums_saturate: bool = False,
+    ) -> None:
         """`report` is relative to the folder of all reports; one-dimensional designs have height 1."""
+        self.weight_bits, self.weight_integer_bits, self.aliases = weight_bits, weight_integer_bits, aliases
+        self.sums_saturate = sums_saturate
         self.report = report
         self.toolchain = toolchain
         self.shape = (height, width, channels)
@@ -64,7 +88,7 @@ class Design:
         h, w, c = self.shape
         tall = min(h, size)
         constants = {"in_height": h, "in_width": w, "n_chan": c, "filt_height": tall, "filt_width": size}
-        constants |= {"stride_height": stride, "stride_width": stride, "reuse_factor": reuse}
+        constants |= {"stride_height": stride, "stride_width": stride, "reuse_factor": reuse, "n_filt": filters}
         kernel = "conv_1d_cl" if h == 1 else "conv_2d_cl"
         self._add(kernel, f"config{number}", constants, c, filters, why, strategy)
         return self.shaped((h - tall) // stride + 1, (w - size) // stride + 1, filters)
@@ -73,7 +97,7 @@ class Design:
         """depthwise_conv_2d_cl, Latency strategy."""
         h, w, c = self.shape
         constants = {"in_height": h, "in_width": w, "n_chan": c, "filt_height": size, "filt_width": size}
-        constants |= {"stride_height": 1, "stride_width": 1, "reuse_factor": reuse}
+        constants |= {"stride_height": 1, "stride_width": 1, "reuse_factor": reuse, "n_filt": c}
         self._add("depthwise_conv_2d_cl", f"config{number}", constants, c, c, why, "latency")
         return self.shaped(h - size + 1, w - size + 1, c)
 
@@ -89,7 +113,7 @@ class Design:
         """pointwise_conv_1d_cl or pointwise_conv_2d_cl."""
         h, w, c = self.shape
         constants = {"in_height": h, "in_width": w, "n_chan": c, "filt_height": 1, "filt_width": 1}
-        constants |= {"stride_height": stride, "stride_width": stride, "reuse_factor": reuse}
+        constants |= {"stride_height": stride, "stride_width": stride, "reuse_factor": reuse, "n_filt": filters}
         kernel = "pointwise_conv_1d_cl" if h == 1 else "pointwise_conv_2d_cl"
         self._add(kernel, f"config{number}", constants, c, filters, why, strategy)
         return self.shaped(-(-h // stride), -(-w // stride), filters)
@@ -113,7 +137,8 @@ class Design:
         h, w, c = self.shape
         call = LayerCall("", "clone_stream", ("", "", str(h * w * c)), ())
         token = TokenType(c, 16)
-        self._take("clone_stream", ending, build_program(call, {}, self.toolchain, (token,), (token, token)), why)
+        program = build_program(call, {}, self.toolchain, (token,), (token, token))
+        self._take("clone_stream", ending, program, why, Config("", {}, {}), c, c)
         return self
 
     def pool(self, number: int, size: int, average: bool = False, why: str = "") -> "Design":
@@ -158,12 +183,16 @@ class Design:
         call = LayerCall("", kernel, ("layer",), ())
         reads, writes = (TokenType(channels, 16),) * inputs, (TokenType(filters, 16),)
         config = {"layer": Config("layer", texts, {})}
-        self._take(kernel, ending, build_program(call, config, self.toolchain, reads, writes), why)
+        program = build_program(call, config, self.toolchain, reads, writes)
+        self._take(kernel, ending, program, why, config["layer"], channels, filters)
 
-    def _take(self, kernel: str, ending: str, program: Program | None, why: str) -> None:
+    def _take(
+        self, kernel: str, ending: str, program: Program | None, why: str, config: Config, reads: int, writes: int
+    ) -> None:
         if program is None:
             raise ValueError(f"{self.report}: no model of {kernel}")
-        self.layers.append(Layer(kernel, ending, program, why))
+        alias = self.aliases.get(kernel, "")
+        self.layers.append(Layer(kernel, ending, program, why, config, reads, writes, alias))
 
 
 def designs() -> Iterator[Design]:
@@ -184,7 +213,7 @@ _DEEP_MULTIPLY = "products wider than a DSP take two cycles of the loop"
 
 def _resnet8() -> Design:
     """MLPerf Tiny ResNet-8 with its skips, hls4ml 1.3.0, Vitis HLS 2024.2, 10 ns, Resource, reuse factor 72."""
-    d = Design("bote05+RTL_LLM_CLAUDE/rq2_resnet8/hls4ml/myproject_csynth.rpt", Toolchain.VITIS_HLS, 32, 32, 3)
+    d = Design("bote05+RTL_LLM_CLAUDE/rq2_resnet8/hls4ml/myproject_csynth.rpt", Toolchain.VITIS_HLS, 32, 32, 3, 8)
 
     def conv(pad: int, number: int, filters: int, reuse: int = 72, stride: int = 1) -> None:
         first = 0 if stride == 2 else 1
@@ -218,6 +247,8 @@ def _autoencoder() -> Design:
         32,
         32,
         1,
+        weight_bits=32,
+        weight_integer_bits=16,
     )
     slow = "32-bit comparison takes two cycles a pixel"
     wide = "one cycle more for 32-bit values, in few tokens"
@@ -245,6 +276,7 @@ def _poker() -> Iterator[Design]:
             64,
             64,
             3,
+            weight_bits=6,
         )
         d.conv(2, 4, reuse=108, strategy="resource").each("relu", "config4").pool(5, 2)
         d.conv(6, 4, reuse=144, strategy="resource").each("relu", "config8").pool(9, 2)
@@ -259,6 +291,7 @@ def _poker_latency() -> Design:
         32,
         32,
         3,
+        weight_bits=6,
     )
     ignored = "the PIPELINE pragma (256 cycles) stands in a branch; this tool ignored it and ran the loop sequentially"
     one = "a single token: a function without a loop, its pipeline is optimized away"
@@ -285,6 +318,8 @@ def _tutorials() -> Iterator[Design]:
             32,
             32,
             3,
+            weight_bits=6 if name.startswith("quantized") else 16,
+            weight_integer_bits=1 if name.startswith("quantized") else 6,
         )
         c1, r1, p1, c2, r2, p2, c3, r3, p3, d1, n1, r4, d2, n2, r5, d3, s = numbers
         d.conv(c1, 16).each("relu", f"relu_config{r1}").pool(p1, 2)
@@ -309,6 +344,8 @@ def _pulse_detector() -> Design:
         1,
         80,
         1,
+        weight_bits=8,
+        weight_integer_bits=3,
     )
     d.pad(18, 0, 0, 1, 1).conv(2, 32).each("relu", "config4", older)
     d.pad(19, 0, 0, 0, 1).conv(5, 32, stride=2).each("relu", "config7", older)
@@ -327,6 +364,9 @@ def _puppi() -> Design:
         12,
         64,
         1,
+        weight_bits=8,
+        weight_integer_bits=2,
+        sums_saturate=True,
     )
     d.pointwise(49, 1).shaped(12, 64, 1).add(5).pad(53, 1, 1, 1, 1).conv(6, 4).each("relu", "ReLU_config9")
     d.clone("3072_U0").pad(54, 1, 1, 1, 1).conv(10, 4, why=chain).each("relu", "ReLU_config13")
@@ -351,6 +391,8 @@ def _encoders() -> Iterator[Design]:
             1,
             64,
             1,
+            weight_bits=12 if number == 1 else 8,
+            sums_saturate=True,
         )
         alone = "reuse factor 1 leaves no loop over the weights" if number == 2 else ""
         d.pad(18, 0, 0, 1, 1, early)
@@ -371,8 +413,32 @@ def _separable() -> Design:
         30,
         30,
         32,
+        weight_integer_bits=6,
     )
     division = "the average of wide sums is deeper at 2.5 ns"
     d.each("relu", "relu_config3").pool(4, 2, average=True)
     d.shaped(13, 13, 64).each("relu", "relu_config7")
     return d.pool(8, 2, average=True, why=division)
+
+
+def studies() -> Iterator[Design]:
+    """Designs of the study that hls4ml's line buffers came from, whose kernels were timed otherwise than today's.
+
+    Vivado HLS 2019.2.1, 5 ns, Resource with reuse factors 25, 144 and 1024, and Latency; their resources are compared.
+    """
+    folder = "Keb-L+hls4ml-data/streaming_comparison"
+    older = {"conv_2d_cl": "conv_2d_large_cl2", "dense": "dense_large_stream"}
+    for name, report, filters, strategy, aliases in (
+        ("line_buffer/model8_resource_10k/results", "csynth", 8, "resource", older),
+        ("line_buffer/model64_resource_10k/results", "synth", 64, "resource", older),
+        ("line_buffer/model4_latency/results", "synth", 4, "latency", older),
+        ("line_buffer_merge_v1/model4_latency", "csynth", 4, "latency", {}),
+    ):
+        d = Design(f"{folder}/{name}/{report}.rpt", Toolchain.VIVADO_HLS, 16, 16, 3, 16, 6, aliases)
+        # The reuse factors of the Latency models follow from their multipliers and intervals.
+        first, others, last = (25, 144, 1024) if strategy == "resource" else (3, 10, 400)
+        d.pad(18, 2, 2, 2, 2).conv(2, filters, 5, reuse=first, strategy=strategy).pool(6, 2)
+        second = filters * 2
+        d.pad(19, 1, 1, 1, 1).conv(7, second, reuse=others, strategy=strategy)
+        d.pad(20, 1, 1, 1, 1).conv(11, second, reuse=others, strategy=strategy).pool(15, 2)
+        yield d.dense(16, 8, last, strategy)

@@ -8,14 +8,13 @@ for every pixel, padding included, which no image has; what really happens is wh
 
 import argparse
 import json
-import re
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.designs import Layer, designs
+from benchmarks.designs import designs
 from nonresnet_hls import reports
 
 REPORTS = Path(__file__).parents[1] / ".." / "shared" / "reports"
@@ -40,7 +39,7 @@ def compare(folder: Path) -> Iterator[Comparison]:
         path = folder / design.report
         (report,) = reports.read(path)
         for layer in design.layers:
-            found = [m for m in report.modules if m.instance and _is(layer, m.instance)]
+            found = [m for m in report.modules if m.instance and layer.names(m.instance)]
             if len(found) != 1 or found[0].latency_max_cycles is None:
                 raise SystemExit(f"{path}: one module {layer.kernel} ... {layer.ending} wanted, found {len(found)}")
             predicted, reported = layer.program.latency_cycles[1], found[0].latency_max_cycles
@@ -52,11 +51,6 @@ def compare(folder: Path) -> Iterator[Comparison]:
                 error_percent=100 * (predicted - reported) / max(reported, 1),
                 why=layer.why,
             )
-
-
-def _is(layer: Layer, instance: str) -> bool:
-    ending = re.escape(layer.ending)
-    return bool(re.match(rf"{layer.kernel}_(array|.*_array)", instance) and re.search(rf"_{ending}(_U0)?$", instance))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -90,11 +90,12 @@ def test_a_recipe_takes_over_another_key_by_key(tmp_path: Path) -> None:
     found = _load(tmp_path, 'extends = "base"\n[hls]\nclock_ns = 10\n')
     assert (found.hls.clock_ns, found.hls.reuse_factor) == (10.0, 4)
     assert found.architecture.skips is SkipStyle.RESIDUAL
-    assert found.trained_as == "base"
+    assert (found.trained_as, found.tuned_as) == ("base", "base")
     other = _load(tmp_path, 'extends = "base"\n[training]\nepochs = 4\n', "other")
     assert other.trained_as == "other"
     third = _load(tmp_path, 'extends = "mine"\n[quantization]\nweight_bits = 16\n', "third")
-    assert third.trained_as == "base"
+    # Other bits are fine-tuned for themselves.
+    assert (third.trained_as, third.tuned_as) == ("base", "third")
     # Who may start the training does not matter.
     fourth = _load(tmp_path, 'extends = "base"\n[training]\non_demand = false\n', "fourth")
     assert fourth.trained_as == "base"

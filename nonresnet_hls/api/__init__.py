@@ -11,6 +11,7 @@ the folder of `models/` and `hls_projects/` (default: the current one).
 
     nr.skips(model)                             # the skips of a Keras model, and what they buffer
     nr.fifos(model)                             # how deep its FIFOs must be, and what they cost
+    nr.fit("resnet20", "zcu104").reuse_factors  # those that make it fastest there
     nr.emulate(model, inputs=x).outputs         # what the hardware will give, exactly
     nr.explain(model, data=(x, y)).config       # why hardware and Keras differ; the types that cure it
     nr.synth(model, engine="rtl", simulate=True)  # cycles, look-up tables, flip-flops
@@ -20,7 +21,7 @@ Every result shows itself in a notebook and has a `frame`, the same as pandas ta
 """
 
 from nonresnet_hls import one_keras
-from nonresnet_hls.api.analyses import doctor, emulate, emulator, fifos, gather, models, report, skips, synth
+from nonresnet_hls.api.analyses import doctor, emulate, emulator, fifos, fit, gather, models, report, skips, synth
 from nonresnet_hls.api.explanations import explain
 from nonresnet_hls.api.stages import (
     convert,
@@ -48,6 +49,7 @@ __all__ = [
     "explain",
     "export",
     "fifos",
+    "fit",
     "gather",
     "load_recipe",
     "make_recipe",

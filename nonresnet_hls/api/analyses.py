@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nonresnet_hls.api.results import Emulation, Fifos, Gathered, Rows, RtlFigures, Skips, Stage
+from nonresnet_hls.api.results import Emulation, Fifos, Fitting, Gathered, Rows, RtlFigures, Skips, Stage
 from nonresnet_hls.api.stages import load_recipe, name_of, told
 from nonresnet_hls.errors import ConversionError, ModelError, RecipeError, ReportError, ToolError
 from nonresnet_hls.pipeline.workspace import Workspace
@@ -173,6 +173,50 @@ def fifos(
     hls = _hls(backend, strategy, reuse_factor)
     found = stage.size(design, Workspace(Path(workspace)), hls, prove, trust, write)
     return Fifos(found.report, found.proof, found.notes, found.seconds)
+
+
+@told
+def fit(
+    design: Any,
+    board: str,
+    workspace: str | Path = ".",
+    *,
+    fps: float | None = None,
+    use: float = 0.8,
+    engine: Literal["hls4ml", "rtl"] = "hls4ml",
+    output: str | Path | None = None,
+    clock_ns: float | None = None,
+    backend: str | None = None,
+    strategy: str = "resource",
+) -> Fitting:
+    """The reuse factors with which a design fits a board and is fastest, or takes least at so many images a second.
+
+    Args:
+        design: a recipe, a project directory, a model of Keras, ONNX or PyTorch or its file, or a `ModelGraph`.
+        board: a name ("pynq-z2", ...), the path of a .toml file of one, or a part.
+        workspace: where recipes are.
+        fps: images per second that are enough; None: as many as there can be.
+        use: the share of every resource that may be taken.
+        engine: "hls4ml", built by Vivado HLS or Vitis HLS.
+        output: a .toml file for the recipe with these reuse factors; None: none.
+        clock_ns: None: the board's usual.
+        backend: "vivado" or "vitis"; None: the recipe's.
+        strategy: of a model that is converted: "latency" or "resource".
+
+    Raises:
+        ConversionError: nothing fits (`pipeline.fit.NothingFitsError`), or the design cannot be analysed.
+    """
+    from nonresnet_hls.pipeline import fit as stage
+
+    if engine != "hls4ml":
+        raise ConversionError(f"--engine {engine}: hls4ml wanted: designs of the open engine are not fitted yet")
+    try:
+        tool = None if backend is None else Backend(backend)
+    except ValueError:
+        raise ConversionError(f"--backend: vivado or vitis wanted, not {backend!r}") from None
+    asked = stage.Asked(board, fps, use, clock_ns, tool)
+    hls = _hls(backend or "vivado", strategy, 1)
+    return Fitting(stage.run(design, Workspace(Path(workspace)), hls, asked, None if output is None else Path(output)))
 
 
 @told

@@ -30,6 +30,7 @@ COMMANDS: tuple[str, ...] = (
     "explain",
     "export",
     "fifos",
+    "fit",
     "synth",
     "report",
     "table1",

@@ -6,6 +6,7 @@ from nonresnet_hls.dataflow.project import size_project
 from nonresnet_hls.dataflow.proof import Proof, prove
 from nonresnet_hls.dataflow.report import FifoReport, fifo_report
 from nonresnet_hls.dataflow.sizing import FifoDepths, size_fifos
+from nonresnet_hls.dataflow.template import Template
 from nonresnet_hls.dataflow.writing import set_depths, write_depths
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Process",
     "Proof",
     "Stream",
+    "Template",
     "Toolchain",
     "analyse",
     "analyse_project",

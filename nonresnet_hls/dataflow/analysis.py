@@ -52,17 +52,25 @@ def analyse_project(project: Path) -> Dataflow:
     Raises:
         ConversionError: files are missing, or it is not a project of io_stream for Vivado or Vitis.
     """
+    source, toolchain, part, clock_ns = read_project(project)
+    with as_hls4ml_writes(project):
+        return build(source, toolchain, part, clock_ns)
+
+
+def read_project(project: Path) -> tuple[CppSource, Toolchain, str, float | None]:
+    """The parsed C++ of a project directory that hls4ml 1.x wrote, with its toolchain, part and clock in ns.
+
+    Raises:
+        ConversionError: as `analyse_project`.
+    """
     settings, path = generated.settings_of(project)
-    top = settings["ProjectName"]
     part = settings.get("Part") or settings.get("XilinxPart") or ""
     # Other back ends write other C++, of which the first thing that is missing would tell nothing.
     toolchain = _toolchain(settings.get("Backend", "Vivado"), str(path))
     if (io_type := settings.get("IOType", "io_stream")) != "io_stream":
         raise ConversionError(f"{path}: IOType io_stream wanted, not {shown(io_type)}")
-    source = read_firmware(project / "firmware", top)
-    clock_ns = _clock(settings.get("ClockPeriod"), path)
-    with as_hls4ml_writes(project):
-        return build(source, toolchain, part if isinstance(part, str) else "", clock_ns)
+    source = read_firmware(project / "firmware", settings["ProjectName"])
+    return source, toolchain, part if isinstance(part, str) else "", _clock(settings.get("ClockPeriod"), path)
 
 
 @contextlib.contextmanager
@@ -130,7 +138,7 @@ def build(source: CppSource, toolchain: Toolchain, part: str = "", clock_ns: flo
         for stream in writes:
             written[stream] = name
             ends[stream] = (name, ends[stream][1])
-        processes.append(_process(name, call, reads, writes, source, toolchain))
+        processes.append(process_of(name, call, reads, writes, source, toolchain))
     if not processes:
         raise ConversionError(f"{source.top}.cpp: layers that read and write streams wanted, none found")
     processes = _fill_unknown(processes, declared)
@@ -248,7 +256,7 @@ def _is_input(stream: StreamDeclaration, source: CppSource, outputs: set[str]) -
     return stream in source.ports and stream.name not in outputs
 
 
-def _process(
+def process_of(
     name: str,
     call: LayerCall,
     reads: tuple[str, ...],
@@ -256,6 +264,7 @@ def _process(
     source: CppSource,
     toolchain: Toolchain,
 ) -> Process:
+    """One layer call as a process; `known` False where its kernel has no model."""
     types = {name: declaration.type_name for name, declaration in source.declarations.items()}
     program = build_program(
         call,
@@ -265,13 +274,19 @@ def _process(
         tuple(source.token_types[types[stream]] for stream in writes),
     )
     config = resolve(call.types[-1] if call.types else "", dict(source.configs))
-    weight_bits = source.bits_of(config.types["weight_t"]) if "weight_t" in config.types else 0
+    weight_bits, accumulator_bits = (
+        source.bits_of(config.types[kind]) if kind in config.types else 0 for kind in ("weight_t", "accum_t")
+    )
+    rounds = any(source.rounds(types[stream]) for stream in writes)
+    sums_round = "accum_t" in config.types and source.rounds(config.types["accum_t"])
     if program is not None and int(program.ports.max(initial=-1)) + 1 != len(reads) + len(writes):
         program = None
     if program is None:
         empty = np.zeros(0, dtype=np.int64)
         return Process(name, call.function, reads, writes, Program(empty, empty, 1, (0, 0)), False, config)
-    return Process(name, call.function, reads, writes, program, True, config, weight_bits)
+    return Process(
+        name, call.function, reads, writes, program, True, config, weight_bits, accumulator_bits, rounds, sums_round
+    )
 
 
 def _fill_unknown(processes: list[Process], declared: Mapping[str, StreamDeclaration]) -> list[Process]:

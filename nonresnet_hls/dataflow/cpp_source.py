@@ -38,6 +38,7 @@ _TYPE_STRUCT = re.compile(r"\btypedef\s++struct\s++(?P<name>\w++)\s*+\{(?P<membe
 # typedef nnet::array<ap_fixed<16,6>, 3*1> input_t;
 _ARRAY = re.compile(r"nnet::array\s*<\s*(?P<element>.+)\s*,\s*(?P<size>[\d\s*]+)>$", re.DOTALL)
 _ELEMENT = re.compile(r"(?:ap_|ac_|hls::)?(?P<kind>u?fixed|u?int|fixed_point)\s*<\s*(?P<width>\d+)\s*[,>]")
+_MORE_THAN_CUT = re.compile(r"\bAP_(?:RND\w*|SAT\w*)")
 _NATIVE_BITS = {"float": 32, "double": 64, "half": 16, "bool": 1, "char": 8, "short": 16, "int": 32}
 # static const unsigned in_height = 34;
 _CONSTANT = re.compile(
@@ -191,6 +192,13 @@ class CppSource:
     def bits_of(self, type_name: str) -> int:
         """Bits of a scalar type named in defines.h, such as a `weight2_t`."""
         return scalar_bits(generated.resolved(type_name, self.type_texts))
+
+    def rounds(self, type_name: str) -> bool:
+        """Whether values become a stream's type by more than cutting bits off: rounded, or saturated."""
+        text = generated.resolved(type_name, self.type_texts)
+        array = _ARRAY.match(text)
+        element = text if array is None else generated.resolved(array["element"].strip(), self.type_texts)
+        return _MORE_THAN_CUT.search(element) is not None
 
 
 def read_firmware(firmware: Path, top: str) -> CppSource:

@@ -73,7 +73,8 @@ class Process:
     """One layer function of the generated top: reads and writes its streams in the order of its `program`.
 
     An unknown kernel (`known` False) is taken to read all of its input before it writes anything. `config` holds
-    the layer's constants, `weight_bits` the width of one of its weights (0: it has none).
+    the layer's constants, `weight_bits` and `accumulator_bits` the widths of one of its weights and sums (0: it has
+    none), `rounds` and `sums_round` whether the type that it writes, and that of its sums, rounds or saturates.
     """
 
     name: str
@@ -84,6 +85,9 @@ class Process:
     known: bool = True
     config: Config = field(default=Config("", {}, {}), repr=False)
     weight_bits: int = 0
+    accumulator_bits: int = 0
+    rounds: bool = False
+    sums_round: bool = False
 
     @cached_property
     def streams(self) -> tuple[str, ...]:

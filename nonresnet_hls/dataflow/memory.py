@@ -3,8 +3,11 @@
 `fifo_bram18` and `weight_bram18` agree with every real report at hand; all LUT figures here are modelled.
 """
 
+import functools
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from nonresnet_hls.dataflow.graph import Dataflow, Process, Stream, Toolchain
 
@@ -15,7 +18,7 @@ _BRAM18_DEEPEST = 16384
 _SHIFT_REGISTER_MAX_BITS = 512
 # Up to this depth the multiplexers of a slice suffice behind its shift registers.
 _SHIFT_REGISTER_MAX_WORDS = 128
-# The fewest LUTs that a part of `_PARTS` has for each BRAM18: shift registers that take less are the smaller share.
+# The fewest LUTs that a part of `parts.toml` has for each BRAM18: shift registers that take less are the smaller share.
 _LUT_PER_BRAM18 = 144
 # A ROM of up to 512 words uses both ports of a BRAM18 as one of 36 bits; a small one stays in LUTs.
 _ROM_PORT_BITS = 36
@@ -44,26 +47,13 @@ class PartResources:
     dsp: int
     ff: int
     lut: int
+    uram: int = 0
 
 
-# By the start of the part's name, as the tools report them.
-_PARTS = {
-    "xc7a50t": PartResources(150, 120, 65200, 32600),
-    "xc7a200t": PartResources(730, 740, 269200, 134600),
-    "xc7z007s": PartResources(100, 66, 28800, 14400),
-    "xc7z020": PartResources(280, 220, 106400, 53200),
-    "xc7vx690t": PartResources(2940, 3600, 866400, 433200),
-    "xcu50": PartResources(2688, 5952, 1743360, 871680),
-    "xcu55c": PartResources(4032, 9024, 2607360, 1303680),
-    "xczu5ev": PartResources(288, 1248, 234240, 117120),
-    "xczu9eg": PartResources(1824, 2520, 548160, 274080),
-    "xczu49dr": PartResources(2160, 4272, 850560, 425280),
-    "xcku15p": PartResources(1968, 1968, 1045440, 522720),
-    "xczu7ev": PartResources(624, 1728, 460800, 230400),
-    "xcu250": PartResources(5376, 12288, 3456000, 1728000),
-    "xcvu9p": PartResources(4320, 6840, 2364480, 1182240),
-    "xcvu13p": PartResources(5376, 12288, 3456000, 1728000),
-}
+@functools.cache
+def _parts() -> Mapping[str, PartResources]:
+    table = tomllib.loads((Path(__file__).parent / "parts.toml").read_text(encoding="utf-8"))
+    return {name: PartResources(**figures) for name, figures in table.items()}
 
 
 def part_resources(part: str) -> PartResources | None:
@@ -72,7 +62,7 @@ def part_resources(part: str) -> PartResources | None:
     >>> part_resources("xczu7ev-ffvc1156-2-e").bram_18k
     624
     """
-    return next((found for name, found in _PARTS.items() if part.lower().startswith(name)), None)
+    return next((found for name, found in _parts().items() if part.lower().startswith(name)), None)
 
 
 def fifo_bram18(depth: int, bits: int) -> int:
@@ -225,3 +215,8 @@ def fifo_memory(
         one = sized_memory if bound else stream_memory
         total += one(stream, depths[stream.name], toolchain)
     return total
+
+
+def part_names() -> list[str]:
+    """What the names of the listed devices start with."""
+    return sorted(_parts())

@@ -48,8 +48,16 @@ def size_fifos(flow: Dataflow) -> FifoDepths:
     """Size all FIFOs of a design; streams beside an unknown layer keep their depth."""
     least = least_depths(flow, Semantics.CPP)
     margin = _finishing(flow, least_depths(flow, Semantics.HARDWARE), least)
-    sized = _finishing(flow, throughput_depths(flow), least)
+    sized = sized_depths(flow, least)
     return FifoDepths(tensor=flow.depths(), least=least, margin=margin, sized=sized)
+
+
+def sized_depths(flow: Dataflow, least: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The depths `sized` alone; `least`, where they are known, are not sought again."""
+    depths = throughput_depths(flow)
+    if Network(flow, Semantics.CPP).finishes(depths):
+        return depths
+    return _finishing(flow, depths, least or least_depths(flow, Semantics.CPP))
 
 
 def _finishing(flow: Dataflow, depths: dict[str, int], least: Mapping[str, int]) -> dict[str, int]:

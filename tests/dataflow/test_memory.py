@@ -106,6 +106,7 @@ def test_parts_have_what_the_reports_say_is_available() -> None:
         assert found is not None, row["part"]
         reported = [int(float(row[f"avail_{kind}"])) for kind in ("BRAM_18K", "DSP", "FF", "LUT")]
         assert [found.bram_18k, found.dsp, found.ff, found.lut] == reported, row["part"]
+        assert found.uram == int(float(row["avail_URAM"] or 0)), row["part"]
 
 
 def test_an_unlisted_part_is_none() -> None:

@@ -132,7 +132,14 @@ class Fitter:
     def fastest(self, budget: Mapping[str, int]) -> Fitted | None:
         """The fastest design within a budget; None: nothing fits."""
         found = self._settled(budget, lambda layers, limits: fastest(layers, limits))
-        return found or self._last_resort(budget, None)
+        found = found or self._last_resort(budget, None)
+        # FIFOs that were set aside can have been deeper than those of the next faster design.
+        while found is not None and (interval := self._faster(found)) is not None:
+            better = self._last_resort(budget, interval)
+            if better is None:
+                break
+            found = better
+        return found
 
     def least(self, budget: Mapping[str, int], interval_cycles: int) -> Fitted | None:
         """The design within a budget that is fast enough and takes the least sum of shares; None: nothing fits."""
@@ -173,9 +180,13 @@ class Fitter:
 
     def next_step(self, found: Fitted, budget: Mapping[str, int]) -> Shortage | None:
         """What the next faster design would take at least; None: there is no faster one."""
-        faster = sorted({o.interval_cycles for options in self.options for o in options})
-        faster = [i for i in faster if self.fastest_interval <= i < found.interval_cycles]
-        return self.shortage(budget, faster[-1]) if faster else None
+        interval = self._faster(found)
+        return None if interval is None else self.shortage(budget, interval)
+
+    def _faster(self, found: Fitted) -> int | None:
+        """The next interval below a design's that a choice can have."""
+        every = {o.interval_cycles for options in self.options for o in options}
+        return max((i for i in every if self.fastest_interval <= i < found.interval_cycles), default=None)
 
     def uniform(self, budget: Mapping[str, int], interval_cycles: int | None = None) -> tuple[int, Fitted] | None:
         """The fastest design (or the least that is fast enough) whose layers all take the factor nearest to one target.

@@ -49,6 +49,12 @@ def run(args: argparse.Namespace) -> int:
         print(common.table_text(text, notes), end="")
         if len(costs):
             print(f"\nWhat the skips cost, beside the same without skips:\n{common.table_text(cost_text)}", end="")
+    # Not before: where nothing can be saved, the figures are there all the same.
+    common.save_table(frame, text, place.tables / "table2", notes)
+    if len(costs):
+        common.save_table(costs, cost_text, place.tables / "table2_skips")
+    else:
+        common.remove_table(place.tables / "table2_skips")  # of another time
     unmeasured = [str(design) for design in frame.loc[frame["engine"].isna(), "design"]]
     if unmeasured:
         print(
@@ -57,12 +63,6 @@ def run(args: argparse.Namespace) -> int:
             " FIFO BRAM18 is modelled, by the rule of the tools' own reports.",
             file=sys.stderr,
         )
-    # Last: where nothing can be saved, the figures are there all the same.
-    common.save_table(frame, text, place.tables / "table2", notes)
-    if len(costs):
-        common.save_table(costs, cost_text, place.tables / "table2_skips")
-    else:
-        common.remove_table(place.tables / "table2_skips")  # of another time
     return 0
 
 

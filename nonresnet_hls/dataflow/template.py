@@ -54,10 +54,7 @@ def weighted(process: Process) -> Weighted | None:
 
 
 class Template:
-    """The design of a project, with reuse factors to choose.
-
-    >>> Template.of_project(Path("hls_projects/resnet20")).layers  # doctest: +SKIP
-    """
+    """The design of a project, with reuse factors to choose."""
 
     def __init__(self, source: CppSource, toolchain: Toolchain, project: Path) -> None:
         """As `of_project` reads it."""

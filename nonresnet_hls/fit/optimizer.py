@@ -52,10 +52,10 @@ class Choice:
 
 
 def undominated(options: Iterable[Option]) -> list[Option]:
-    """Those that no other is at most as dear as in every resource; of equals the fastest.
+    """Those that no other is at most as dear as in every resource, by cost; of equals the fastest.
 
     >>> [o.name for o in undominated([Option(1, 9, (4, 2)), Option(2, 8, (4, 3)), Option(3, 7, (1, 9))])]
-    [1, 3]
+    [3, 1]
     """
     ordered = sorted(options, key=lambda o: (o.cost, o.interval_cycles, o.name))
     kept: list[Option] = []

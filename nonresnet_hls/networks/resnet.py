@@ -25,6 +25,8 @@ def resnet(
 ) -> Any:
     """A ResNet, ShortResNet or NonResNet as `keras.Model`: (batch, *input_shape) -> (batch, classes) logits.
 
+    A merged one is the residual one: its skips are merged when it is quantized.
+
     Two networks that differ in `skips` alone have the same layer names and the same initial weights in all
     layers that both have.
     """
@@ -52,7 +54,7 @@ def resnet(
             x = layers.Add(name=f"{prefix}_add")([x, shortcut])
         x = layers.ReLU(name=f"{prefix}_relu1")(x)
         x = conv_bn(x, f"{prefix}_conv2", f"{prefix}_bn2", count, 3, 1)
-        if skips is SkipStyle.RESIDUAL:
+        if skips in (SkipStyle.RESIDUAL, SkipStyle.MERGED):
             x = layers.Add(name=f"{prefix}_add")([x, shortcut])
         return layers.ReLU(name=f"{prefix}_relu2")(x)
 
@@ -79,7 +81,7 @@ def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int
         raise ModelError(f"network: {wanted}, not {architecture.family} and data of shape {input_shape}")
     height, width, channels = input_shape
     return resnet(
-        architecture.trained.skips or architecture.skips,
+        architecture.skips,
         (height, width, channels),
         classes,
         architecture.filters,

@@ -10,7 +10,7 @@ from nonresnet_hls.networks import graph
 from nonresnet_hls.networks.resnet import resnet
 from nonresnet_hls.recipe import SkipStyle
 
-_SKIPS = {SkipStyle.RESIDUAL: 9, SkipStyle.SHORT: 9, SkipStyle.PLAIN: 0}
+_SKIPS = {SkipStyle.RESIDUAL: 9, SkipStyle.SHORT: 9, SkipStyle.PLAIN: 0, SkipStyle.MERGED: 9}
 
 
 @pytest.mark.parametrize("style", SkipStyle)

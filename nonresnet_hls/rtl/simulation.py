@@ -37,6 +37,13 @@ class Stalls:
 
     percent: int = 30
     seed: int = 1
+    source_percent: int | None = None
+    """Of the source; None: as of the sink."""
+
+    @property
+    def percents(self) -> tuple[int, int]:
+        """Of source and sink."""
+        return self.percent if self.source_percent is None else self.source_percent, self.percent
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ class Simulator:
             patience_cycles = 2 * sum(unit.interval_cycles for unit in self.design.units) + 1000
         stalls = stalls or Stalls(0, 0)
         plus = [f"+{self.design_path(name)}={depth}" for name, depth in (limits or {}).items()]
-        command = [str(self.directory / "harness"), str(count), str(stalls.seed), str(stalls.percent)]
+        command = [str(self.directory / "harness"), str(count), str(stalls.seed), *map(str, stalls.percents)]
         return self._read(tools.run([*command, str(patience_cycles), *plus], self.directory))
 
     def design_path(self, stream: str) -> str:

@@ -407,8 +407,9 @@ def test_yosys_reads_the_design_as_verilator_does(bench: Bench, design: RtlDesig
 
 
 def test_a_stalled_sink_fills_every_fifo_to_its_depth_and_no_further(bench: Bench, simulator: Simulator) -> None:
-    values = {name: np.zeros(data.shape) for name, data in bench.inputs.items()}
-    run = simulator.run(values, Stalls(95, 5))
+    # So many that units of few words are full, too.
+    values = {name: np.zeros((8 * IMAGES, *data.shape[1:])) for name, data in bench.inputs.items()}
+    run = simulator.run(values, Stalls(95, 5, source_percent=0))
     assert run.finished
     small = [use for use in run.fifos if use.depth <= 17]
     assert small

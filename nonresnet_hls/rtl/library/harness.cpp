@@ -2,7 +2,7 @@
 // all is there or when nothing has moved for a while. The streams are listed in `streams.inc`, which is
 // generated: X(name, is_input, words_of_32_bits, words_per_image).
 //
-// harness IMAGES SEED STALL_PERCENT PATIENCE: stalls are drawn anew every cycle for every stream, from SEED.
+// harness IMAGES SEED SOURCE_PERCENT SINK_PERCENT PATIENCE: stalls are drawn anew every cycle for every stream, from SEED.
 // Reads in_NAME.bin, writes out_NAME.bin (32-bit words, the lowest first), prints lines "KEY VALUE...".
 #include <cstdint>
 #include <cstdio>
@@ -51,11 +51,11 @@ bool draw(unsigned percent) {  // xorshift64*
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 5) return 2;
+    if (argc < 6) return 2;
     const std::size_t images = std::strtoull(argv[1], nullptr, 10);
     state = std::strtoull(argv[2], nullptr, 10) * 2 + 1;
-    const unsigned stall = static_cast<unsigned>(std::atoi(argv[3]));
-    const uint64_t patience = std::strtoull(argv[4], nullptr, 10);
+    const unsigned percents[] = {static_cast<unsigned>(std::atoi(argv[4])), static_cast<unsigned>(std::atoi(argv[3]))};
+    const uint64_t patience = std::strtoull(argv[5], nullptr, 10);
     VerilatedContext context;
     context.commandArgs(argc, argv);
     auto top = std::make_unique<Vdesign>(&context);
@@ -99,7 +99,7 @@ int main(int argc, char** argv) {
         if (s.position == s.total)                                                           \
             s.offered = false;                                                               \
         else if (!(IS_INPUT && s.offered))                                                   \
-            s.offered = !(stall && draw(stall));                                             \
+            s.offered = !(percents[IS_INPUT] && draw(percents[IS_INPUT]));                   \
         SET_##IS_INPUT(NAME)                                                                 \
     }
 #define SET_1(NAME)                                                                          \

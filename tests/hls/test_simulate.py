@@ -46,12 +46,12 @@ def test_headers_that_are_compiled_once_change_nothing(tiny: Path) -> None:
     header = project / "firmware" / "ap_types" / "hls_math.h"
     header.write_text(header.read_text() + "// headers that no other project has\n")
     built = []
-    for _ in range(3):
+    for _ in range(2):
         with Simulation(project) as simulation:
             folder = Path(simulation._folder.name)
             built.append({path.name: path.read_bytes() for path in folder.glob("*.o")})
     assert len(built[0]) == 3
-    # With none, with those made for it, and with those that were there.
-    assert built[0] == built[1] == built[2]
+    # With none, and with those that were made for it.
+    assert built[0] == built[1]
     given = precompiled.options("g++", ("-O2",), project / "firmware" / "ap_types")
     assert given == []  # another way to compile

@@ -348,11 +348,15 @@ def simulator(design: RtlDesign) -> Simulator:
     return compile_simulator(design, design.directory.parent / "simulation")
 
 
-def test_a_simulator_of_other_sources_is_built_anew(
-    design: RtlDesign, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert design.directory is not None
-    folder = design.directory.parent / "simulation"
+def test_a_simulator_of_other_sources_is_built_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = fixed("fixed<4,4>")
+    small = Bench({}, [], {}, {}, np.random.default_rng(7))
+    small.expect("y", kind, small.feed("x", 1, 4, kind))
+    small.layers.append(Elementwise("copy", ("x",), ("y",), (Cast(kind),)))
+    network = Network("small", small.streams, tuple(small.layers), ("x",), ("y",))
+    design = assemble(network, build(network, RtlOptions())).write(tmp_path / "rtl")
+    folder = tmp_path / "simulation"
+    check(small, compile_simulator(design, folder).run(given(small)))
     before = (folder / "harness").stat().st_mtime_ns
     compile_simulator(design, folder)
     assert (folder / "harness").stat().st_mtime_ns == before
@@ -392,6 +396,7 @@ def test_every_module_gives_what_its_contract_says(bench: Bench, simulator: Simu
         assert use.level == {"pad0_out": 2, "pad1_out": 1, "pad2_out": 2}.get(use.stream, 0), use.stream
 
 
+@pytest.mark.nightly
 def test_yosys_reads_the_design_as_verilator_does(bench: Bench, design: RtlDesign, tmp_path: Path) -> None:
     assert design.directory is not None
     work, netlist = tmp_path / "yosys", tmp_path / "netlist"

@@ -12,6 +12,7 @@ from typing import Any
 
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import activations, graph
+from nonresnet_hls.networks.additions import Additions
 from nonresnet_hls.networks.padding import same_padding
 
 _CONVOLUTIONS = frozenset({"Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D"})
@@ -250,6 +251,29 @@ class _Finder:
         if set(layer.strides) != {1} or set(layer.dilation_rate) != {1} or set(last.dilation_rate) != {1} or not fits:
             raise ModelError(f"{projection.name} has a larger kernel than the branch's last convolution")
         return here
+
+
+def rebuilt(model: Any, plans: Sequence[Passing], called: Callable[[graph.Node, Additions, Any], Any]) -> Any:
+    """A model without some skips; `called` makes of a convolution's node and input what its wider one gives."""
+    convolutions = {node.name for plan in plans for node in plan.convolutions}
+    gone = frozenset().union(*(plan.gone for plan in plans))
+    ends = {plan.join.name: plan.end.name for plan in plans}
+    additions = Additions(model)
+    tensors: dict[str, Any] = {}
+
+    def replace(node: graph.Node, inputs: list[Any]) -> Any:
+        if node.name in ends:
+            result = tensors[ends[node.name]]
+        elif node.name in gone:
+            result = inputs[0]
+        elif node.name in convolutions:
+            result = called(node, additions, inputs[0])
+        else:
+            result = graph.copied(node, inputs)
+        tensors[node.name] = result
+        return result
+
+    return additions.rebuilt(replace)
 
 
 def weights(

@@ -62,24 +62,11 @@ class _Merging:
 
     def merged(self) -> Any:
         made = {name: one for plan in self.plans for name, one in self._made(plan).items()}
-        gone = frozenset().union(*(plan.gone for plan in self.plans))
-        ends = {plan.join.name: plan.end.name for plan in self.plans}
-        additions = Additions(self.model)
-        tensors: dict[str, Any] = {}
 
-        def replace(node: graph.Node, inputs: list[Any]) -> Any:
-            if node.name in ends:
-                result = tensors[ends[node.name]]
-            elif node.name in gone:
-                result = inputs[0]
-            elif node.name in made:
-                result = _called(Parts(node, additions), made[node.name], inputs[0])
-            else:
-                result = graph.copied(node, inputs)
-            tensors[node.name] = result
-            return result
+        def called(node: graph.Node, additions: Additions, x: Any) -> Any:
+            return _called(Parts(node, additions), made[node.name], x)
 
-        return additions.rebuilt(replace)
+        return passing.rebuilt(self.model, self.plans, called)
 
     def _made(self, plan: passing.Passing) -> dict[str, _Made]:
         scales = self._scales(plan)

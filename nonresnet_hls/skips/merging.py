@@ -3,7 +3,7 @@
 Each convolution of the branch gets channels that pass the skip's tensor on; the last one adds them.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from nonresnet_hls import extras, one_keras
@@ -68,30 +68,17 @@ def _folded(model: Any, skips: Collection[Skip]) -> Any:
     return fold_batch_norms(model, lambda name: name in inside)
 
 
-def _merged(model: Any, plans: Collection[passing.Passing]) -> Any:
+def _merged(model: Any, plans: Sequence[passing.Passing]) -> Any:
     made: dict[str, list[Any]] = {}
     for plan in plans:
         own = None if plan.projection is None else plan.projection.layer.get_weights()
         weights = passing.weights(plan, [node.layer.get_weights() for node in plan.convolutions], own)
         made |= {node.name: own for node, own in zip(plan.convolutions, weights, strict=True)}
-    gone = frozenset().union(*(plan.gone for plan in plans))
-    ends = {plan.join.name: plan.end.name for plan in plans}
-    additions = Additions(model)
-    tensors: dict[str, Any] = {}
 
-    def replace(node: graph.Node, inputs: list[Any]) -> Any:
-        if node.name in ends:
-            result = tensors[ends[node.name]]
-        elif node.name in gone:
-            result = inputs[0]
-        elif node.name in made:
-            config = graph.config_of(node.layer) | {"use_bias": len(made[node.name]) > 1}
-            if "filters" in config:
-                config["filters"] = made[node.name][0].shape[-1]
-            result = additions.call(type(node.layer).from_config(config), inputs[0], made[node.name])
-        else:
-            result = graph.copied(node, inputs)
-        tensors[node.name] = result
-        return result
+    def called(node: graph.Node, additions: Additions, x: Any) -> Any:
+        config = graph.config_of(node.layer) | {"use_bias": len(made[node.name]) > 1}
+        if "filters" in config:
+            config["filters"] = made[node.name][0].shape[-1]
+        return additions.call(type(node.layer).from_config(config), x, made[node.name])
 
-    return additions.rebuilt(replace)
+    return passing.rebuilt(model, plans, called)

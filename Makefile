@@ -22,7 +22,10 @@ RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml)
 NETWORKS := resnet8 shortresnet8 nonresnet8
 STYLES := resblock shortblock nonresblock
 BLOCKS := $(foreach style,$(STYLES),$(style) $(style)-w8a8 $(style)-w16a16)
-BLOCKS_32X32 := $(foreach style,$(STYLES),$(style)-32x32 $(style)-32x32-w8a8 $(style)-32x32-w16a16)
+# Weights of one bit have no 0, and cannot be merged.
+EVERY_BLOCK := $(foreach size,/ /-32x32,$(foreach style,$(STYLES) tappedblock,\
+	$(style)$(size) $(style)$(size)-w8a8 $(style)$(size)-w16a16) mergedblock$(size)-w8a8 mergedblock$(size)-w16a16)
+EVERY_BLOCK := $(subst /,,$(EVERY_BLOCK))
 
 .DEFAULT_GOAL := all
 .PHONY: $(TARGETS) $(RECIPES)
@@ -58,10 +61,10 @@ table1: setup ## accuracy of all trained networks
 table2: setup ## hardware of all converted designs
 	$(RUN) table2
 
-table2-full: setup ## hardware of all blocks at 8x8 and 32x32 and all precisions (hours)
-	$(RUN) synth --engine rtl --simulate $(BLOCKS) $(BLOCKS_32X32)
-	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(BLOCKS) $(BLOCKS_32X32); fi
-	$(RUN) table2 $(BLOCKS) $(BLOCKS_32X32)
+table2-full: setup ## hardware of all blocks at 8x8 and 32x32, in all styles and precisions (hours)
+	$(RUN) synth --engine rtl --simulate $(EVERY_BLOCK)
+	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(EVERY_BLOCK); fi
+	$(RUN) table2 $(EVERY_BLOCK)
 
 lint: setup ## style, types and imports
 	$(VENV)/bin/ruff check .

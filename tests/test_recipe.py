@@ -41,7 +41,7 @@ def test_built_in_recipes_read(name: str, tmp_path: Path) -> None:
 
 def test_built_in_recipes_are_all_that_the_project_is_about(tmp_path: Path) -> None:
     names = set(recipes.names(tmp_path))
-    blocks = {f"{style}{size}{bits}" for style in ("resblock", "shortblock", "nonresblock")
+    blocks = {f"{style}{size}{bits}" for style in ("resblock", "shortblock", "nonresblock", "tappedblock")
               for size in ("", "-32x32") for bits in ("", "-w8a8", "-w16a16")}  # fmt: skip
     networks = {f"{style}resnet{layers}" for style in ("", "short", "non") for layers in
                 ("8", "20", "20-cifar100", "20-svhn")}  # fmt: skip
@@ -53,6 +53,10 @@ def test_built_in_recipes_are_all_that_the_project_is_about(tmp_path: Path) -> N
         found = recipes.load(name, tmp_path)
         assert found.architecture.skips is recipes.SkipStyle.MERGED
         assert "merged" not in found.trained_as + found.tuned_as
+    for name in (name for name in blocks if name.startswith("tapped")):
+        found = recipes.load(name, tmp_path)
+        assert (found.rtl.skips, found.architecture.skips) == (recipes.Skips.TAPPED, recipes.SkipStyle.RESIDUAL)
+        assert found.tuned_as == name.replace("tapped", "res")
 
 
 def test_values_come_as_their_types(tmp_path: Path) -> None:

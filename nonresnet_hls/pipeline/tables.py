@@ -6,14 +6,14 @@ in columns of its own.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nonresnet_hls import recipe as recipes
 from nonresnet_hls.errors import RecipeError, shown
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
-from nonresnet_hls.recipe import DatasetName, Family, Order, Recipe, SkipStyle
+from nonresnet_hls.recipe import DatasetName, Family, Order, Recipe, Skips, SkipStyle
 from nonresnet_hls.reports.values import percent, throughput_khz
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ def _apart_from_skips(recipe: Recipe, workspace: Workspace) -> str:
     architecture = recipe.architecture
     size = (architecture.family, architecture.filters, architecture.blocks_per_group)
     # As text, since a recipe's reuse factors by layer make it unhashable.
-    return repr((recipe.dataset, bits, size, recipe.hls, recipe.rtl))
+    return repr((recipe.dataset, bits, size, recipe.hls, replace(recipe.rtl, skips=Skips.COPIED)))
 
 
 def _table2_rows(recipe: Recipe, project: runner.Artefact, workspace: Workspace) -> list[dict[str, Any]]:

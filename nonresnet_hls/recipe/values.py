@@ -195,6 +195,15 @@ class Padding(StrEnum):
     """None is shifted in: H x W cycles, for registers beside those of the window."""
 
 
+class Skips(StrEnum):
+    """What feeds a skip beside convolutions whose padded windows hold the same pixels."""
+
+    COPIED = "copied"
+    """A copy of their input, in a FIFO as deep as they take to answer."""
+    TAPPED = "tapped"
+    """The windows themselves, in whose registers a pixel passes by about a row before the join needs it."""
+
+
 _MOST_BLOCKS = 1000
 _MOST_WEIGHTS = 1 << 30
 """Of a network of ours: ResNet1202 has 20 million, in 600 blocks."""
@@ -418,6 +427,7 @@ class RtlOptions:
     multipliers: Multipliers = Multipliers.AUTO
     weights: WeightMemory = WeightMemory.AUTO
     padding: Padding = Padding.SHARED
+    skips: Skips = Skips.COPIED
 
     def __post_init__(self) -> None:
         _want_count(self.adders_per_stage, "adders_per_stage")

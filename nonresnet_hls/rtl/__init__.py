@@ -4,7 +4,7 @@
 `synthesise(design, Target.XC7)` its resources; `flow.build` does all of it.
 """
 
-from nonresnet_hls.recipe import Multipliers, Padding, RtlOptions, WeightMemory
+from nonresnet_hls.recipe import Multipliers, Padding, RtlOptions, Skips, WeightMemory
 from nonresnet_hls.rtl.design import RtlDesign, generate
 from nonresnet_hls.rtl.simulation import Simulation, Stalls, simulate
 from nonresnet_hls.rtl.yosys import Synthesis, Target, synthesise
@@ -15,6 +15,7 @@ __all__ = [
     "RtlDesign",
     "RtlOptions",
     "Simulation",
+    "Skips",
     "Stalls",
     "Synthesis",
     "Target",

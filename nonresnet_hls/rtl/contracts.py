@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fixed.network import Clone, Elementwise, Layer, Matrix, Merge, Pad, Pool, Repeat, Stream, Window
@@ -40,9 +41,16 @@ class Contract:
     """MASK: steps from a pixel to the one that completes its column."""
     lag: int = 0
     """MASK: steps from there to its window."""
+    taps: tuple[bool, ...] = ()
+    """Whether a step gives a pixel that came before, by a second output; empty where there is none. MASK: every step
+    that completes a pixel's window does."""
+    taps_first: tuple[bool, ...] = ()
+    """Likewise for the first image of all."""
 
 
-def contract_of(layer: Layer, stream: Stream, pad: Pad | None = None, masked: bool = False) -> Contract:
+def contract_of(
+    layer: Layer, stream: Stream, pad: Pad | None = None, masked: bool = False, tapped: bool = False
+) -> Contract:
     """The contract of the unit that a layer begins.
 
     Args:
@@ -50,6 +58,7 @@ def contract_of(layer: Layer, stream: Stream, pad: Pad | None = None, masked: bo
         stream: what it reads.
         pad: the padding that its windows take over.
         masked: whether they mask it.
+        tapped: whether they hand their pixels on, too.
 
     Raises:
         ConversionError: the engine does not build it.
@@ -71,7 +80,7 @@ def contract_of(layer: Layer, stream: Stream, pad: Pad | None = None, masked: bo
             gives = tuple(at == stream.words - 1 for at in range(stream.words))
             return Contract(Kind.COLLECT, (True,) * stream.words, gives, gives)
         case Matrix(window=window) | Pool(window=window) if window is not None:
-            return _masked_windows(window, pad) if masked else _windows(window, pad)
+            return _masked_windows(window, pad, tapped) if masked else _windows(window, pad, tapped)
     raise ConversionError(f"layer {layer.name!r}: OpenRTL builds no {type(layer).__name__}")
 
 
@@ -124,15 +133,29 @@ def axes(window: Window, pad: Pad | None) -> tuple[Axis, Axis]:
     )
 
 
-def _windows(window: Window, pad: Pad | None) -> Contract:
+def can_tap(window: Window, pad: Pad | None) -> bool:
+    """Whether a pixel passes by in the window's registers when no more than zeros came behind it."""
+    every = axes(window, pad)
+    return any(axis.zeros for axis in every) and all(axis.zeros < axis.kernel for axis in every)
+
+
+def _windows(window: Window, pad: Pad | None, tapped: bool) -> Contract:
     rows, columns = axes(window, pad)
     steps = rows.steps * columns.steps
     takes = np.logical_and.outer(np.arange(rows.steps) >= rows.zeros, np.arange(columns.steps) >= columns.zeros)
-    ends = np.add.outer(np.array(rows.ends) * columns.steps, columns.ends).ravel()
-    first, gives = np.zeros(steps, bool), np.zeros(steps, bool)
+    first, later = _ending(steps, np.add.outer(np.array(rows.ends) * columns.steps, columns.ends).ravel())
+    taps: tuple[tuple[bool, ...], ...] = ((), ())
+    if tapped:
+        taps = _ending(steps, np.flatnonzero(takes) + rows.zeros * columns.steps + columns.zeros)
+    return Contract(Kind.COLLECT, tuple(takes.ravel().tolist()), later, first, taps=taps[1], taps_first=taps[0])
+
+
+def _ending(steps: int, ends: npt.NDArray[np.int64]) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """In which steps something ends, counted from the beginning of its image: in the first one, and in later ones."""
+    first, later = np.zeros(steps, bool), np.zeros(steps, bool)
     first[ends[ends < steps]] = True
-    gives[ends % steps] = True
-    return Contract(Kind.COLLECT, tuple(takes.ravel().tolist()), tuple(gives.tolist()), tuple(first.tolist()))
+    later[ends % steps] = True
+    return tuple(first.tolist()), tuple(later.tolist())
 
 
 def can_mask(window: Window, pad: Pad | None) -> bool:
@@ -145,7 +168,7 @@ def can_mask(window: Window, pad: Pad | None) -> bool:
     return inside and columns.size > 1 and down * columns.size + lag < rows.size * columns.size
 
 
-def _masked_windows(window: Window, pad: Pad | None) -> Contract:
+def _masked_windows(window: Window, pad: Pad | None, tapped: bool) -> Contract:
     rows, columns = axes(window, pad)
     counts = [
         [at % axis.stride == 0 and at // axis.stride < len(axis.ends) for at in range(axis.size)]
@@ -153,4 +176,5 @@ def _masked_windows(window: Window, pad: Pad | None) -> Contract:
     ]
     gives: tuple[bool, ...] = tuple(np.logical_and.outer(*counts).ravel().tolist())
     down = (rows.kernel - 1 - rows.before) * columns.size
-    return Contract(Kind.MASK, (True,) * len(gives), gives, gives, down, columns.kernel - 1 - columns.before)
+    always, taps = (True,) * len(gives), (True,) if tapped else ()
+    return Contract(Kind.MASK, always, gives, gives, down, columns.kernel - 1 - columns.before, taps, taps)

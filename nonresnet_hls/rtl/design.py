@@ -101,12 +101,12 @@ class RtlDesign:
     def top_module(self) -> str:
         """The SystemVerilog of the top module: one instance for every unit and FIFO."""
         network = self.network
-        ports = ["input wire clk", "input wire rst"]
+        pins = ["input wire clk", "input wire rst"]
         for names, data_in in ((network.inputs, True), (network.outputs, False)):
             for name in names:
                 stream, own = network.streams[name], identifier(name)
                 there, back = ("input", "output") if data_in else ("output", "input")
-                ports += [
+                pins += [
                     f"{there} wire {port_range(stream.bits)} {own}_data",
                     f"{there} wire {own}_valid",
                     f"{back} wire {own}_ready",
@@ -128,9 +128,9 @@ class RtlDesign:
             lines.append(f"assign {own}_r_ready = {own}_ready;")
         for unit in self.units:
             connections = [".clk(clk)", ".rst(rst)"]
-            for prefix, names, end in (("in", unit.inputs, "r"), ("out", unit.outputs, "w")):
-                for index, name in enumerate(names):
-                    port = prefix if len(names) == 1 else f"{prefix}{index}"
+            read = ["in"] if len(unit.inputs) == 1 else [f"in{index}" for index in range(len(unit.inputs))]
+            for ports, names, end in ((read, unit.inputs, "r"), (unit.output_ports, unit.outputs, "w")):
+                for port, name in zip(ports, names, strict=True):
                     wire = f"{identifier(name)}_{end}"
                     connections += [f".{port}_{side}({wire}_{side})" for side in ("data", "valid", "ready")]
             lines.append(f"{unit.name} {unit.name}_i ({', '.join(connections)});")
@@ -139,7 +139,7 @@ class RtlDesign:
             settings = ", ".join(f".{key}({value})" for key, value in fifo.parameters.items())
             sides = [f".in_{s}({own}_w_{s}), .out_{s}({own}_r_{s})" for s in ("data", "valid", "ready")]
             lines.append(f"stream_fifo #({settings}) {fifo.name} (.clk(clk), .rst(rst), {', '.join(sides)});")
-        head = ",\n".join("    " + port for port in ports)
+        head = ",\n".join("    " + port for port in pins)
         body = "\n".join("    " + line for line in lines)
         return f"// {network.name}: {len(self.units)} units.\nmodule {self.top} (\n{head}\n);\n{body}\nendmodule\n"
 

@@ -229,6 +229,7 @@ class _Steps:
 
     def __init__(self, contract: Contract) -> None:
         self.takes, self.gives, self.later_gives = contract.takes, contract.gives_first, contract.gives
+        self.tapped, self.later_tapped = contract.taps_first, contract.taps
         self.at = 0
 
     def state(self) -> tuple[object, ...]:
@@ -239,12 +240,16 @@ class _Steps:
         """Whether a step can be made, with or without a word that could be taken."""
         return valid or not self.takes[self.at]
 
+    def taps(self, valid: bool) -> bool:  # noqa: ARG002  # `_MaskedSteps` needs it
+        """Whether it would hand a pixel on."""
+        return bool(self.tapped) and self.tapped[self.at]
+
     def make(self, valid: bool) -> tuple[bool, bool]:  # noqa: ARG002  # `_MaskedSteps` needs it
         """Make one: whether it takes a word, whether it gives one."""
         made = self.takes[self.at], self.gives[self.at]
         self.at += 1
         if self.at == len(self.takes):
-            self.at, self.gives = 0, self.later_gives
+            self.at, self.gives, self.tapped = 0, self.later_gives, self.later_tapped
         return made
 
 
@@ -266,9 +271,18 @@ class _MaskedSteps(_Steps):
         due = self.column >= 0 or any(one is not None for one in self.waiting)
         return valid or (self.at == 0 and due)
 
+    def _completes_first(self, valid: bool) -> bool:
+        """Whether the step completes the column of an image's first pixel."""
+        return self.until_first == 1 or (valid and self.at == 0 and not self.down)
+
+    def taps(self, valid: bool) -> bool:
+        if not self.tapped:
+            return False
+        return self.waiting[0] is not None if self.waiting else self.column >= 0 or self._completes_first(valid)
+
     def make(self, valid: bool) -> tuple[bool, bool]:
         first = valid and self.at == 0
-        if self.until_first == 1 or (first and not self.down):
+        if self._completes_first(valid):
             self.column = 0
         self.until_first = self.down if first else max(0, self.until_first - 1)
         self.waiting.append(self.gives[self.column] if self.column >= 0 else None)
@@ -285,6 +299,7 @@ class _Collector(Process):
     def __init__(self, inputs: Sequence[End], outputs: Sequence[End], contract: Contract) -> None:
         super().__init__(inputs, outputs)
         self.steps = _MaskedSteps(contract) if contract.kind is Kind.MASK else _Steps(contract)
+        self.tap = outputs[-1] if contract.taps else None
         self.full = False
 
     def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
@@ -297,9 +312,12 @@ class _Collector(Process):
 
     def collect(self, ready: bool) -> bool:
         """Make a step if there is a word for it and the result that waits, if any, goes; whether anything moved."""
-        before = self.full
-        if (ready or not self.full) and self.steps.can(self.input.valid):
-            self.input.pop, self.full = self.steps.make(self.input.valid)
+        before, valid = self.full, self.input.valid
+        taps = self.tap if self.tap is not None and self.steps.taps(valid) else None
+        if (ready or not self.full) and self.steps.can(valid) and (taps is None or taps.room()):
+            if taps is not None:
+                taps.push = True
+            self.input.pop, self.full = self.steps.make(valid)
             return self.full != before or not self.input.pop
         if ready:
             self.full = False
@@ -436,7 +454,7 @@ def process_of(unit: Unit, fifos: Mapping[str, FifoEnd]) -> Process:
         case Kind.PAD:
             return _Pad(inputs, outputs, unit.contract.takes)
         case Kind.COLLECT | Kind.MASK if len(inputs) > 1 or unit.tail_stages:
-            return _Tail(inputs, outputs, unit.tail_stages, _collector(unit, inputs[:1], [_Meeting()]))
+            return _Tail(inputs, outputs, unit.tail_stages, _collector(unit, inputs[:1], [_Meeting(), *outputs[1:]]))
         case Kind.COLLECT | Kind.MASK:
             return _collector(unit, inputs, outputs)
 

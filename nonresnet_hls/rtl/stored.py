@@ -1,6 +1,6 @@
 """A design on disk: its SystemVerilog and `design.json`, from which it is read back without hls4ml.
 
-`design.json`, format 2: the streams (name, channels, words an image, fixed-point type), the network's inputs and
+`design.json`, format 3: the streams (name, channels, words an image, fixed-point type), the network's inputs and
 outputs, the units (with the names of their modules, each a file `NAME.sv` beside it) and the FIFOs.
 """
 
@@ -17,7 +17,7 @@ from nonresnet_hls.rtl.contracts import Contract, Kind
 from nonresnet_hls.rtl.design import Fifo, RtlDesign
 from nonresnet_hls.rtl.unit_draft import Unit
 
-FORMAT = 2
+FORMAT = 3
 RECORD = "design.json"
 
 
@@ -75,13 +75,13 @@ def _unit(entry: dict[str, Any], directory: Path) -> Unit:
     modules = tuple((name, (directory / f"{name}.sv").read_text(encoding="utf-8")) for name in entry["modules"])
     lists = {key: tuple(entry[key]) for key in ("layers", "inputs", "outputs")}
     told = entry["contract"]
-    takes, gives, gives_first = (tuple(bit == "1" for bit in told[key]) for key in _STEPS)
-    down, lag = (int(told[key]) for key in _COUNTS)
-    contract = Contract(Kind(told["kind"]), takes, gives, gives_first, down, lag)
+    steps = {key: tuple(bit == "1" for bit in told[key]) for key in _STEPS}
+    counts = {key: int(told[key]) for key in _COUNTS}
+    contract = Contract(kind=Kind(told["kind"]), **steps, **counts)  # type: ignore[arg-type]  # by name
     return Unit(**{**entry, **lists, "modules": modules, "contract": contract})
 
 
-_STEPS = ("takes", "gives", "gives_first")
+_STEPS = ("takes", "gives", "gives_first", "taps", "taps_first")
 _COUNTS = ("down", "lag")
 
 

@@ -8,7 +8,7 @@ from nonresnet_hls.fixed.network import Clone, Matrix, Network, Pool, Stream
 from nonresnet_hls.recipe import Padding, RtlOptions
 from nonresnet_hls.rtl.contracts import Contract, axes, can_mask, contract_of
 from nonresnet_hls.rtl.groups import Group
-from nonresnet_hls.rtl.unit_text import UnitText, port_range, stream_ports
+from nonresnet_hls.rtl.unit_text import UnitText, port_range, stream_ports, unused
 from nonresnet_hls.rtl.verilog import declare
 
 Numbers = list[tuple[str, Wire]]
@@ -41,6 +41,13 @@ class Unit:
     """Registers behind that, and behind a join."""
 
     @property
+    def output_ports(self) -> tuple[str, ...]:
+        """The prefixes of the ports of `outputs`: the last one is `tap` where the unit hands its pixels on, too."""
+        taps = ("tap",) * bool(self.contract.taps)
+        own = len(self.outputs) - len(taps)
+        return (*(["out"] if own == 1 else [f"out{index}" for index in range(own)]), *taps)
+
+    @property
     def verilog(self) -> str:
         """All of it."""
         return "\n".join(text for _, text in self.modules)
@@ -57,7 +64,8 @@ class Draft:
         """The prefix of the first input's ports."""
         names = self.head.outputs if isinstance(self.head, Clone) else group.layers[-1].outputs
         self.targets = [network.streams[name] for name in names]
-        self.text = UnitText(self.head.name, self.sources, self.targets, options.most_thresholds)
+        self.tap = None if group.tap is None else network.streams[group.tap.stream]
+        self.text = UnitText(self.head.name, self.sources, self.targets, options.most_thresholds, self.tap)
         self.name = self.text.name
         self.extra: list[tuple[str, str]] = []
         """Modules that belong to the unit alone: name and SystemVerilog."""
@@ -72,10 +80,10 @@ class Draft:
             name=self.name,
             layers=members,
             inputs=self.group.inputs,
-            outputs=tuple(stream.name for stream in self.targets),
+            outputs=tuple(stream.name for stream in (*self.targets, *([] if self.tap is None else [self.tap]))),
             modules=((self.name, self.text.module(", ".join(members))), *self.extra),
             interval_cycles=interval_cycles,
-            contract=contract_of(self.head, self.sources[0], self.group.pad, self.masked),
+            contract=contract_of(self.head, self.sources[0], self.group.pad, self.masked, tapped=self.tap is not None),
             dsp=self.dsp,
             stages=self.stages,
             folds=self.folds,
@@ -94,6 +102,12 @@ class Draft:
         rows, columns = axes(window, self.group.pad)
         size = window.kernel_height * window.kernel_width * stream.bits
         self.text.declare(f"wire {port_range(size)} {pixels};", f"wire {valid}, {ready};")
+        if self.tap is None:
+            self.text.declare(f"wire {port_range(stream.bits)} no_tap_data;", "wire no_tap_valid;")
+            self.text.declare(unused("no_tap_data", "no_tap_valid"))
+            ports |= {"tap_data": "no_tap_data", "tap_valid": "no_tap_valid", "tap_ready": "1'b1"}
+        else:
+            ports |= stream_ports("tap", "tap")
         style = 2 if columns.steps <= 64 else 3
         if self.options.padding is Padding.MASKED and can_mask(window, self.group.pad):
             self.masked = True
@@ -110,6 +124,7 @@ class Draft:
                 "ROWS": len(rows.ends),
                 "COLUMNS": len(columns.ends),
                 "STYLE": style,
+                "TAP": int(self.tap is not None),
             }
             self.text.instance("masked_window", sizes, ports)
             return rows.size * columns.size
@@ -126,6 +141,7 @@ class Draft:
             "STRIDE_HEIGHT": rows.stride,
             "STRIDE_WIDTH": columns.stride,
             "STYLE": style,
+            "TAP": int(self.tap is not None),
         }
         self.text.instance("window_buffer", sizes, ports)
         return rows.steps * columns.steps

@@ -24,11 +24,18 @@ def port_range(bits: int) -> str:
 
 
 class UnitText:
-    """A module with stream ports `in` or `in0`, `in1`, ... and `out` or `out0`, `out1`, ..."""
+    """A module with stream ports `in` or `in0`, `in1`, ..., `out` or `out0`, `out1`, ..., and perhaps `tap`."""
 
-    def __init__(self, layer: str, sources: Sequence[Stream], targets: Sequence[Stream], most_thresholds: int) -> None:
+    def __init__(
+        self,
+        layer: str,
+        sources: Sequence[Stream],
+        targets: Sequence[Stream],
+        most_thresholds: int,
+        tap: Stream | None = None,
+    ) -> None:
         """Begin the unit of a layer."""
-        self.layer, self.sources, self.targets = layer, sources, targets
+        self.layer, self.sources, self.targets, self.tap = layer, sources, targets, tap
         self.most_thresholds = most_thresholds
         self.name = "unit_" + identifier(layer)
         self.lines: list[str] = []
@@ -48,8 +55,8 @@ class UnitText:
                 f"input wire {prefix}_valid",
                 f"output wire {prefix}_ready",
             ]
-        for index, stream in enumerate(self.targets):
-            prefix = "out" if len(self.targets) == 1 else f"out{index}"
+        outputs = [("out" if len(self.targets) == 1 else f"out{at}", each) for at, each in enumerate(self.targets)]
+        for prefix, stream in (*outputs, *([] if self.tap is None else [("tap", self.tap)])):
             ports += [
                 f"output wire {port_range(stream.bits)} {prefix}_data",
                 f"output wire {prefix}_valid",

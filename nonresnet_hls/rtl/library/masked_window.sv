@@ -5,7 +5,8 @@
 // the output, or the one that waits is taken. No step is made for zeros, which are masked; but between two images, while
 // windows of the first are due and no pixel comes, steps are made without one. The image must be larger than what a pixel
 // waits for its window, (KERNEL_HEIGHT - 1 - TOP) * WIDTH + KERNEL_WIDTH - 1 - LEFT steps. STYLE is that of the line
-// memory.
+// memory. With TAP every pixel leaves by `tap` as well, in the same order, in the step that completes its window: from the
+// window's registers, where it passes by. No step is made for which `tap` has no room.
 module masked_window #(
     parameter int PIXEL         = 8,
     parameter int HEIGHT        = 4,
@@ -18,7 +19,8 @@ module masked_window #(
     parameter int STRIDE_WIDTH  = 1,
     parameter int ROWS          = 4,
     parameter int COLUMNS       = 4,
-    parameter int STYLE         = 2
+    parameter int STYLE         = 2,
+    parameter bit TAP           = 0
 ) (
     input  wire                                        clk,
     input  wire                                        rst,
@@ -27,7 +29,10 @@ module masked_window #(
     output wire                                        in_ready,
     output wire [KERNEL_HEIGHT*KERNEL_WIDTH*PIXEL-1:0] out_data,
     output wire                                        out_valid,
-    input  wire                                        out_ready
+    input  wire                                        out_ready,
+    output wire [                           PIXEL-1:0] tap_data,
+    output wire                                        tap_valid,
+    input  wire                                        tap_ready
 );
     // Steps from a pixel to the one below it that completes its column, and from its column to its window.
     localparam int DOWN = (KERNEL_HEIGHT - 1 - TOP) * WIDTH;
@@ -57,12 +62,14 @@ module masked_window #(
     reg active, full;
     wire at_first = in_row == '0 & in_column == '0;
     wire due;
-    wire free = ~full | out_ready;
+    wire tapped;
+    wire free = (~full | out_ready) & (~tapped | tap_ready);
     wire step = (in_valid | (at_first & due)) & free;
+    assign tap_valid = tapped & (in_valid | (at_first & due)) & (~full | out_ready);
     wire take = in_valid & free;
     assign in_ready = free;
     assign out_valid = full;
-    wire completes = active | (DOWN == 0 ? take & at_first : until_first == WAIT_BITS'(1));
+    wire completes = active | (DOWN == 0 ? in_valid & at_first : until_first == WAIT_BITS'(1));
     wire in_last_column = in_column == COLUMN_BITS'(WIDTH - 1);
     wire last_column = column == COLUMN_BITS'(WIDTH - 1);
     wire last_row = row == ROW_BITS'(HEIGHT - 1);
@@ -122,6 +129,15 @@ module masked_window #(
         end
     endgenerate
     wire unused = &{1'b0, then};
+    generate
+        if (TAP) begin : taps
+            assign tapped = then[TOLD-1];
+        end else begin : no_taps
+            wire unused_tap = tap_ready;
+            assign tapped = 1'b0;
+            assign tap_data = '0;
+        end
+    endgenerate
     always @(posedge clk)
         if (rst) full <= 1'b0;
         else if (step) full <= then[TOLD-2];
@@ -170,6 +186,9 @@ module masked_window #(
             wire [(KERNEL_WIDTH+1)*PIXEL-1:0] came;
             wire unused_came = &{1'b0, came};
             assign came[KERNEL_WIDTH*PIXEL+:PIXEL] = newest[line*PIXEL+:PIXEL];
+            if (TAP && line == TOP) begin : tapped_line
+                assign tap_data = came[(LEFT+1)*PIXEL+:PIXEL];
+            end
             for (place_of = 0; place_of < KERNEL_WIDTH; place_of = place_of + 1) begin : columns
                 wire [PIXEL-1:0] next = came[(place_of+1)*PIXEL+:PIXEL];
                 wire beyond = place_of == KERNEL_WIDTH - 1 ? outside : 1'b0;

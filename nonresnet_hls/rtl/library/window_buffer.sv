@@ -7,6 +7,9 @@
 // the lower end of an image is what comes before the next row or image. Windows of an image must end in as many
 // different steps: fewer columns than (columns of windows - 1) * STRIDE_WIDTH + 1 are too few, and rows likewise; rows
 // and windows of one pixel need two columns where KERNEL_HEIGHT exceeds 1. STYLE is that of the line memory.
+// With TAP every pixel leaves by `tap` as well, in the same order, max(TOP, BOTTOM) rows and max(LEFT, RIGHT) steps after
+// it came in: from the window's registers, where it passes by, and late enough that the zeros behind an image are the
+// last that it waits for. No step is made for which `tap` has no room. The window must be larger than those zeros.
 module window_buffer #(
     parameter int PIXEL         = 8,
     parameter int HEIGHT        = 4,
@@ -19,7 +22,8 @@ module window_buffer #(
     parameter int KERNEL_WIDTH  = 3,
     parameter int STRIDE_HEIGHT = 1,
     parameter int STRIDE_WIDTH  = 1,
-    parameter int STYLE         = 2
+    parameter int STYLE         = 2,
+    parameter bit TAP           = 0
 ) (
     input  wire                                        clk,
     input  wire                                        rst,
@@ -28,7 +32,10 @@ module window_buffer #(
     output wire                                        in_ready,
     output wire [KERNEL_HEIGHT*KERNEL_WIDTH*PIXEL-1:0] out_data,
     output wire                                        out_valid,
-    input  wire                                        out_ready
+    input  wire                                        out_ready,
+    output wire [                           PIXEL-1:0] tap_data,
+    output wire                                        tap_valid,
+    input  wire                                        tap_ready
 );
     localparam int ABOVE = TOP > BOTTOM ? TOP : BOTTOM;
     localparam int BEFORE = LEFT > RIGHT ? LEFT : RIGHT;
@@ -37,40 +44,23 @@ module window_buffer #(
     localparam int ROW_BITS = ROWS > 1 ? $clog2(ROWS) : 1;
     localparam int COLUMN_BITS = COLUMNS > 1 ? $clog2(COLUMNS) : 1;
 
-    // In which rows (columns) windows end: of this image (row), or, LATE, of the one before.
+    // In which rows (columns) windows end, counted from the beginning of their own image (row).
     localparam int FIRST_ROW = ABOVE - TOP + KERNEL_HEIGHT - 1;
     localparam int FIRST_COLUMN = BEFORE - LEFT + KERNEL_WIDTH - 1;
     localparam int LAST_ROW = FIRST_ROW + (TOP + HEIGHT + BOTTOM - KERNEL_HEIGHT) / STRIDE_HEIGHT * STRIDE_HEIGHT;
     localparam int LAST_COLUMN = FIRST_COLUMN + (LEFT + WIDTH + RIGHT - KERNEL_WIDTH) / STRIDE_WIDTH * STRIDE_WIDTH;
-    wire [(1<<ROW_BITS)-1:0] row_ends, row_ends_late;
-    wire [(1<<COLUMN_BITS)-1:0] column_ends, column_ends_late;
-    genvar at;
-    generate
-        for (at = 0; at < 1 << ROW_BITS; at = at + 1) begin : row_at
-            assign row_ends[at] = at >= FIRST_ROW && at <= LAST_ROW && (at - FIRST_ROW) % STRIDE_HEIGHT == 0;
-            assign row_ends_late[at] =
-                at + ROWS >= FIRST_ROW && at + ROWS <= LAST_ROW && (at + ROWS - FIRST_ROW) % STRIDE_HEIGHT == 0;
-        end
-        for (at = 0; at < 1 << COLUMN_BITS; at = at + 1) begin : column_at
-            assign column_ends[at] = at >= FIRST_COLUMN && at <= LAST_COLUMN && (at - FIRST_COLUMN) % STRIDE_WIDTH == 0;
-            assign column_ends_late[at] = at + COLUMNS >= FIRST_COLUMN && at + COLUMNS <= LAST_COLUMN
-                && (at + COLUMNS - FIRST_COLUMN) % STRIDE_WIDTH == 0;
-        end
-    endgenerate
-
     reg [ROW_BITS-1:0] row;
     reg [COLUMN_BITS-1:0] column;
-    reg full;
-    // Whether an image came before this one, and whether windows end in the row before this one.
-    reg later, row_before_ends;
+    reg full, later;
     wire last_column = column == COLUMN_BITS'(COLUMNS - 1);
     wire last_row = row == ROW_BITS'(ROWS - 1);
-    wire row_counts = row_ends[row] | (row_ends_late[row] & later);
-    wire ends = (row_counts & column_ends[column]) | (row_before_ends & column_ends_late[column]);
+    wire ends, tapped;
     wire zero;
-    wire step = (zero | in_valid) & (~full | out_ready);
+    wire free = (~full | out_ready) & (~tapped | tap_ready);
+    wire step = (zero | in_valid) & free;
     wire [PIXEL-1:0] pixel = zero ? '0 : in_data;
-    assign in_ready = (~full | out_ready) & ~zero;
+    assign in_ready = free & ~zero;
+    assign tap_valid = tapped & (zero | in_valid) & (~full | out_ready);
     assign out_valid = full;
     generate
         if (ABOVE == 0 && BEFORE == 0) begin : no_zeros
@@ -88,19 +78,60 @@ module window_buffer #(
             column <= '0;
             full <= 1'b0;
             later <= 1'b0;
-            row_before_ends <= 1'b0;
         end else begin
             if (step) begin
                 column <= last_column ? '0 : column + 1'b1;
                 if (last_column) begin
                     row <= last_row ? '0 : row + 1'b1;
-                    row_before_ends <= row_counts;
                     if (last_row) later <= 1'b1;
                 end
             end
             if (step) full <= ends;
             else if (out_ready) full <= 1'b0;
         end
+
+    raster_ends #(
+        .ROWS(ROWS),
+        .COLUMNS(COLUMNS),
+        .FIRST_ROW(FIRST_ROW),
+        .LAST_ROW(LAST_ROW),
+        .STRIDE_HEIGHT(STRIDE_HEIGHT),
+        .FIRST_COLUMN(FIRST_COLUMN),
+        .LAST_COLUMN(LAST_COLUMN),
+        .STRIDE_WIDTH(STRIDE_WIDTH)
+    ) window_ends (
+        .clk(clk),
+        .rst(rst),
+        .step(step),
+        .row(row),
+        .column(column),
+        .later(later),
+        .ends(ends)
+    );
+    generate
+        if (TAP) begin : taps
+            raster_ends #(
+                .ROWS(ROWS),
+                .COLUMNS(COLUMNS),
+                .FIRST_ROW(2 * ABOVE),
+                .LAST_ROW(2 * ABOVE + HEIGHT - 1),
+                .FIRST_COLUMN(2 * BEFORE),
+                .LAST_COLUMN(2 * BEFORE + WIDTH - 1)
+            ) pixel_ends (
+                .clk(clk),
+                .rst(rst),
+                .step(step),
+                .row(row),
+                .column(column),
+                .later(later),
+                .ends(tapped)
+            );
+        end else begin : no_taps
+            wire unused = tap_ready;
+            assign tapped = 1'b0;
+            assign tap_data = '0;
+        end
+    endgenerate
 
     // The newest column of the window: the pixel that comes in below those above it.
     wire [KERNEL_HEIGHT*PIXEL-1:0] newest;
@@ -136,6 +167,14 @@ module window_buffer #(
                     if (step) pixels <= {newest[line*PIXEL+:PIXEL], pixels[KERNEL_WIDTH*PIXEL-1:PIXEL]};
             end
             assign out_data[line*KERNEL_WIDTH*PIXEL+:KERNEL_WIDTH*PIXEL] = pixels;
+            if (TAP && line == KERNEL_HEIGHT - 1 - ABOVE) begin : tapped_line
+                // What the step shifts on, BEFORE steps behind the newest.
+                if (BEFORE == 0) begin : at_once
+                    assign tap_data = newest[line*PIXEL+:PIXEL];
+                end else begin : behind
+                    assign tap_data = pixels[(KERNEL_WIDTH-BEFORE)*PIXEL+:PIXEL];
+                end
+            end
         end
     endgenerate
 endmodule

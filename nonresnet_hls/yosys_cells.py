@@ -22,6 +22,9 @@ from collections.abc import Mapping
 SRL = frozenset({"SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E"})
 """LUTs as shift registers."""
 
+CARRY = frozenset({"CARRY4", "CARRY8", "CCU2C"})
+"""Carry chains of 4, 8 and 2 bits; the last holds two LUTs itself."""
+
 COSTS: Mapping[str, Mapping[str, int]] = {
     "lut": {
         **dict.fromkeys([*(f"LUT{n}" for n in range(1, 7)), "LUT6_2", "CFGLUT5", "INV", "$lut", "SB_LUT4", *SRL], 1),

@@ -1,6 +1,7 @@
 """Synthesise a recipe's design: with the vendor's tool on PATH, or with the open RTL engine, which needs none."""
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,7 @@ def _vendors(found: "list[Report]", as_json: bool) -> list[dict[str, Any]]:
 
 def _show(result: dict[str, Any]) -> None:
     from nonresnet_hls.reports.render import Format, Table, render
+    from nonresnet_hls.yosys_cells import CARRY, SRL
 
     print(f"{result['name']}: {result['verilog']}" if "verilog" in result else f"{result['name']}:")
     simulation = result.get("simulation")
@@ -123,17 +125,20 @@ def _show(result: dict[str, Any]) -> None:
     if sized is None:
         sized = {use["stream"]: use["depth"] for use in simulation["fifos"]} if simulation else {}
     rows = []
+    every = sum((Counter(part["cells"]) for part in synthesis["parts"]), Counter())
     for part in [
         *synthesis["parts"],
-        {"name": "total", "layers": (), "is_fifo": False, "resources": synthesis["total"]},
+        {"name": "total", "layers": (), "is_fifo": False, "resources": synthesis["total"], "cells": every},
     ]:
-        use = part["resources"]
+        use, cells = part["resources"], part["cells"]
+        beside = tuple(str(sum(cells.get(cell, 0) for cell in kind)) for kind in (SRL, CARRY))
         stream = part["layers"][0] if part["is_fifo"] else ""
         marks = tuple(str(told.get(stream, "")) for told in (sized, high, expected["high_water"]))
         what = "" if part["is_fifo"] else " ".join(part["layers"])
-        rows.append((part["name"], what, *(str(use[key]) for key in ("lut", "ff", "bram_18k", "dsp")), *marks))
-    headings = ("part", "layers", "LUT", "FF", "BRAM18", "DSP", "depth", "high water", "predicted")
-    print(render(Table(headings, tuple(rows), (False, False) + (True,) * 7), (), Format.TABLE), end="")
+        counts = tuple(str(use[key]) for key in ("lut", "ff", "bram_18k", "dsp"))
+        rows.append((part["name"], what, *counts, *beside, *marks))
+    headings = ("part", "layers", "LUT", "FF", "BRAM18", "DSP", "SRL", "carries", "depth", "high water", "predicted")
+    print(render(Table(headings, tuple(rows), (False, False) + (True,) * 9), (), Format.TABLE), end="")
     if synthesis["flat"]:
         use = synthesis["flat"]
         print(f"  in one piece: {use['lut']} LUT, {use['ff']} FF, {use['bram_18k']} BRAM18, {use['dsp']} DSP")

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,13 @@ def synthesise(recipe: Recipe, workspace: Workspace, asked: Asked) -> dict[str, 
     config = rtl.RtlConfig(_depths(asked), recipe.rtl)
     made = rtl.run_rtl(recipe, workspace, config)
     result: dict[str, Any] = {"name": recipe.name, "engine": "rtl", "verilog": str(made.directory), **made.figures}
-    if asked.simulate or asked.least_depths:
-        result["simulation"] = dict(rtl.run_simulation(recipe, workspace, config, asked.least_depths).figures)
-    result["synthesis"] = dict(rtl.run_synthesis(recipe, workspace, config, _target(asked), asked.flat).figures)
+    target = _target(asked)
+    # Compilers of C++ and Verilog keep one core busy, Yosys the others.
+    with ThreadPoolExecutor(1) as pool:
+        synthesis = pool.submit(rtl.run_synthesis, recipe, workspace, config, target, asked.flat)
+        if asked.simulate or asked.least_depths:
+            result["simulation"] = dict(rtl.run_simulation(recipe, workspace, config, asked.least_depths).figures)
+        result["synthesis"] = dict(synthesis.result().figures)
     if asked.place_and_route:
         routed = dict(rtl.run_route(recipe, workspace, config).figures)
         if "simulation" in result:

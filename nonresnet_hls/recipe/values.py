@@ -175,6 +175,9 @@ class Multipliers(StrEnum):
     """DSP blocks where both factors have at least 5 bits."""
     DSP = "dsp"
     LUT = "lut"
+    PACKED = "packed"
+    """As `auto`, but two products that share an input in one DSP block of 25 x 18 bits, where they fit: half the blocks,
+    for some LUTs each."""
 
 
 class WeightMemory(StrEnum):

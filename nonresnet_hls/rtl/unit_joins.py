@@ -4,7 +4,7 @@ from nonresnet_hls.fixed.arithmetic import Affine, Cast, Chain, Wire
 from nonresnet_hls.fixed.network import Merge, MergeOperation
 from nonresnet_hls.rtl.meeting import Choice, Meeting, costs, merged_range
 from nonresnet_hls.rtl.unit_draft import Draft, Numbers
-from nonresnet_hls.rtl.unit_text import numbers, packed, port_range, unused
+from nonresnet_hls.rtl.unit_text import constant, numbers, port_range, unused
 from nonresnet_hls.rtl.verilog import declare, extend, low_bits, unused_bits
 
 
@@ -90,8 +90,8 @@ def _chosen(draft: Draft, name: str, choice: Choice, own: str, other: str) -> tu
             "CHOICE": choice.other.width,
             "OUT_WIDTH": choice.result.width,
             "LEVELS": len(choice.values) - 1,
-            "THRESHOLDS": packed([each for level in choice.thresholds for each in level], choice.own.width + 1),
-            "VALUES": packed(choice.values, choice.result.width),
+            "THRESHOLDS": constant([each for level in choice.thresholds for each in level], choice.own.width + 1),
+            "VALUES": constant(choice.values, choice.result.width),
         },
         {"in_data": f"{name}_own", "choice": f"{name}_other", "out_data": f"{name}_level"},
         f"{name}_thresholds",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from math import ceil
 
 from nonresnet_hls.fixed.arithmetic import Chain, Wire
@@ -10,7 +11,10 @@ from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.recipe import Multipliers, WeightMemory
 from nonresnet_hls.rtl import adder_graph, unit_joins
 from nonresnet_hls.rtl.unit_draft import Draft, Numbers
-from nonresnet_hls.rtl.unit_text import port_range, unused
+from nonresnet_hls.rtl.unit_text import constant, port_range, unused
+
+_DSP_WIDTH = 25
+"""Bits of the wider factor of a DSP48E1."""
 
 
 def matrix(draft: Draft, layer: Matrix) -> int:
@@ -80,17 +84,23 @@ def _folded(draft: Draft, layer: Matrix, stream: Stream, wires: Sequence[Wire], 
     folds = draft.folds = input_folds * output_folds
     width = max(wire.width + (not wire.signed) for wire in wires)
     weight = layer.kernel_width
-    words = [_fold_word(layer, fold, input_folds, columns, rows) for fold in range(folds)]
-    draft.extra.append((f"{draft.name}_weights", _weight_memory(draft, words, rows * columns * weight)))
     choice = draft.options.multipliers
     enough = stream.kind.width >= 5 and weight >= 5
-    draft.dsp = not layer.binary and (choice is Multipliers.DSP or (choice is Multipliers.AUTO and enough))
+    draft.dsp = not layer.binary and (choice is Multipliers.DSP or (choice is not Multipliers.LUT and enough))
+    fits = stream.kind.width + 2 * weight + 1 <= _DSP_WIDTH
+    packed = choice is Multipliers.PACKED and draft.dsp and rows > 1 and fits
+    every = [_fold_weights(layer, fold, input_folds, columns, rows) for fold in range(folds)]
+    if packed:
+        every = [_in_pairs(weights, columns, weight) for weights in every]
+    bits = 2 * weight + 1 if packed else weight
+    word = bits * len(every[0])
+    draft.extra.append((f"{draft.name}_weights", _weight_memory(draft, [constant(each, bits) for each in every], word)))
     address = port_range(max(1, (folds - 1).bit_length()))
     draft.text.declare(
         f"wire {port_range(outputs * width)} sums;",
         "wire weights_read;",
         f"wire {address} weights_at;",
-        f"wire {port_range(rows * columns * weight)} weights;",
+        f"wire {port_range(word)} weights;",
     )
     draft.text.lines.append(
         f"{draft.name}_weights memory (.clk(clk), .read(weights_read), .at(weights_at), .weights(weights));"
@@ -108,6 +118,7 @@ def _folded(draft: Draft, layer: Matrix, stream: Stream, wires: Sequence[Wire], 
             "BINARY": int(layer.binary),
             "DROP": layer.drop,
             "SUM": width,
+            "PACKED": int(packed),
         },
         {
             "in_data": "window",
@@ -134,13 +145,13 @@ def _sum(layer: Matrix, kind: FixedPointType, channel: int) -> Wire:
     return Wire(low, high, kind.fraction_bits + layer.kernel_fraction - layer.drop)
 
 
-def _weight_memory(draft: Draft, words: Sequence[int], bits: int) -> str:
+def _weight_memory(draft: Draft, words: Sequence[str], bits: int) -> str:
     address = port_range(max(1, (len(words) - 1).bit_length()))
     choice = draft.options.weights
     large = len(words) > 64 or len(words) * bits > 32 * 1024
     block = choice is WeightMemory.BLOCK_RAM or (choice is WeightMemory.AUTO and large)
     style = "block" if block else "logic"
-    values = "\n".join(f"        words[{fold}] = {bits}'h{word:x};" for fold, word in enumerate(words))
+    values = "\n".join(f"        words[{fold}] = {word};" for fold, word in enumerate(words))
     return f"""// The weights of {draft.head.name}, one word a fold.
 module {draft.name}_weights (
     input wire clk,
@@ -159,16 +170,21 @@ endmodule
 """
 
 
-def _fold_word(layer: Matrix, fold: int, input_folds: int, columns: int, rows: int) -> int:
-    """The weights that a folded unit uses in one fold."""
+def _fold_weights(layer: Matrix, fold: int, input_folds: int, columns: int, rows: int) -> list[int]:
+    """The weights that a folded unit uses in one fold, row by row."""
     inputs, outputs = layer.kernel.shape
     first_row, first_column = fold // input_folds * rows, fold % input_folds * columns
-    mask = (1 << layer.kernel_width) - 1
-    word = 0
-    for row in range(rows):
-        for column in range(columns):
-            i, o = first_column + column, first_row + row
+    found = []
+    for o in range(first_row, first_row + rows):
+        for i in range(first_column, first_column + columns):
             value = int(layer.kernel[i, o]) if i < inputs and o < outputs else 0
-            bits = int(value > 0) if layer.binary else value & mask
-            word |= bits << ((row * columns + column) * layer.kernel_width)
-    return word
+            found.append(int(value > 0) if layer.binary else value)
+    return found
+
+
+def _in_pairs(weights: Sequence[int], columns: int, width: int) -> list[int]:
+    """Those of two rows as one number, as `matrix_vector` wants them for two products in one DSP block."""
+    rows = [weights[at : at + columns] for at in range(0, len(weights), columns)]
+    pairs = zip_longest(rows[::2], rows[1::2], fillvalue=[0] * columns)
+    every = [pair for above, below in pairs for pair in zip(above, below, strict=True)]
+    return [((lower - (upper < 0)) << width) + (upper & ((1 << width) - 1)) for upper, lower in every]

@@ -100,8 +100,8 @@ class UnitText:
                         "IN_SIGNED": int(wire.signed),
                         "OUT_WIDTH": result.width,
                         "LEVELS": len(stairs.thresholds),
-                        "THRESHOLDS": packed(stairs.thresholds, wire.width),
-                        "VALUES": packed(stairs.values, result.width),
+                        "THRESHOLDS": constant(stairs.thresholds, wire.width),
+                        "VALUES": constant(stairs.values, result.width),
                     },
                     {"in_data": name, "out_data": f"{name}_level"},
                     f"{name}_thresholds",
@@ -222,7 +222,7 @@ def numbers(data: str, kind: FixedPointType, count: int) -> list[tuple[str, Wire
     return [(f"{data}[{index * kind.width}+:{kind.width}]", Wire.of(kind)) for index in range(count)]
 
 
-def packed(values: Sequence[int], width: int) -> str:
+def constant(values: Sequence[int], width: int) -> str:
     """Numbers side by side as one constant, the first in the lowest bits."""
     mask = (1 << width) - 1
     word = sum((value & mask) << (index * width) for index, value in enumerate(values))

@@ -3,6 +3,9 @@
 // from a memory outside, one word a fold, one edge after its address: row by row, the first column in the lowest
 // bits, zero beyond the matrix. BINARY weights are one bit: 1 is +1, 0 is -1. DROP fraction bits of every product
 // are cut off before it is added (the accumulator of `ap_fixed` with fewer fraction bits than the products).
+// PACKED: two rows share a multiplier, so that one DSP block makes two products. A weight of an even row and the one below
+// it are then one of 2 * WEIGHT + 1 bits: the upper row's in the lowest bits, above it the lower row's, less one where the
+// other is negative. An odd row at the end has a row of zeros below it.
 // Sums are SUM bits, modulo 2**SUM. The input must stay until it is taken, in the last fold; results stay at the
 // output until they are taken, and while they wait everything stands still.
 module matrix_vector #(
@@ -16,10 +19,12 @@ module matrix_vector #(
     parameter bit BINARY        = 0,
     parameter int DROP          = 0,
     parameter int SUM           = 24,
+    parameter bit PACKED        = 0,
     localparam int COLUMNS      = (INPUTS + INPUT_FOLDS - 1) / INPUT_FOLDS,
     localparam int ROWS         = (OUTPUTS + OUTPUT_FOLDS - 1) / OUTPUT_FOLDS,
     localparam int FOLDS        = INPUT_FOLDS * OUTPUT_FOLDS,
-    localparam int ADDRESS_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1
+    localparam int ADDRESS_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1,
+    localparam int WORD         = PACKED ? (ROWS + 1) / 2 * COLUMNS * (2 * WEIGHT + 1) : ROWS * COLUMNS * WEIGHT
 ) (
     input  wire                           clk,
     input  wire                           rst,
@@ -28,7 +33,7 @@ module matrix_vector #(
     output wire                           in_ready,
     output wire                           weights_read,
     output wire [       ADDRESS_BITS-1:0] weights_at,
-    input  wire [ROWS*COLUMNS*WEIGHT-1:0] weights,
+    input  wire [               WORD-1:0] weights,
     output wire [        OUTPUTS*SUM-1:0] out_data,
     output wire                           out_valid,
     input  wire                           out_ready
@@ -88,21 +93,46 @@ module matrix_vector #(
         else if (enable) full <= valid[2] & finishes[2];
 
     genvar i, j;
+    wire [ROWS*COLUMNS*PRODUCT-1:0] products;
     generate
+        for (j = 0; j < COLUMNS; j = j + 1) begin : columns
+            wire [IN_WIDTH-1:0] x = slice[j*IN_WIDTH+:IN_WIDTH];
+            wire signed [IN_WIDTH:0] x_signed = {IN_SIGNED & x[IN_WIDTH-1], x};
+            if (PACKED) begin : pairs
+                for (i = 0; i < ROWS; i = i + 2) begin : pair
+                    localparam int AT = (i / 2 * COLUMNS + j) * (2 * WEIGHT + 1);
+                    wire signed [WEIGHT-1:0] upper_row = weights[AT+:WEIGHT];
+                    wire signed [WEIGHT:0] lower_row = weights[AT+WEIGHT+:WEIGHT+1];
+                    wire signed [PRODUCT+WEIGHT:0] both = {lower_row, PRODUCT'(upper_row)};
+                    reg signed [2*PRODUCT+1:0] product;
+                    always @(posedge clk) if (enable) product <= x_signed * both;
+                    wire unused = &{1'b0, product};
+                    assign products[(i*COLUMNS+j)*PRODUCT+:PRODUCT] = product[PRODUCT-1:0];
+                    // What the upper row's product borrowed is given back.
+                    if (i + 1 < ROWS) begin : second
+                        assign products[((i+1)*COLUMNS+j)*PRODUCT+:PRODUCT] =
+                            product[PRODUCT+:PRODUCT] + PRODUCT'(product[PRODUCT-1]);
+                    end
+                end
+            end else begin : singles
+                for (i = 0; i < ROWS; i = i + 1) begin : single
+                    wire [WEIGHT-1:0] weight = weights[(i*COLUMNS+j)*WEIGHT+:WEIGHT];
+                    reg signed [PRODUCT-1:0] product;
+                    if (BINARY) begin : add_or_subtract
+                        always @(posedge clk)
+                            if (enable) product <= weight[0] ? x_signed : -x_signed;
+                    end else begin : multiply
+                        wire signed [WEIGHT-1:0] weight_signed = weight;
+                        always @(posedge clk) if (enable) product <= x_signed * weight_signed;
+                    end
+                    assign products[(i*COLUMNS+j)*PRODUCT+:PRODUCT] = product;
+                end
+            end
+        end
         for (i = 0; i < ROWS; i = i + 1) begin : lanes
             wire [COLUMNS*TOTAL-1:0] terms;
-            for (j = 0; j < COLUMNS; j = j + 1) begin : columns
-                wire [WEIGHT-1:0] weight = weights[(i*COLUMNS+j)*WEIGHT+:WEIGHT];
-                wire [IN_WIDTH-1:0] x = slice[j*IN_WIDTH+:IN_WIDTH];
-                wire signed [IN_WIDTH:0] x_signed = {IN_SIGNED & x[IN_WIDTH-1], x};
-                reg signed [PRODUCT-1:0] product;
-                if (BINARY) begin : add_or_subtract
-                    always @(posedge clk)
-                        if (enable) product <= weight[0] ? x_signed : -x_signed;
-                end else begin : multiply
-                    wire signed [WEIGHT-1:0] weight_signed = weight;
-                    always @(posedge clk) if (enable) product <= x_signed * weight_signed;
-                end
+            for (j = 0; j < COLUMNS; j = j + 1) begin : addends
+                wire signed [PRODUCT-1:0] product = products[(i*COLUMNS+j)*PRODUCT+:PRODUCT];
                 assign terms[j*TOTAL+:TOTAL] = TOTAL'(product >>> DROP);
             end
             wire signed [TOTAL-1:0] total;

@@ -176,7 +176,7 @@ class Multipliers(StrEnum):
     DSP = "dsp"
     LUT = "lut"
     PACKED = "packed"
-    """As `auto`, but two products that share an input in one DSP block of 25 x 18 bits, where they fit: half the blocks,
+    """As `auto`, but two products that share an input in one DSP block of 25 x 18 bits where they fit: half the blocks,
     for some LUTs each."""
 
 

@@ -186,15 +186,28 @@ class _SynthesisConfig:
 
 
 def run_synthesis(
-    recipe: Recipe, workspace: Workspace, config: RtlConfig, target: Target, flat: bool = False
+    recipe: Recipe,
+    workspace: Workspace,
+    config: RtlConfig,
+    target: Target,
+    flat: bool = False,
+    made: runner.Artefact | None = None,
 ) -> runner.Artefact:
     """Synthesise a recipe's design; leaves `stat.json` as Yosys writes it, a module for each part.
+
+    Args:
+        recipe: of the design.
+        workspace: where everything is.
+        config: how the SystemVerilog is made.
+        target: the device family.
+        flat: synthesise the whole design in one piece as well.
+        made: of `run_rtl`, where it was just called; None: it is called here.
 
     Raises:
         ToolError: Yosys is missing or fails.
         NonResNetError: as `run_rtl`.
     """
-    rtl = run_rtl(recipe, workspace, config)
+    rtl = made or run_rtl(recipe, workspace, config)
 
     def produce(folder: Path) -> dict[str, Any]:
         progress.say(f"synthesising {recipe.name} for {target}")

@@ -64,7 +64,7 @@ def synthesise(recipe: Recipe, workspace: Workspace, asked: Asked) -> dict[str, 
     target = _target(asked)
     # Compilers of C++ and Verilog keep one core busy, Yosys the others.
     with ThreadPoolExecutor(1) as pool:
-        synthesis = pool.submit(rtl.run_synthesis, recipe, workspace, config, target, asked.flat)
+        synthesis = pool.submit(rtl.run_synthesis, recipe, workspace, config, target, asked.flat, made)
         if asked.simulate or asked.least_depths:
             result["simulation"] = dict(rtl.run_simulation(recipe, workspace, config, asked.least_depths).figures)
         result["synthesis"] = dict(synthesis.result().figures)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nonresnet_hls.fixed.types import FixedPointType, Overflow, Rounding
+from nonresnet_hls.recipe import Multipliers, Padding, RtlOptions, Skips, WeightMemory
 
 SIZE = 6
 
@@ -27,20 +28,61 @@ class Drawn:
     reuse: dict[str, int] = field(default_factory=dict)
 
 
+def draw_options(rng: np.random.Generator) -> RtlOptions:
+    """All that the engine is left to choose, at random."""
+    return RtlOptions(
+        adders_per_stage=int(rng.integers(1, 4)),
+        most_thresholds=int(rng.integers(0, 5)),
+        multipliers=Multipliers(rng.choice(list(Multipliers))),
+        weights=WeightMemory(rng.choice(list(WeightMemory))),
+        padding=Padding(rng.choice(list(Padding))),
+        skips=Skips(rng.choice(list(Skips))),
+    )
+
+
 def draw(rng: np.random.Generator, directory: Path, backend: str = "OpenRTL") -> Any:
-    """A random streaming network as `ModelGraph`, not yet compiled."""
-    import hls4ml
+    """A random streaming network of images as `ModelGraph`, not yet compiled."""
     from tensorflow import keras
 
     channels = int(rng.integers(1, 4))
     image = keras.Input((SIZE, SIZE, channels), name="image")
-    bits = int(rng.integers(1, 5))
-    kind = FixedPointType(bits, int(rng.integers(0, bits + 1)), signed=bool(rng.integers(2)) and bits > 1)
-    net = Drawn(image, kind, SIZE, channels, {"image": {"result": str(kind)}})
+    net = _begin(image, rng, SIZE, channels)
     for number in range(int(rng.integers(1, 4))):
         _grow(net, rng, f"l{number}")
     if rng.integers(2):
         _finish(net, rng)
+    return _converted(image, net, rng, directory, backend)
+
+
+def draw_dense(rng: np.random.Generator, directory: Path) -> Any:
+    """A random network of one word an image: dense layers and joins of them."""
+    from tensorflow import keras
+
+    count = int(rng.integers(2, 6))
+    line = keras.Input((count,), name="image")
+    net = _begin(line, rng, 1, count)
+    for number in range(int(rng.integers(2, 5))):
+        before, kind, width = net.tensor, net.kind, net.channels
+        join = rng.integers(2)
+        for part in range(int(rng.integers(1, 3))):
+            _dense(net, rng, f"l{number}_{part}", width if join else int(rng.integers(2, 6)))
+            _activate(net, rng, f"l{number}_{part}_act")
+        if join:
+            _add(net, f"l{number}_add", before, kind)
+            _activate(net, rng, f"l{number}_act")
+    return _converted(line, net, rng, directory, "OpenRTL")
+
+
+def _begin(image: Any, rng: np.random.Generator, height: int, channels: int) -> Drawn:
+    bits = int(rng.integers(1, 5))
+    kind = FixedPointType(bits, int(rng.integers(0, bits + 1)), signed=bool(rng.integers(2)) and bits > 1)
+    return Drawn(image, kind, height, channels, {"image": {"result": str(kind)}})
+
+
+def _converted(image: Any, net: Drawn, rng: np.random.Generator, directory: Path, backend: str) -> Any:
+    import hls4ml
+    from tensorflow import keras
+
     model = keras.Model(image, net.tensor)
     _set_weights(model, rng)
     config: dict[str, Any] = {
@@ -157,7 +199,6 @@ def _pool(net: Drawn, rng: np.random.Generator, name: str) -> None:
 
 def _finish(net: Drawn, rng: np.random.Generator) -> None:
     """Global pooling or flattening, then a dense layer."""
-    import qkeras
     from tensorflow import keras
 
     if rng.integers(2):
@@ -167,19 +208,22 @@ def _finish(net: Drawn, rng: np.random.Generator) -> None:
         net.kind = kind
     else:
         net.tensor = keras.layers.Flatten(name="flat")(net.tensor)
+    _dense(net, rng, "dense", 3)
+
+
+def _dense(net: Drawn, rng: np.random.Generator, name: str, units: int) -> None:
+    import qkeras
+
     inputs = int(net.tensor.shape[-1])
-    quantizer = qkeras.quantized_bits(4, 0, alpha=1)
-    layer = qkeras.QDense(
-        3, kernel_quantizer=quantizer, bias_quantizer=qkeras.quantized_bits(4, 1, alpha=1), name="dense"
-    )
-    net.tensor = layer(net.tensor)
+    kernel, bias = qkeras.quantized_bits(4, 0, alpha=1), qkeras.quantized_bits(4, 1, alpha=1)
+    net.tensor = qkeras.QDense(units, kernel_quantizer=kernel, bias_quantizer=bias, name=name)(net.tensor)
     width = net.kind.width + 6 + inputs.bit_length()
     result = FixedPointType(width, width - net.kind.fraction_bits - 3)
-    net.types["dense"] = {"result": str(result), "accum": str(result), "weight": "fixed<4,1>", "bias": "fixed<4,2>"}
-    net.types["dense_linear"] = {"result": str(result)}
+    net.types[name] = {"result": str(result), "accum": str(result), "weight": "fixed<4,1>", "bias": "fixed<4,2>"}
+    net.types[f"{name}_linear"] = {"result": str(result)}
     if rng.integers(2):
-        net.reuse["dense"] = int(rng.integers(2, 7))
-    net.kind = result
+        net.reuse[name] = int(rng.integers(2, 7))
+    net.kind, net.channels = result, units
 
 
 def _set_weights(model: Any, rng: np.random.Generator) -> None:

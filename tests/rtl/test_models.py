@@ -14,7 +14,7 @@ from nonresnet_hls.rtl.flow import SimulationFigures, build
 from nonresnet_hls.rtl.prediction import predict
 from nonresnet_hls.rtl.simulation import compile_simulator
 from nonresnet_hls.rtl.sizing import idle_run, least_depths, size_fifos
-from tests.rtl.nets import draw
+from tests.rtl.nets import draw, draw_dense, draw_options
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,10 +24,12 @@ def backend() -> None:
     ensure_registered()
 
 
-def agrees(seed: int, directory: Path) -> None:
+def agrees(seed: int, directory: Path, images: int = 4) -> None:
     """Build a random network and compare, without and with stalls (`build` raises at the first difference)."""
-    model = draw(np.random.default_rng(seed), directory)
-    report = build(model, directory, synth=False, stalls=Stalls(50, seed))
+    rng = np.random.default_rng(seed)
+    model = (draw_dense if seed % 4 == 0 else draw)(rng, directory)
+    x = rng.uniform(-4, 4, (images, *model.get_input_variables()[0].shape))
+    report = build(model, directory, x=x, synth=False, stalls=Stalls(50, seed), options=draw_options(rng))
     assert report.simulation is not None
     assert report.simulation.values_compared > 0
     as_predicted(report.simulation)
@@ -41,7 +43,7 @@ def as_predicted(simulation: SimulationFigures) -> None:
     assert {use.stream: use.high_water for use in simulation.fifos} == predicted.high_water
 
 
-@pytest.mark.parametrize("seed", [1, 5])
+@pytest.mark.parametrize("seed", [1, 4])
 def test_random_networks_equal_their_c_simulation(seed: int, tmp_path: Path) -> None:
     agrees(seed, tmp_path / "project")
 
@@ -50,7 +52,7 @@ def test_random_networks_equal_their_c_simulation(seed: int, tmp_path: Path) -> 
 @settings(derandomize=True, deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
 @given(st.integers(100, 100_000))
 def test_fifty_random_networks_equal_their_c_simulation(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    agrees(seed, tmp_path_factory.mktemp("net") / "project")
+    agrees(seed, tmp_path_factory.mktemp("net") / "project", images=50)
 
 
 def residual_block(directory: Path):

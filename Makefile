@@ -10,6 +10,12 @@ TORCH ?= torch
 RUN := $(VENV)/bin/nonresnet-hls
 # (Not by way of another make, which `make -n` would run.)
 COMPILE_SOLVER := $(VENV)/bin/python -c 'from nonresnet_hls.rtl import adder_graph; adder_graph.compile_solver()' && touch $(VENV)/solver
+comma := ,
+# pip compiles to bytecode on one core. (Some packages hold files that are no Python of this version.)
+define INSTALL
+$(VENV)/bin/pip install --quiet --no-compile --constraint constraints.txt --editable '.[$(1)]'
+-$(VENV)/bin/python -W ignore -m compileall -qq -j 0 $(VENV)/lib
+endef
 define KERAS3
 $(PYTHON) -m venv $(VENV)-keras3
 $(VENV)-keras3/bin/pip install --quiet "$$(echo dist/*.whl)[keras3,rtl]"
@@ -34,18 +40,21 @@ all: $(VENV)/installed ## environment, then: train, quantize, convert, C-simulat
 	@# da4ml takes a minute of one core to compile itself, while small networks train on less than both.
 	{ test -e $(VENV)/solver || $(COMPILE_SOLVER); } & \
 		$(RUN) csim $(NETWORKS) $(BLOCKS); status=$$?; wait $$! && exit $$status
-	$(RUN) emulate $(NETWORKS)
+	$(RUN) emulate $(NETWORKS) & $(RUN) synth --engine rtl --simulate $(STYLES); status=$$?; wait $$! && exit $$status
 	$(RUN) table1 $(NETWORKS)
-	$(RUN) synth --engine rtl --simulate $(STYLES)
 	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(STYLES); fi
 	$(RUN) table2 $(NETWORKS) $(BLOCKS)
 
-setup: $(VENV)/installed $(VENV)/solver ## the virtual environment with pinned dependencies
+setup: $(VENV)/developed $(VENV)/solver ## the virtual environment with pinned dependencies
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 wanted, not " + sys.version.split()[0] + "; set PYTHON")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,keras2,qonnx,rtl]'
+	$(call INSTALL,keras2$(comma)rtl)
+	touch $@
+
+$(VENV)/developed: $(VENV)/installed
+	$(call INSTALL,dev$(comma)keras2$(comma)qonnx$(comma)rtl)
 	touch $@
 
 $(VENV)/solver: $(VENV)/installed

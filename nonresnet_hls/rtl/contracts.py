@@ -42,14 +42,20 @@ class Contract:
     lag: int = 0
     """MASK: steps from there to its window."""
     taps: tuple[bool, ...] = ()
-    """Whether a step gives a pixel that came before, by a second output; empty where there is none. MASK: every step
-    that completes a pixel's window does."""
+    """Whether a step gives a pixel that came before, by a second output; empty where there is none."""
     taps_first: tuple[bool, ...] = ()
     """Likewise for the first image of all."""
+    tap_delay: int = 0
+    """MASK: steps from a pixel to the one that gives it by the second output; 0 where there is none."""
+
+    @property
+    def tapped(self) -> bool:
+        """Whether it has a second output, of the pixels that it took."""
+        return bool(self.taps) or self.tap_delay > 0
 
 
 def contract_of(
-    layer: Layer, stream: Stream, pad: Pad | None = None, masked: bool = False, tapped: bool = False
+    layer: Layer, stream: Stream, pad: Pad | None = None, masked: bool = False, tap: tuple[int, int] | None = None
 ) -> Contract:
     """The contract of the unit that a layer begins.
 
@@ -58,7 +64,7 @@ def contract_of(
         stream: what it reads.
         pad: the padding that its windows take over.
         masked: whether they mask it.
-        tapped: whether they hand their pixels on, too.
+        tap: rows and columns after which they hand their pixels on, too; None: they do not.
 
     Raises:
         ConversionError: the engine does not build it.
@@ -80,7 +86,7 @@ def contract_of(
             gives = tuple(at == stream.words - 1 for at in range(stream.words))
             return Contract(Kind.COLLECT, (True,) * stream.words, gives, gives)
         case Matrix(window=window) | Pool(window=window) if window is not None:
-            return _masked_windows(window, pad, tapped) if masked else _windows(window, pad, tapped)
+            return _masked_windows(window, pad, tap) if masked else _windows(window, pad, tap)
     raise ConversionError(f"layer {layer.name!r}: OpenRTL builds no {type(layer).__name__}")
 
 
@@ -133,20 +139,14 @@ def axes(window: Window, pad: Pad | None) -> tuple[Axis, Axis]:
     )
 
 
-def can_tap(window: Window, pad: Pad | None) -> bool:
-    """Whether a pixel passes by in the window's registers when no more than zeros came behind it."""
-    every = axes(window, pad)
-    return any(axis.zeros for axis in every) and all(axis.zeros < axis.kernel for axis in every)
-
-
-def _windows(window: Window, pad: Pad | None, tapped: bool) -> Contract:
+def _windows(window: Window, pad: Pad | None, tap: tuple[int, int] | None) -> Contract:
     rows, columns = axes(window, pad)
     steps = rows.steps * columns.steps
     takes = np.logical_and.outer(np.arange(rows.steps) >= rows.zeros, np.arange(columns.steps) >= columns.zeros)
     first, later = _ending(steps, np.add.outer(np.array(rows.ends) * columns.steps, columns.ends).ravel())
     taps: tuple[tuple[bool, ...], ...] = ((), ())
-    if tapped:
-        taps = _ending(steps, np.flatnonzero(takes) + rows.zeros * columns.steps + columns.zeros)
+    if tap is not None:
+        taps = _ending(steps, np.flatnonzero(takes) + tap[0] * columns.steps + tap[1])
     return Contract(Kind.COLLECT, tuple(takes.ravel().tolist()), later, first, taps=taps[1], taps_first=taps[0])
 
 
@@ -168,7 +168,7 @@ def can_mask(window: Window, pad: Pad | None) -> bool:
     return inside and columns.size > 1 and down * columns.size + lag < rows.size * columns.size
 
 
-def _masked_windows(window: Window, pad: Pad | None, tapped: bool) -> Contract:
+def _masked_windows(window: Window, pad: Pad | None, tap: tuple[int, int] | None) -> Contract:
     rows, columns = axes(window, pad)
     counts = [
         [at % axis.stride == 0 and at // axis.stride < len(axis.ends) for at in range(axis.size)]
@@ -176,5 +176,6 @@ def _masked_windows(window: Window, pad: Pad | None, tapped: bool) -> Contract:
     ]
     gives: tuple[bool, ...] = tuple(np.logical_and.outer(*counts).ravel().tolist())
     down = (rows.kernel - 1 - rows.before) * columns.size
-    always, taps = (True,) * len(gives), (True,) if tapped else ()
-    return Contract(Kind.MASK, always, gives, gives, down, columns.kernel - 1 - columns.before, taps, taps)
+    delay = tap[0] * columns.size if tap is not None else 0
+    lag = columns.kernel - 1 - columns.before
+    return Contract(Kind.MASK, (True,) * len(gives), gives, gives, down, lag, tap_delay=delay)

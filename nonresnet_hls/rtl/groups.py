@@ -1,7 +1,5 @@
 """Which layers of a network make one unit."""
 
-from dataclasses import dataclass
-
 from nonresnet_hls.fixed.arithmetic import Cast, Chain
 from nonresnet_hls.fixed.network import (
     Clone,
@@ -12,17 +10,17 @@ from nonresnet_hls.fixed.network import (
     MergeOperation,
     Network,
     Pad,
-    Pool,
     Repeat,
-    Window,
 )
-from nonresnet_hls.rtl.contracts import axes, can_tap
+from nonresnet_hls.recipe import RtlOptions, Skips
+from nonresnet_hls.rtl.taps import Tap, tap_of
+from nonresnet_hls.rtl.wiring import taken_over
 
 
 class Group:
     """The layers of one unit: one with its padding, then element-wise ones, a join with another stream, and more."""
 
-    def __init__(self, head: Layer, pad: Pad | None, tap: "Tap | None" = None) -> None:
+    def __init__(self, head: Layer, pad: Pad | None, tap: Tap | None = None) -> None:
         """Begin with a layer."""
         self.head, self.pad, self.tap = head, pad, tap
         self.layers: list[Layer] = [head]
@@ -63,20 +61,11 @@ class Group:
         return tuple(layer.name for layer in (*before, *self.layers) if layer is not None)
 
 
-@dataclass(frozen=True)
-class Tap:
-    """A skip that is fed from the window of the convolutions beside it, instead of by a copy of their input."""
-
-    clone: Clone
-    stream: str
-    """Of the skip."""
-
-
-def groups_of(network: Network, tapped: bool = False) -> list[Group]:
+def groups_of(network: Network, options: RtlOptions) -> list[Group]:
     """Every layer with what needs no stream between: its padding before it, behind it what works on the fly.
 
-    That is element-wise layers, and a join of which it is one operand. `tapped`: and before it the copy that a skip is
-    fed from, where it can be.
+    That is element-wise layers, and a join of which it is one operand; where skips are tapped, before it the copy that
+    one is fed from, too.
     """
     groups: list[Group] = []
     open_groups: dict[str, Group] = {}
@@ -84,10 +73,10 @@ def groups_of(network: Network, tapped: bool = False) -> list[Group]:
     taps: dict[str, Tap] = {}
     for layer in network.layers:
         match layer:
-            case Clone() if tapped and (found := _tap(network, layer)) is not None:
-                taps[found[0]] = found[1]
+            case Clone() if options.skips is Skips.TAPPED and (found := tap_of(network, layer, options)) is not None:
+                taps[found.long] = found
                 continue
-            case Pad() if _taken_over(network, layer):
+            case Pad() if taken_over(network, layer):
                 pads[layer.outputs[0]] = layer
                 continue
             case Elementwise() if layer.inputs[0] in open_groups:
@@ -105,57 +94,6 @@ def groups_of(network: Network, tapped: bool = False) -> list[Group]:
         for name in network.outputs:  # what leaves the network must leave as it is
             open_groups.pop(name, None)
     return groups
-
-
-def _taken_over(network: Network, pad: Pad) -> bool:
-    """Whether windows are all that reads a padded image, and their buffer can add the zeros itself."""
-    window = _window(_reader(network, pad.outputs[0]))
-    return window is not None and all(axis.shares for axis in axes(window, pad))
-
-
-def _reader(network: Network, name: str) -> Layer | None:
-    """What reads a stream, where that is one layer, and nothing outside."""
-    readers = [layer for layer in network.layers if name in layer.inputs]
-    return readers[0] if len(readers) == 1 and name not in network.outputs else None
-
-
-def _window(layer: Layer | None) -> Window | None:
-    return layer.window if isinstance(layer, Matrix | Pool) else None
-
-
-def _tap(network: Network, clone: Clone) -> tuple[str, Tap] | None:
-    """The copy that goes to windows, and the skip, that meet again: of the latter what the windows hand on is enough.
-
-    It comes later than a copy would, so what the skip does alone must see no more than a pixel at once.
-    """
-    if len(clone.outputs) != 2:
-        return None
-    found = []
-    for long, skip in (clone.outputs, clone.outputs[::-1]):
-        pad, join = _reader(network, long), _reader(network, skip)
-        while isinstance(join, Elementwise) or _of_one_pixel(join):
-            assert join is not None
-            join = _reader(network, join.outputs[0])
-        if not isinstance(pad, Pad) or not _taken_over(network, pad) or not isinstance(join, Merge):
-            continue
-        window = _window(_reader(network, pad.outputs[0]))
-        if window is not None and can_tap(window, pad) and _reaches(network, long, join):
-            found.append((long, Tap(clone, skip)))
-    return found[0] if len(found) == 1 else None
-
-
-def _of_one_pixel(layer: Layer | None) -> bool:
-    window = _window(layer)
-    return isinstance(layer, Matrix) and window is not None and window.kernel_height == window.kernel_width == 1
-
-
-def _reaches(network: Network, name: str, join: Merge) -> bool:
-    """Whether a stream's words have their part in a join."""
-    reached = {name}
-    for layer in network.layers:  # in the order in which the data flows
-        if reached.intersection(layer.inputs):
-            reached.update(layer.outputs)
-    return bool(reached.intersection(join.inputs))
 
 
 def _operand(merge: Merge, open_groups: dict[str, Group]) -> int | None:

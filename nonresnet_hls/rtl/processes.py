@@ -240,7 +240,7 @@ class _Steps:
         """Whether a step can be made, with or without a word that could be taken."""
         return valid or not self.takes[self.at]
 
-    def taps(self, valid: bool) -> bool:  # noqa: ARG002  # `_MaskedSteps` needs it
+    def taps(self) -> bool:
         """Whether it would hand a pixel on."""
         return bool(self.tapped) and self.tapped[self.at]
 
@@ -263,26 +263,27 @@ class _MaskedSteps(_Steps):
         """Of what pixel the column is completed next; -1: of none."""
         self.waiting: list[bool | None] = [None] * contract.lag
         """For the columns that were completed, whether their windows count; None where there was none."""
+        self.tap_delay, self.until_tap = contract.tap_delay, 0
+        self.pixels_left = 0
+        """That leave by the second output, of the image that does."""
 
     def state(self) -> tuple[object, ...]:
-        return self.at, self.until_first, self.column, tuple(self.waiting)
+        return self.at, self.until_first, self.column, tuple(self.waiting), self.until_tap, self.pixels_left
 
     def can(self, valid: bool) -> bool:
-        due = self.column >= 0 or any(one is not None for one in self.waiting)
+        due = self.column >= 0 or self.pixels_left > 0 or any(one is not None for one in self.waiting)
         return valid or (self.at == 0 and due)
 
-    def _completes_first(self, valid: bool) -> bool:
-        """Whether the step completes the column of an image's first pixel."""
-        return self.until_first == 1 or (valid and self.at == 0 and not self.down)
-
-    def taps(self, valid: bool) -> bool:
-        if not self.tapped:
-            return False
-        return self.waiting[0] is not None if self.waiting else self.column >= 0 or self._completes_first(valid)
+    def taps(self) -> bool:
+        return self.pixels_left > 0 or self.until_tap == 1
 
     def make(self, valid: bool) -> tuple[bool, bool]:
         first = valid and self.at == 0
-        if self._completes_first(valid):
+        if self.tap_delay:
+            if self.taps():
+                self.pixels_left = (self.pixels_left or len(self.gives)) - 1
+            self.until_tap = self.tap_delay if first else max(0, self.until_tap - 1)
+        if self.until_first == 1 or (first and not self.down):
             self.column = 0
         self.until_first = self.down if first else max(0, self.until_first - 1)
         self.waiting.append(self.gives[self.column] if self.column >= 0 else None)
@@ -299,7 +300,7 @@ class _Collector(Process):
     def __init__(self, inputs: Sequence[End], outputs: Sequence[End], contract: Contract) -> None:
         super().__init__(inputs, outputs)
         self.steps = _MaskedSteps(contract) if contract.kind is Kind.MASK else _Steps(contract)
-        self.tap = outputs[-1] if contract.taps else None
+        self.tap = outputs[-1] if contract.tapped else None
         self.full = False
 
     def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
@@ -313,7 +314,7 @@ class _Collector(Process):
     def collect(self, ready: bool) -> bool:
         """Make a step if there is a word for it and the result that waits, if any, goes; whether anything moved."""
         before, valid = self.full, self.input.valid
-        taps = self.tap if self.tap is not None and self.steps.taps(valid) else None
+        taps = self.tap if self.tap is not None and self.steps.taps() else None
         if (ready or not self.full) and self.steps.can(valid) and (taps is None or taps.room()):
             if taps is not None:
                 taps.push = True

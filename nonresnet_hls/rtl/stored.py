@@ -82,7 +82,7 @@ def _unit(entry: dict[str, Any], directory: Path) -> Unit:
 
 
 _STEPS = ("takes", "gives", "gives_first", "taps", "taps_first")
-_COUNTS = ("down", "lag")
+_COUNTS = ("down", "lag", "tap_delay")
 
 
 def _bits(contract: Contract, key: str) -> str:

@@ -43,7 +43,7 @@ class Unit:
     @property
     def output_ports(self) -> tuple[str, ...]:
         """The prefixes of the ports of `outputs`: the last one is `tap` where the unit hands its pixels on, too."""
-        taps = ("tap",) * bool(self.contract.taps)
+        taps = ("tap",) * self.contract.tapped
         own = len(self.outputs) - len(taps)
         return (*(["out"] if own == 1 else [f"out{index}" for index in range(own)]), *taps)
 
@@ -64,7 +64,7 @@ class Draft:
         """The prefix of the first input's ports."""
         names = self.head.outputs if isinstance(self.head, Clone) else group.layers[-1].outputs
         self.targets = [network.streams[name] for name in names]
-        self.tap = None if group.tap is None else network.streams[group.tap.stream]
+        self.tap = None if group.tap is None else network.streams[group.tap.skip]
         self.text = UnitText(self.head.name, self.sources, self.targets, options.most_thresholds, self.tap)
         self.name = self.text.name
         self.extra: list[tuple[str, str]] = []
@@ -75,7 +75,8 @@ class Draft:
 
     def finished(self, interval_cycles: int) -> Unit:
         """The unit, which takes so many cycles an image."""
-        members = self.group.names
+        members, group = self.group.names, self.group
+        delay = None if group.tap is None else (group.tap.rows, group.tap.columns)
         return Unit(
             name=self.name,
             layers=members,
@@ -83,7 +84,7 @@ class Draft:
             outputs=tuple(stream.name for stream in (*self.targets, *([] if self.tap is None else [self.tap]))),
             modules=((self.name, self.text.module(", ".join(members))), *self.extra),
             interval_cycles=interval_cycles,
-            contract=contract_of(self.head, self.sources[0], self.group.pad, self.masked, tapped=self.tap is not None),
+            contract=contract_of(self.head, self.sources[0], group.pad, self.masked, delay),
             dsp=self.dsp,
             stages=self.stages,
             folds=self.folds,
@@ -124,7 +125,7 @@ class Draft:
                 "ROWS": len(rows.ends),
                 "COLUMNS": len(columns.ends),
                 "STYLE": style,
-                "TAP": int(self.tap is not None),
+                "TAP_ROWS": 0 if self.group.tap is None else self.group.tap.rows,
             }
             self.text.instance("masked_window", sizes, ports)
             return rows.size * columns.size
@@ -141,7 +142,8 @@ class Draft:
             "STRIDE_HEIGHT": rows.stride,
             "STRIDE_WIDTH": columns.stride,
             "STYLE": style,
-            "TAP": int(self.tap is not None),
+            "TAP_ROWS": 0 if self.group.tap is None else self.group.tap.rows,
+            "TAP_COLUMNS": 0 if self.group.tap is None else self.group.tap.columns,
         }
         self.text.instance("window_buffer", sizes, ports)
         return rows.steps * columns.steps

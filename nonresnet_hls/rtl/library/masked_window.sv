@@ -5,8 +5,10 @@
 // the output, or the one that waits is taken. No step is made for zeros, which are masked; but between two images, while
 // windows of the first are due and no pixel comes, steps are made without one. The image must be larger than what a pixel
 // waits for its window, (KERNEL_HEIGHT - 1 - TOP) * WIDTH + KERNEL_WIDTH - 1 - LEFT steps. STYLE is that of the line
-// memory. With TAP every pixel leaves by `tap` as well, in the same order, in the step that completes its window: from the
-// window's registers, where it passes by. No step is made for which `tap` has no room.
+// memory.
+// TAP_ROWS, if not 0: every pixel leaves by `tap` as well, in the same order, so many rows after it came in, where it
+// leaves the line memory; fewer than KERNEL_HEIGHT. Between two images steps are made without a pixel for that, too. No
+// step is made for which `tap` has no room.
 module masked_window #(
     parameter int PIXEL         = 8,
     parameter int HEIGHT        = 4,
@@ -20,7 +22,7 @@ module masked_window #(
     parameter int ROWS          = 4,
     parameter int COLUMNS       = 4,
     parameter int STYLE         = 2,
-    parameter bit TAP           = 0
+    parameter int TAP_ROWS      = 0
 ) (
     input  wire                                        clk,
     input  wire                                        rst,
@@ -62,7 +64,8 @@ module masked_window #(
     reg active, full;
     wire at_first = in_row == '0 & in_column == '0;
     wire due;
-    wire tapped;
+    // Whether pixels of an image leave by `tap`, and whether one does in this step.
+    wire tap_active, tapped;
     wire free = (~full | out_ready) & (~tapped | tap_ready);
     wire step = (in_valid | (at_first & due)) & free;
     assign tap_valid = tapped & (in_valid | (at_first & due)) & (~full | out_ready);
@@ -114,7 +117,7 @@ module masked_window #(
         end
         if (LAG == 0) begin : at_once
             assign then = told;
-            assign due = active;
+            assign due = active | tap_active;
         end else begin : later
             reg [LAG*TOLD-1:0] kept;
             wire [LAG-1:0] waits;
@@ -122,18 +125,42 @@ module masked_window #(
             for (side = 0; side < LAG; side = side + 1) begin : stages
                 assign waits[side] = kept[side*TOLD+TOLD-1];
             end
-            assign due = active | (|waits);
+            assign due = active | tap_active | (|waits);
             always @(posedge clk)
                 if (rst) kept <= '0;
                 else if (step) kept <= (LAG * TOLD)'({kept, told});
         end
     endgenerate
     wire unused = &{1'b0, then};
+    // The newest column of the window: the pixel that comes in below those above it.
+    wire [KERNEL_HEIGHT*PIXEL-1:0] newest;
     generate
-        if (TAP) begin : taps
-            assign tapped = then[TOLD-1];
+        if (TAP_ROWS > 0) begin : taps
+            localparam int DELAY = TAP_ROWS * WIDTH;
+            localparam int DELAY_BITS = $clog2(DELAY + 1);
+            localparam int LEFT_BITS = $clog2(HEIGHT * WIDTH);
+            reg [DELAY_BITS-1:0] until_tap;
+            reg [LEFT_BITS-1:0] left;
+            reg tapping;
+            assign tap_active = tapping;
+            assign tapped = tapping | until_tap == DELAY_BITS'(1);
+            assign tap_data = newest[(KERNEL_HEIGHT-1-TAP_ROWS)*PIXEL+:PIXEL];
+            always @(posedge clk)
+                if (rst) begin
+                    until_tap <= '0;
+                    left <= '0;
+                    tapping <= 1'b0;
+                end else if (step) begin
+                    if (take & at_first) until_tap <= DELAY_BITS'(DELAY);
+                    else if (until_tap != '0) until_tap <= until_tap - 1'b1;
+                    if (tapped) begin
+                        left <= tapping ? left - 1'b1 : LEFT_BITS'(HEIGHT * WIDTH - 1);
+                        tapping <= ~tapping | left != LEFT_BITS'(1);
+                    end
+                end
         end else begin : no_taps
             wire unused_tap = tap_ready;
+            assign tap_active = 1'b0;
             assign tapped = 1'b0;
             assign tap_data = '0;
         end
@@ -143,8 +170,6 @@ module masked_window #(
         else if (step) full <= then[TOLD-2];
         else if (out_ready) full <= 1'b0;
 
-    // The newest column of the window: the pixel that comes in below those above it.
-    wire [KERNEL_HEIGHT*PIXEL-1:0] newest;
     generate
         if (KERNEL_HEIGHT == 1) begin : single_row
             assign newest = in_data;
@@ -186,9 +211,6 @@ module masked_window #(
             wire [(KERNEL_WIDTH+1)*PIXEL-1:0] came;
             wire unused_came = &{1'b0, came};
             assign came[KERNEL_WIDTH*PIXEL+:PIXEL] = newest[line*PIXEL+:PIXEL];
-            if (TAP && line == TOP) begin : tapped_line
-                assign tap_data = came[(LEFT+1)*PIXEL+:PIXEL];
-            end
             for (place_of = 0; place_of < KERNEL_WIDTH; place_of = place_of + 1) begin : columns
                 wire [PIXEL-1:0] next = came[(place_of+1)*PIXEL+:PIXEL];
                 wire beyond = place_of == KERNEL_WIDTH - 1 ? outside : 1'b0;

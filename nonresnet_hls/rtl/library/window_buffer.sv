@@ -7,9 +7,10 @@
 // the lower end of an image is what comes before the next row or image. Windows of an image must end in as many
 // different steps: fewer columns than (columns of windows - 1) * STRIDE_WIDTH + 1 are too few, and rows likewise; rows
 // and windows of one pixel need two columns where KERNEL_HEIGHT exceeds 1. STYLE is that of the line memory.
-// With TAP every pixel leaves by `tap` as well, in the same order, max(TOP, BOTTOM) rows and max(LEFT, RIGHT) steps after
-// it came in: from the window's registers, where it passes by, and late enough that the zeros behind an image are the
-// last that it waits for. No step is made for which `tap` has no room. The window must be larger than those zeros.
+// TAP_ROWS and TAP_COLUMNS, if not both 0: every pixel leaves by `tap` as well, in the same order, so many rows and steps
+// after it came in: from the window's registers, where it passes by. Of the last pixels of an image those leave that no
+// more than zeros came behind; the others wait for the next one. Both are less than the window is large. No step is made
+// for which `tap` has no room.
 module window_buffer #(
     parameter int PIXEL         = 8,
     parameter int HEIGHT        = 4,
@@ -23,7 +24,8 @@ module window_buffer #(
     parameter int STRIDE_HEIGHT = 1,
     parameter int STRIDE_WIDTH  = 1,
     parameter int STYLE         = 2,
-    parameter bit TAP           = 0
+    parameter int TAP_ROWS      = 0,
+    parameter int TAP_COLUMNS   = 0
 ) (
     input  wire                                        clk,
     input  wire                                        rst,
@@ -109,14 +111,14 @@ module window_buffer #(
         .ends(ends)
     );
     generate
-        if (TAP) begin : taps
+        if (TAP_ROWS + TAP_COLUMNS > 0) begin : taps
             raster_ends #(
                 .ROWS(ROWS),
                 .COLUMNS(COLUMNS),
-                .FIRST_ROW(2 * ABOVE),
-                .LAST_ROW(2 * ABOVE + HEIGHT - 1),
-                .FIRST_COLUMN(2 * BEFORE),
-                .LAST_COLUMN(2 * BEFORE + WIDTH - 1)
+                .FIRST_ROW(ABOVE + TAP_ROWS),
+                .LAST_ROW(ABOVE + TAP_ROWS + HEIGHT - 1),
+                .FIRST_COLUMN(BEFORE + TAP_COLUMNS),
+                .LAST_COLUMN(BEFORE + TAP_COLUMNS + WIDTH - 1)
             ) pixel_ends (
                 .clk(clk),
                 .rst(rst),
@@ -167,12 +169,12 @@ module window_buffer #(
                     if (step) pixels <= {newest[line*PIXEL+:PIXEL], pixels[KERNEL_WIDTH*PIXEL-1:PIXEL]};
             end
             assign out_data[line*KERNEL_WIDTH*PIXEL+:KERNEL_WIDTH*PIXEL] = pixels;
-            if (TAP && line == KERNEL_HEIGHT - 1 - ABOVE) begin : tapped_line
-                // What the step shifts on, BEFORE steps behind the newest.
-                if (BEFORE == 0) begin : at_once
+            if (TAP_ROWS + TAP_COLUMNS > 0 && line == KERNEL_HEIGHT - 1 - TAP_ROWS) begin : tapped_line
+                // What the step shifts on, TAP_COLUMNS steps behind the newest.
+                if (TAP_COLUMNS == 0) begin : at_once
                     assign tap_data = newest[line*PIXEL+:PIXEL];
                 end else begin : behind
-                    assign tap_data = pixels[(KERNEL_WIDTH-BEFORE)*PIXEL+:PIXEL];
+                    assign tap_data = pixels[(KERNEL_WIDTH-TAP_COLUMNS)*PIXEL+:PIXEL];
                 end
             end
         end

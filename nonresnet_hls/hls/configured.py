@@ -129,7 +129,7 @@ def default(model: Any, backend: str = "Vivado") -> Configuration:
     Raises:
         ConversionError: hls4ml cannot take the model.
     """
-    return of_hls4ml(flattened(as_hls4ml_knows_it(model)), backend)
+    return of_hls4ml(as_hls4ml_knows_it(flattened(model)), backend)
 
 
 def of_hls4ml(model: Any, backend: str) -> Configuration:
@@ -172,7 +172,7 @@ def to_graph(model: Any, config: Configuration, directory: Path, way: Way) -> tu
         raise ConversionError(f"model {model.name}: a layer between inputs and outputs wanted, there is none")
     fidelity.refuse(model, structural_only=True)
     notes = tuple(str(loss) for loss in fidelity.losses(model))
-    model = flattened(model)
+    model = as_hls4ml_knows_it(flattened(model))
     config = _copied(config)
     graph = converted(model, config, directory, way, bit_exact=False)
     wrong = misfolded(graph)

@@ -90,13 +90,14 @@ def to_model_graph(
 
 
 def as_hls4ml_knows_it(model: Any) -> Any:
-    """The model with plain Keras layers where its grids are ours: hls4ml knows only QKeras' quantizers.
+    """The model with plain Keras layers where its grids are ours, and the shapes that Keras found.
 
-    The values stay: constants are on their grids, and types are told to hls4ml apart from the model.
+    hls4ml knows only QKeras' quantizers, and takes the -1 of a Reshape for a size. The values stay: constants are on their
+    grids, and types are told to hls4ml apart from the model.
     """
     from tensorflow import keras
 
-    if not any(_has_own_grid(layer) for layer in model.layers):
+    if not any(_has_own_grid(layer) or _leaves_a_size_open(layer) for layer in model.layers):
         return model
 
     def replace(node: keras_graph.Node, inputs: list[Any]) -> Any:
@@ -108,6 +109,8 @@ def as_hls4ml_knows_it(model: Any) -> Any:
         if node.kind == "FixedPointActivation":
             signed = node.layer.quantizer.type.signed
             return keras.layers.Activation("linear" if signed else "relu", name=node.name)(inputs[0])
+        if _leaves_a_size_open(node.layer):
+            return keras.layers.Reshape(node.output_shape, name=node.name)(inputs[0])
         if _has_own_grid(node.layer):
             plain = getattr(keras.layers, node.kind.removeprefix("Q"))
             return plain(**{key: config[key] for key in _SHAPING if key in config})(inputs[0])
@@ -128,6 +131,10 @@ def _has_own_grid(layer: Any) -> bool:
         return True
     quantizers = (getattr(layer, f"{role}_quantizer_internal", None) for role in ("kernel", "depthwise", "bias"))
     return any(type(one).__name__ == "FixedPoint" for one in (*quantizers, getattr(layer, "quantizer", None)))
+
+
+def _leaves_a_size_open(layer: Any) -> bool:
+    return type(layer).__name__ == "Reshape" and -1 in layer.target_shape
 
 
 def one_line(error: Exception) -> str:

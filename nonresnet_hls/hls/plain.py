@@ -6,7 +6,7 @@ from typing import Any
 
 from nonresnet_hls.errors import ConversionError, NonResNetError
 from nonresnet_hls.hls import configured, fidelity, keras3
-from nonresnet_hls.hls.convert import one_line, quiet
+from nonresnet_hls.hls.convert import as_hls4ml_knows_it, one_line, quiet
 from nonresnet_hls.networks import saved
 from nonresnet_hls.networks.flat import flattened
 from nonresnet_hls.recipe import Hls
@@ -84,7 +84,7 @@ def to_graph(model: Any, hls: Hls, directory: Path, backend: str | None = None) 
             raise ConversionError(f"model {model.name}: a layer between inputs and outputs wanted, there is none")
         fidelity.refuse(model, structural_only=True)
         notes = tuple(str(loss) for loss in fidelity.losses(model))
-        model = flattened(model)  # hls4ml fails on some models inside a model
+        model = as_hls4ml_knows_it(flattened(model))  # it fails on some models inside a model
     way = configured.Way(backend or str(hls.backend).capitalize(), "io_stream", hls.part, hls.clock_ns)
     config = configured.of_hls4ml(model, way.backend)
     settings = {"Strategy": str(hls.strategy).capitalize(), "ReuseFactor": hls.reuse_factor}

@@ -9,7 +9,7 @@ import pytest
 
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.hls import fidelity
-from nonresnet_hls.hls.plain import write_plain
+from nonresnet_hls.hls.plain import to_graph, write_plain
 from nonresnet_hls.networks import saved
 from nonresnet_hls.recipe import Hls
 
@@ -169,3 +169,16 @@ def test_models_of_others_lose_nothing(file: str) -> None:
     model = saved.load(SHARED / file)
     assert fidelity.losses(model) == []
     fidelity.check_weights(model)
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "inside a model"])
+def test_a_reshape_that_leaves_a_size_open_gets_the_one_that_keras_found(inside: bool, tmp_path: Path) -> None:
+    from tensorflow import keras
+
+    layers = keras.layers
+    image = keras.Input((4, 4, 3))
+    x = layers.Reshape((-1, 2, 6), name="turned")(image)
+    if inside:
+        x = keras.Model(image, x)(image)
+    graph, _ = to_graph(keras.Model(image, layers.Conv2D(3, 1, name="conv")(x)), Hls(), tmp_path / "project")
+    assert list(graph.get_output_variables()[0].shape) == [4, 2, 3]

@@ -92,8 +92,8 @@ def to_model_graph(
 def as_hls4ml_knows_it(model: Any) -> Any:
     """The model with plain Keras layers where its grids are ours, and the shapes that Keras found.
 
-    hls4ml knows only QKeras' quantizers, and takes the -1 of a Reshape for a size. The values stay: constants are on their
-    grids, and types are told to hls4ml apart from the model.
+    hls4ml knows only QKeras' quantizers, and takes the -1 of a Reshape for a size. The values stay: constants are on
+    their grids, and types are told to hls4ml apart from the model.
     """
     from tensorflow import keras
 

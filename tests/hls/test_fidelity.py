@@ -177,8 +177,7 @@ def test_a_reshape_that_leaves_a_size_open_gets_the_one_that_keras_found(inside:
 
     layers = keras.layers
     image = keras.Input((4, 4, 3))
-    x = layers.Reshape((-1, 2, 6), name="turned")(image)
-    if inside:
-        x = keras.Model(image, x)(image)
+    turned = layers.Reshape((-1, 2, 6), name="turned")
+    x = sequential(turned, shape=(4, 4, 3))(image) if inside else turned(image)
     graph, _ = to_graph(keras.Model(image, layers.Conv2D(3, 1, name="conv")(x)), Hls(), tmp_path / "project")
     assert list(graph.get_output_variables()[0].shape) == [4, 2, 3]

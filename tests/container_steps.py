@@ -1,8 +1,8 @@
 """The steps of the container file without a container: python -m tests.container_steps [--build-only].
 
-Each RUN and the CMD, in order, in an empty folder into which COPY puts what git keeps, with an empty environment but for
-how packages are downloaded. Debian's packages are not installed here: apt-get is asked whether it could, where there is
-one, and the commands that they bring must be on PATH. A program, no test module: it takes as long as the main job.
+Each RUN and the CMD, in order, in an empty folder into which COPY puts what git keeps. The environment is empty but for
+how packages are downloaded. Debian's packages are not installed here: apt-get is asked whether it could, where there
+is one, and the commands that they bring must be on PATH. A program, no test module: it takes as long as the main job.
 """
 
 import json

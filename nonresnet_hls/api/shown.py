@@ -43,13 +43,19 @@ class Shown(abc.ABC):
 
         return pd.DataFrame(self.rows)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002  # as IPython calls it
+        """What IPython shows on a terminal."""
+        printer.text(f"{self.caption}\n{self._brief().to_string(index=False, na_rep='')}")
+
+    def _brief(self) -> "pd.DataFrame":
+        frame = self.frame
+        return frame[[*self.columns] or [*frame.columns]] if len(frame) else frame
+
     def _repr_html_(self) -> str:
         import html
 
         above = f"<p>{html.escape(self.caption)}</p>\n" if self.caption else ""
-        frame = self.frame
-        if len(frame):
-            frame = frame[[*self.columns] or [*frame.columns]]
+        frame = self._brief()
         table = frame.to_html(index=False, na_rep="", notebook=True) if len(frame) else ""
         return f'{above}{self.chart}\n<div style="max-height:26em;overflow:auto">{table}</div>'
 

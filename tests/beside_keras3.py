@@ -305,13 +305,14 @@ def page(keras: Any) -> None:
     text = (Path(__file__).parents[1] / "docs/keras3.md").read_text(encoding="utf-8")
     functions, made = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     keras.utils.set_random_seed(0)
-    known: dict[str, Any] = {"x": np.random.default_rng(0).uniform(-2, 2, (4, 8, 8, 2)).astype(np.float32)}
+    known: dict[str, Any] = {}
     exec(compile(made, "docs/keras3.md", "exec"), known)
+    x = np.random.default_rng(0).uniform(-2, 2, (4, 8, 8, 2)).astype(np.float32)
     model = known["model"]
     # hls4ml wants quantizers that have seen data, which a training shows them.
     model.compile("adam", "mse")
-    model.fit(known["x"], np.zeros((4, 8, 8, 4)), verbose=0)
-    exec(compile(functions, "docs/keras3.md", "exec"), known)
+    model.fit(x, np.zeros((4, 8, 8, 4)), verbose=0)
+    exec(compile(functions, "docs/keras3.md", "exec"), known | {"x": x})
     print("docs/keras3.md: its model and its functions run")
 
 

@@ -27,7 +27,8 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 autodoc_class_signature = "separated"
 
-myst_enable_extensions = ["attrs_inline", "colon_fence"]
+myst_enable_extensions = ["deflist"]
+smartquotes = False  # `--option` is two dashes
 myst_heading_anchors = 3
 
 # Every notebook runs anew where its text or the package has changed; one that fails ends the build.

@@ -110,7 +110,8 @@ class RecipeKeys(_Generated):
             table = _table(hints[one.name])
             if table is None:
                 continue
-            yield from ("", f"## [{one.name}]", "", _text((table.__doc__ or "").partition(": ")[2]), "")
+            told_of = (table.__doc__ or "").partition(": ")[2]
+            yield from ("", f"## [{one.name}]", "", _text(told_of[:1].upper() + told_of[1:]), "")
             inside = typing.get_type_hints(table)
             for key in dataclasses.fields(table):
                 yield from _key(key, inside[key.name], told.get((table.__name__, key.name), ""), told)

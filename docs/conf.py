@@ -39,7 +39,7 @@ for _path in sorted((ROOT / "nonresnet_hls").rglob("*")):
         _sources.update(f"{_path.relative_to(ROOT)}\0".encode() + _path.read_bytes())
 nb_execution_cache_path = str(ROOT / "docs/_build/notebooks" / _sources.hexdigest()[:16])
 nb_execution_in_temp = True
-nb_execution_timeout = 600
+nb_execution_timeout = 1800  # seconds a cell: a busy machine takes ten times as long
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True

@@ -9,7 +9,8 @@ A function for each subcommand, called like it (`eval` is `evaluate`). Designs a
 by name, path or as `Recipe`; a Keras model or its file; a project that hls4ml wrote; a `ModelGraph`. `workspace` is
 the folder of `models/` and `hls_projects/` (default: the current one).
 
-`docs/python.md` shows them at work. Every result shows itself in a notebook and has a `frame`, the same as pandas table.
+`docs/python.md` shows them at work. Every result shows itself in a notebook and has a `frame`, the same as a pandas
+table.
 """
 
 from nonresnet_hls import one_keras

@@ -45,10 +45,11 @@ def install() -> None:
 def quiet() -> None:
     """Leave out what says nothing to a user.
 
-    That QKeras' constraints are none of Keras' own, which comes once a layer; and that TensorFlow traces a function
-    anew, which it does for each of our models.
+    That QKeras' constraints are none of Keras' own, and that it calls a layer's initializer twice (the second call
+    decides), which come once a layer; and that TensorFlow traces a function anew, which it does for each of our models.
     """
     logging.getLogger("tensorflow").addFilter(_says_more_than_retracing)
+    warnings.filterwarnings("ignore", message=r"The initializer \w+ is unseeded and being called multiple times")
     warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")
 
 

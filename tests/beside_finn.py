@@ -5,6 +5,7 @@ A program, no test module: FINN+ wants an environment of its own, where this pac
 
 import contextlib
 import io
+import re
 import sys
 import time
 import warnings
@@ -95,8 +96,23 @@ def block(path: Path) -> None:
         )
 
 
+def page(path: Path) -> None:
+    """The Python of docs/qonnx.md, on this file: integers alone are left."""
+    text = (Path(__file__).parents[1] / "docs/qonnx.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    check(code.count('"resblock.onnx"') == 1, "docs/qonnx.md: one model named resblock.onnx wanted")
+    known: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(code.replace('"resblock.onnx"', repr(str(path))), "docs/qonnx.md", "exec"), known)
+    kinds = {node.op_type for node in known["model"].graph.node}
+    check(kinds <= INTEGER, f"docs/qonnx.md: integers alone wanted, not {kinds}")
+
+
 def main(paths: list[str]) -> None:
     check(bool(paths), "exported files wanted")
+    for path in paths:
+        if Path(path).name == "resblock.onnx":
+            page(Path(path))
     for path in paths:
         block(Path(path))
     print(f"beside FINN+ {metadata.version('finn-plus')}, qonnx {metadata.version('qonnx')}")

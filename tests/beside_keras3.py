@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -297,6 +298,24 @@ def files(folder: Path, keras: Any) -> None:
     print("files: read, and refused where they bring what runs")
 
 
+def page(keras: Any) -> None:
+    """The Python of docs/keras3.md: its model, and then what it says to do with one."""
+    import numpy as np
+
+    text = (Path(__file__).parents[1] / "docs/keras3.md").read_text(encoding="utf-8")
+    functions, made = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    keras.utils.set_random_seed(0)
+    known: dict[str, Any] = {}
+    exec(compile(made, "docs/keras3.md", "exec"), known)
+    x = np.random.default_rng(0).uniform(-2, 2, (4, 8, 8, 2)).astype(np.float32)
+    model = known["model"]
+    # hls4ml wants quantizers that have seen data, which a training shows them.
+    model.compile("adam", "mse")
+    model.fit(x, np.zeros((4, 8, 8, 4)), verbose=0)
+    exec(compile(functions, "docs/keras3.md", "exec"), known | {"x": x})
+    print("docs/keras3.md: its model and its functions run")
+
+
 def main(folder: Path, long: bool) -> None:
     import hls4ml  # noqa: F401
     import keras
@@ -307,6 +326,7 @@ def main(folder: Path, long: bool) -> None:
         lambda: skips(keras),
         lambda: files(folder, keras),
         lambda: of_hgq(keras),
+        lambda: page(keras),
     )
     for part in (lambda: resnet(keras),) if long else every:
         began, told = time.perf_counter(), io.StringIO()

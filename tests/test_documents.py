@@ -74,8 +74,7 @@ def test_readme_is_short_and_its_tables_fit() -> None:
     assert all(len(line) <= 100 for line in lines if line.startswith("|"))
     listed = set(re.findall(r"`([a-z0-9]+)`", "".join(line for line in lines if line.startswith("|"))))
     assert set(cli.COMMANDS) - {"models", "doctor"} <= listed
-    every = (ROOT / "docs/commands.md").read_text()
-    assert all(re.search(rf"`(nonresnet-hls )?{name}\b", every) for name in cli.COMMANDS)
+    assert "{command-line}" in (ROOT / "docs/commands.md").read_text()  # which lists every one
 
 
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.nightly)])

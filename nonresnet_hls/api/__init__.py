@@ -9,15 +9,8 @@ A function for each subcommand, called like it (`eval` is `evaluate`). Designs a
 by name, path or as `Recipe`; a Keras model or its file; a project that hls4ml wrote; a `ModelGraph`. `workspace` is
 the folder of `models/` and `hls_projects/` (default: the current one).
 
-    nr.skips(model)                             # the skips of a Keras model, and what they buffer
-    nr.fifos(model)                             # how deep its FIFOs must be, and what they cost
-    nr.fit("resnet20", "zcu104").reuse_factors  # those that make it fastest there
-    nr.emulate(model, inputs=x).outputs         # what the hardware will give, exactly
-    nr.explain(model, data=(x, y)).config       # why hardware and Keras differ; the types that cure it
-    nr.synth(model, engine="rtl", simulate=True)  # cycles, look-up tables, flip-flops
-    nr.csim("resblock").equal                   # trains, quantizes, converts and simulates what is not up to date
-
-Every result shows itself in a notebook and has a `frame`, the same as pandas table.
+`docs/python.md` shows them at work. Every result shows itself in a notebook and has a `frame`, the same as a pandas
+table.
 """
 
 from nonresnet_hls import one_keras

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nonresnet_hls.api.results import Emulation, Fifos, Fitting, Gathered, Rows, RtlFigures, Skips, Stage
+from nonresnet_hls.api.results import Emulation, Fifos, Fitting, Gathered, Rows, RtlFigures, Skips
+from nonresnet_hls.api.shown import Stage
 from nonresnet_hls.api.stages import load_recipe, name_of, told
 from nonresnet_hls.errors import ConversionError, ModelError, RecipeError, ReportError, ToolError
 from nonresnet_hls.pipeline.workspace import Workspace

@@ -1,18 +1,17 @@
 """What the functions of the package return: typed values that show themselves in a notebook and as pandas tables."""
 
-import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nonresnet_hls.api import charts
+from nonresnet_hls.api.shown import Shown
 from nonresnet_hls.errors import ReportError
-from nonresnet_hls.pipeline.runner import Artefact
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    import pandas as pd
 
     from nonresnet_hls.dataflow import FifoReport, Proof
     from nonresnet_hls.explain.explaining import Explanation
@@ -21,97 +20,6 @@ if TYPE_CHECKING:
     from nonresnet_hls.pipeline.fit import Fit
     from nonresnet_hls.reports import Report
     from nonresnet_hls.skips import Skip
-
-
-class Shown(abc.ABC):
-    """A result that is a table too: `frame`, which a notebook shows below a line that says what it is."""
-
-    @property
-    @abc.abstractmethod
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows of the table."""
-
-    @property
-    def caption(self) -> str:
-        """The line above it."""
-        return ""
-
-    @property
-    def frame(self) -> "pd.DataFrame":
-        """The result as a pandas table."""
-        import pandas as pd
-
-        return pd.DataFrame(self.rows)
-
-    def _repr_html_(self) -> str:
-        import html
-
-        above = f"<p>{html.escape(self.caption)}</p>\n" if self.caption else ""
-        return f"{above}{self.frame.to_html(index=False, na_rep='', notebook=True)}"
-
-
-@dataclass(frozen=True)
-class Stage(Artefact, Shown):
-    """What a stage left for a recipe: an artefact, and its figures as a table of one row."""
-
-    name: str
-    """Of the recipe."""
-
-    @classmethod
-    def of(cls, name: str, artefact: Artefact) -> "Stage":
-        """The artefact of a recipe."""
-        return cls(name=name, **cls.parts(artefact))
-
-    @staticmethod
-    def parts(artefact: Artefact) -> dict[str, Any]:
-        """The fields of an artefact, by name."""
-        return {field.name: getattr(artefact, field.name) for field in dataclasses.fields(Artefact)}
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """One: the name, and all figures that are single values."""
-        plain = {k: v for k, v in self.figures.items() if v is None or isinstance(v, str | int | float | bool)}
-        return [{"name": self.name, **plain}]
-
-    @property
-    def caption(self) -> str:
-        """Stage, recipe, and where the files lie."""
-        return f"{self.stage} of {self.name}: {self.directory}"
-
-
-@dataclass(frozen=True)
-class Training(Stage):
-    """A trained float network."""
-
-    metrics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """`metrics.json`: top-1, epochs, seconds, ..."""
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """One: the name and the metrics."""
-        plain = {k: v for k, v in self.metrics.items() if v is None or isinstance(v, str | int | float | bool)}
-        return [{"name": self.name, **plain}]
-
-
-@dataclass(frozen=True)
-class Comparison(Stage):
-    """A C simulation beside Keras; a row for each kind of input."""
-
-    @property
-    def equal(self) -> bool:
-        """Whether every value is."""
-        return bool(self.figures["equal"])
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """Name, kind of inputs, samples, values and how many of them differ."""
-        return [{"name": self.name, **part} for part in self.figures["input_sets"]]
-
-    @property
-    def caption(self) -> str:
-        """The verdict."""
-        verdict = "equal" if self.equal else f"{self.figures['different']} DIFFERENT"
-        return f"{self.name}: {self.figures['values']} values, {verdict}; compared with {self.figures['reference']}"
 
 
 @dataclass(frozen=True)
@@ -196,6 +104,18 @@ class Explained(Shown):
     """Files of the cure."""
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """What differs, why, and what is proposed."""
+        return ("layer", "type", "values", "different", "made_here", "reason", "largest_made_here", "proposed")
+
+    @property
+    def chart(self) -> str:
+        """Where differences are made."""
+        rows = [row for row in self.rows if row["made_here"]]
+        shares = [charts.Bar(row["layer"], (100 * row["made_here"] / row["values"],)) for row in rows]
+        return charts.bars("numbers of which the layer itself makes others than Keras", ("",), shares, " %")
+
+    @property
     def rows(self) -> list[dict[str, Any]]:
         """Type, differing numbers, the greatest reason, and the type that is proposed."""
         from nonresnet_hls.explain import telling
@@ -244,6 +164,26 @@ class Fifos(Shown):
     """That converting the model and sizing took."""
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """Depths, and the memory of the tool that the design is for."""
+        depths = ("depth_before", "depth_least", "depth_margin", "depth_after")
+        tool = "vitis" if self.report.toolchain.lower().startswith("vitis") else "vivado"
+        return ("stream", "on_skip", "bits", *depths, f"{tool}_bram_18k_before", f"{tool}_bram_18k_after")
+
+    @property
+    def chart(self) -> str:
+        """Bits of each FIFO, before and sized."""
+        rows = [
+            charts.Bar(
+                f"{row.stream}{' (skip)' if row.on_skip else ''}",
+                (row.bits * row.depth_before, row.bits * row.depth_after),
+                row.on_skip,
+            )
+            for row in self.report.rows
+        ]
+        return charts.bars("bits of each FIFO", ("before", "sized"), rows)
+
+    @property
     def rows(self) -> list[dict[str, Any]]:
         """Depths in words, before and sized, and what they cost."""
         return [dataclasses.asdict(row) for row in self.report.rows]
@@ -275,6 +215,20 @@ class Fitting(Shown):
     def fps(self) -> float:
         """Images per second at the clock."""
         return self.fit.fps
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Factor, cycles and resources."""
+        return ("layer", "reuse_factor", "interval_cycles", "bottleneck", "dsp", "lut", "ff", "bram_18k")
+
+    @property
+    def chart(self) -> str:
+        """The shares of the board, and the budget as a line."""
+        fit = self.fit
+        names = [name for name in ("lut", "ff", "dsp", "bram_18k") if getattr(fit.board.resources, name)]
+        rows = [charts.Bar("BRAM18" if name == "bram_18k" else name.upper(), (fit.percent(name),)) for name in names]
+        budget = min(100 * fit.budget[name] / getattr(fit.board.resources, name) for name in names)
+        return charts.bars(f"share of {fit.board.name} (line: what may be taken)", ("",), rows, " %", budget)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -330,6 +284,19 @@ class Skips(Shown):
     """The new model; None where nothing was changed."""
     models_inside: tuple[str, ...] = ()
     """Layers that are models: their skips are not among these."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Where skips leave and join, and what they buffer."""
+        return ("number", "group", "leaves", "joins", "buffer_shape", "buffer_elements", "removable", "refusal")
+
+    @property
+    def chart(self) -> str:
+        """What each skip buffers."""
+        rows = [
+            charts.Bar(f"{one.number}: {one.leaves} -> {one.joins}", (one.buffer_elements or 0,)) for one in self.found
+        ]
+        return charts.bars("elements that each skip buffers", ("",), rows)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -398,6 +365,12 @@ class RtlFigures(Shown):
     """Of the SystemVerilog."""
 
     @property
+    def chart(self) -> str:
+        """Look-up tables and flip-flops of each part."""
+        rows = [charts.Bar(row["part"], (row["lut"], row["ff"])) for row in self.rows if row["part"] != "total"]
+        return charts.bars("cells of each part", ("look-up tables", "flip-flops"), rows)
+
+    @property
     def rows(self) -> list[dict[str, Any]]:
         """Look-up tables, flip-flops, block RAM and DSP blocks of each part."""
         synthesis = self.figures.get("synthesis")
@@ -415,11 +388,14 @@ class RtlFigures(Shown):
             text += f", {synthesis['stage']} for {synthesis['target']}"
         if simulation:
             text += f"; {simulation['interval_cycles']} cycles an image, simulated"
+        routed = self.figures.get("place_and_route")
+        if routed:
+            text += f"; {routed['clock_mhz']:.1f} MHz, placed and routed on {routed['device']}"
         return text
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered:
+class Gathered(Shown):
     """The reports below some paths, and what of these could not be read."""
 
     found: "tuple[Report, ...]"
@@ -432,3 +408,17 @@ class Gathered:
     """Paths that are no report, or hold none."""
     remarks: tuple[str, ...]
     """What lies there beside them."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One for each design and stage."""
+        from nonresnet_hls import reports
+
+        frame = reports.frame(self.merged)
+        return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+    @property
+    def caption(self) -> str:
+        """How many were read, and each that could not be."""
+        told = [f"{len(self.found)} reports of {len(self.merged)} designs and stages"]
+        return "; ".join([*told, *(str(error) for error in (*self.refused, *self.broken)), *self.remarks])

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from nonresnet_hls import extras, one_keras
-from nonresnet_hls.api.results import Agreement, Comparison, Evaluation, Exported, Stage, Training
+from nonresnet_hls.api.results import Agreement, Evaluation, Exported
+from nonresnet_hls.api.shown import Comparison, Stage, Training
 from nonresnet_hls.errors import RecipeError
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import FifoDepths, Recipe

@@ -32,6 +32,12 @@ class Hardware(Table):
     costs: pd.DataFrame
     """What skips cost: each design beside the one without; the rows bear the index of the table's."""
 
+    def _repr_html_(self) -> str:
+        """The table, and below it what skips cost."""
+        costs = getattr(self, "costs", None)
+        below = "" if costs is None or costs.empty else f"<p>What the skips cost:</p>{costs.to_html(notebook=True)}"
+        return f"{self.frame.to_html(notebook=True, na_rep='')}{below}"
+
 
 def with_details(table: Table, **details: Any) -> Any:
     """A table with what else is known of it."""

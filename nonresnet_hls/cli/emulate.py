@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Emulate, and print what came out."""
     from nonresnet_hls import api
-    from nonresnet_hls.api.results import Stage
+    from nonresnet_hls.api.shown import Stage
     from nonresnet_hls.pipeline import runner
 
     if args.outputs is not None and len(args.designs) > 1:

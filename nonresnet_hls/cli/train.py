@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nonresnet_hls.cli import common
 
 if TYPE_CHECKING:
-    from nonresnet_hls.api.results import Training
+    from nonresnet_hls.api.shown import Training
     from nonresnet_hls.recipe import Recipe
 
 NAME = "train"

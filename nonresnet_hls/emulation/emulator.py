@@ -74,6 +74,9 @@ class Emulator:
         self._fast = fast and tensorflow_kernels.available()
         self._segments = tuple(self._divided())
 
+    def __repr__(self) -> str:
+        return f"<Emulator of {self.network.name}: {len(self.proof)} layers, {self.kernels}>"
+
     @property
     def kernels(self) -> str:
         """Whose kernels evaluate the network: TensorFlow's with its version, or NumPy's."""

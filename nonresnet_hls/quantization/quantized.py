@@ -28,6 +28,10 @@ class Quantized:
     input_names: tuple[str, ...] = ()
     """Of several inputs: their names in the model that the user gave, in the order of this one's inputs."""
 
+    def __repr__(self) -> str:
+        types = ", ".join(f"{name}: {kind}" for name, kind in self.input_types.items())
+        return f"<Quantized {self.model.name}: {len(self.model.layers)} layers, inputs {types}>"
+
     @property
     def input_types(self) -> dict[str, FixedPointType]:
         """By name, as the model has its inputs."""

@@ -1,6 +1,7 @@
 """What a recipe may say: its tables are the dataclasses below, its keys their fields."""
 
 import dataclasses
+import html
 import os
 import re
 from dataclasses import dataclass, field, replace
@@ -472,6 +473,22 @@ class Recipe:
     trains the same network in the same way, so that precisions share one training."""
     tuned_as: str = ""
     """The same of fine-tuned weights: of the first that quantizes in the same way, too."""
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the keys that are not at their defaults, by table."""
+        told = [f"<b>{html.escape(self.title or self.name)}</b> {html.escape(self.description)}"]
+        for one in dataclasses.fields(self):
+            table = getattr(self, one.name)
+            if dataclasses.is_dataclass(table):
+                keys = "\n".join(
+                    f"{name} = {_plain(value)}" for name, value in (stated(table) or {}).items() if value != {}
+                )
+                told.append(f"[{one.name}]\n{html.escape(keys)}" if keys else "")
+        return f"<pre>{chr(10).join(text for text in told if text)}</pre>"
+
+
+def _plain(value: Any) -> str:
+    return f"{value}" if isinstance(value, StrEnum | Path | FixedPointType | tuple) else repr(value)
 
 
 def stated(table: Any) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ the folder of `models/` and `hls_projects/` (default: the current one).
     nr.skips(model)                             # the skips of a Keras model, and what they buffer
     nr.fifos(model)                             # how deep its FIFOs must be, and what they cost
     nr.fit("resnet20", "zcu104").reuse_factors  # those that make it fastest there
+    nr.explore("study.toml", workers=2).front   # skips, bits and boards: what no other choice is better than
     nr.emulate(model, inputs=x).outputs         # what the hardware will give, exactly
     nr.explain(model, data=(x, y)).config       # why hardware and Keras differ; the types that cure it
     nr.synth(model, engine="rtl", simulate=True)  # cycles, look-up tables, flip-flops
@@ -37,6 +38,7 @@ from nonresnet_hls.api.stages import (
     table2,
     train,
 )
+from nonresnet_hls.api.studies import explore
 
 __all__ = [
     "convert",
@@ -47,6 +49,7 @@ __all__ = [
     "emulator",
     "evaluate",
     "explain",
+    "explore",
     "export",
     "fifos",
     "fit",

@@ -127,10 +127,11 @@ FACTS: Mapping[str, str] = {
     "ff_low": "Int64",
     "ff_high": "Int64",
     **{f"{name}_percent": "Float64" for name in RESOURCES},
+    "notes": "string",
 }
 """Further columns, and what they hold."""
 
-_FLOATS = ("top1", "fps")
+_FLOATS = ("top1", "fps", "interval_cycles")
 
 COLUMNS: Mapping[str, str] = {
     "trial": "Int64",
@@ -165,5 +166,5 @@ def frame(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Rows as pandas table with all `COLUMNS`, whatever there is of them."""
     import pandas as pd
 
-    data = {name: pd.array([row[name] for row in rows], dtype=kind) for name, kind in COLUMNS.items()}
+    data = {name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in COLUMNS.items()}
     return pd.DataFrame(data, columns=list(COLUMNS))

@@ -1,0 +1,163 @@
+"""Where a study's trials run: worker processes of this machine, or a Dask scheduler of the user's own."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import nonresnet_hls
+from nonresnet_hls import extras, guardian
+from nonresnet_hls.errors import ToolError
+
+_ANSWER_S = 10
+_WORKER_S = 120
+"""Until a worker has joined, or has come back."""
+_LOOK_S = 2.0
+
+
+class LostError(ToolError):
+    """A job was lost: the workers that had it died."""
+
+
+@contextlib.contextmanager
+def local(workers: int, log: Path) -> Iterator[Any]:
+    """A client of so many worker processes of this machine, which end with the block or with this process.
+
+    Args:
+        workers: how many.
+        log: what they say goes there.
+
+    Raises:
+        MissingExtraError: Dask is not installed.
+        ToolError: no worker starts.
+    """
+    extras.require("distributed")
+    import distributed
+
+    _be_quiet()
+    with contextlib.ExitStack() as scope:
+        scratch = scope.enter_context(tempfile.TemporaryDirectory(prefix="nonresnet-explore-"))
+        # Workers are started by `guardian`, so that none outlives us: all that Dask starts itself might.
+        cluster = distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=logging.CRITICAL)
+        scope.callback(_close, cluster)
+        said = scope.enter_context(log.open("ab"))
+        for _ in range(workers):
+            scope.enter_context(_worker(cluster.scheduler_address, Path(scratch), said))
+        client = scope.enter_context(_client(cluster.scheduler_address, cluster.scheduler_address))
+        _wait_for_workers(client, f"no worker has started; see {log}")
+        yield client
+
+
+@contextlib.contextmanager
+def remote(address: str) -> Iterator[Any]:
+    """A client of a scheduler.
+
+    Raises:
+        MissingExtraError: Dask is not installed.
+        ToolError: no scheduler answers there, or it has no worker.
+    """
+    extras.require("distributed")
+    _be_quiet()
+    where = f"--scheduler {address}"
+    with _client(address, where) as client:
+        _wait_for_workers(client, f"{where}: one or more workers wanted, none has joined it")
+        yield client
+
+
+def _be_quiet() -> None:
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+
+
+def _close(cluster: Any) -> None:
+    with contextlib.suppress(Exception):  # what is wrong with it by now is nobody's concern
+        cluster.close(timeout=10)
+
+
+@contextlib.contextmanager
+def _worker(scheduler: str, scratch: Path, log: Any) -> Iterator[None]:
+    # `-P`: modules in the current folder are none of its business.
+    command = [sys.executable, "-P", "-m", "distributed.cli.dask_worker", scheduler]
+    command += ["--nworkers", "1", "--nthreads", "1", "--no-dashboard", "--memory-limit", "0"]
+    command += ["--local-directory", str(scratch), "--death-timeout", "60"]
+    package = str(Path(nonresnet_hls.__file__).parents[1])
+    paths = os.pathsep.join(path for path in (package, os.environ.get("PYTHONPATH", "")) if path)
+    environment = {**os.environ, "PYTHONPATH": paths, "DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
+    with guardian.started(
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
+    ) as process:
+        try:
+            yield
+        finally:
+            guardian.kill_tree(process.pid)
+
+
+@contextlib.contextmanager
+def _client(address: str, where: str) -> Iterator[Any]:
+    import distributed
+
+    try:
+        client = distributed.Client(address, timeout=_ANSWER_S, set_as_default=False)
+    except (OSError, TimeoutError, ValueError, TypeError, RuntimeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ToolError(f"{where}: a Dask scheduler that answers in {_ANSWER_S} s wanted: {reason}") from None
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(Exception):
+            client.close(timeout=10)
+
+
+def _wait_for_workers(client: Any, told: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_WORKER_S)
+    except TimeoutError:
+        raise ToolError(f"{told} ({_WORKER_S} s)") from None
+
+
+def ended(client: Any, futures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The jobs of futures as they end: their keys and results, of a lost one a `LostError`.
+
+    Raises:
+        ToolError: the scheduler has gone, or no worker has been there for long.
+    """
+    import distributed
+
+    left = dict(futures)
+    last_seen = time.monotonic()
+    while left:
+        with contextlib.suppress(TimeoutError, asyncio.TimeoutError), client.as_current():
+            distributed.wait(list(left.values()), timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+        over = [key for key, future in left.items() if future.status in ("finished", "error")]
+        for key in over:
+            yield key, _result(left.pop(key))
+        if any(future.status in ("cancelled", "lost") for future in left.values()):
+            raise ToolError("the scheduler has gone; run again with --resume to go on")
+        if over or _has_workers(client):
+            last_seen = time.monotonic()
+        elif time.monotonic() - last_seen > _WORKER_S:
+            raise ToolError(f"no worker has been there for {_WORKER_S} s; run again with --resume to go on")
+
+
+def _result(future: Any) -> Any:
+    import distributed
+
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, distributed.KilledWorker):
+        return LostError("the workers that had it died, one after the other")
+    return LostError(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}")
+
+
+def _has_workers(client: Any) -> bool:
+    try:
+        return bool(client.scheduler_info(n_workers=-1)["workers"])
+    except (OSError, TimeoutError, LookupError, RuntimeError):
+        return False

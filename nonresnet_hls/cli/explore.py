@@ -1,8 +1,8 @@
 """Explore trade-offs: a network with other skips, bits, boards and speeds, and the Pareto front of what comes out.
 
-A study is a TOML file: a network, axes, objectives. Each trial is quantized, its top-1 counted on the whole test set
 A study is a TOML file: a network, axes, objectives. Each trial is quantized, its top-1 counted on the whole test set by
 exact emulation, and its hardware fitted to the board or synthesised by the open engine. Tables (CSV, Parquet) are
+written beside the study.
 """
 
 import argparse

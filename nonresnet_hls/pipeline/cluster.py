@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import nonresnet_hls
 from nonresnet_hls import extras, guardian
 from nonresnet_hls.errors import ToolError
 
@@ -86,7 +85,7 @@ def _worker(scheduler: str, scratch: Path, log: Any) -> Iterator[None]:
     command = [sys.executable, "-P", "-m", "distributed.cli.dask_worker", scheduler]
     command += ["--nworkers", "1", "--nthreads", "1", "--no-dashboard", "--memory-limit", "0"]
     command += ["--local-directory", str(scratch), "--death-timeout", "60"]
-    package = str(Path(nonresnet_hls.__file__).parents[1])
+    package = str(Path(__file__).parents[2])
     paths = os.pathsep.join(path for path in (package, os.environ.get("PYTHONPATH", "")) if path)
     environment = {**os.environ, "PYTHONPATH": paths, "DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
     with guardian.started(

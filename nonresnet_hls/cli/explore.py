@@ -75,6 +75,8 @@ def _print(found: "Explored") -> None:
     for row in found.rows:
         if row.status is not Status.DONE:
             print(f"trial {row.trial}, {row.name}: {row.status}: {row.reason}")
+    if found.ran < len(found.rows):
+        print(f"{found.ran} of them ran now, the others had ended before")
     print(f"all trials: {study.folder / 'trials.csv'}")
     if found.count(Status.LOST):
         print(f"lost trials are tried again by: nonresnet-hls explore {study.file} --resume")

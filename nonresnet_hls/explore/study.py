@@ -250,9 +250,11 @@ def _list(read: Callable[[Any, str], Any]) -> Callable[[Any, str], tuple[Any, ..
         if not isinstance(value, list) or not 0 < len(value) <= _MOST_POINTS:
             raise _unfit(key, "a list of one or more", value)
         found = tuple(read(item, key) for item in value)
-        twice = next((one for i, one in enumerate(found) if one in found[:i]), None)
-        if twice is not None:
-            raise _unfit(key, "each once", twice)
+        seen: set[Any] = set()
+        for one in found:
+            if one in seen:
+                raise _unfit(key, "each once", one)
+            seen.add(one)
         return found
 
     return several

@@ -9,13 +9,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import extras, guardian
-from nonresnet_hls.errors import ToolError
+from nonresnet_hls.errors import ToolError, shown
 
-_ANSWER_S = 10
+_ANSWER_S = 20
+_START_S = 120
 _WORKER_S = 120
 """Until a worker has joined, or has come back."""
 _LOOK_S = 2.0
@@ -38,18 +40,21 @@ def local(workers: int, log: Path) -> Iterator[Any]:
         ToolError: no worker starts.
     """
     extras.require("distributed")
+    import dask
     import distributed
 
     _be_quiet()
     with contextlib.ExitStack() as scope:
         scratch = scope.enter_context(tempfile.TemporaryDirectory(prefix="nonresnet-explore-"))
         # Workers are started by `guardian`, so that none outlives us: all that Dask starts itself might.
-        cluster = distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=logging.CRITICAL)
+        # A training may keep a worker from answering for long; whether it lives its process tells.
+        scope.enter_context(dask.config.set({"distributed.scheduler.worker-ttl": None}))
+        cluster = distributed.LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
         scope.callback(_close, cluster)
         said = scope.enter_context(log.open("ab"))
         for _ in range(workers):
             scope.enter_context(_worker(cluster.scheduler_address, Path(scratch), said))
-        client = scope.enter_context(_client(cluster.scheduler_address, cluster.scheduler_address))
+        client = scope.enter_context(_client(cluster.scheduler_address, "here", _START_S))
         _wait_for_workers(client, f"no worker has started; see {log}")
         yield client
 
@@ -64,8 +69,8 @@ def remote(address: str) -> Iterator[Any]:
     """
     extras.require("distributed")
     _be_quiet()
-    where = f"--scheduler {address}"
-    with _client(address, where) as client:
+    where = f"--scheduler {shown(address)[1:-1]}"
+    with _client(address, where, _ANSWER_S) as client:
         _wait_for_workers(client, f"{where}: one or more workers wanted, none has joined it")
         yield client
 
@@ -87,7 +92,7 @@ def _worker(scheduler: str, scratch: Path, log: Any) -> Iterator[None]:
     command += ["--local-directory", str(scratch), "--death-timeout", "60"]
     package = str(Path(__file__).parents[2])
     paths = os.pathsep.join(path for path in (package, os.environ.get("PYTHONPATH", "")) if path)
-    environment = {**os.environ, "PYTHONPATH": paths, "DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
+    environment = {**os.environ, "PYTHONPATH": paths}
     with guardian.started(
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
     ) as process:
@@ -98,19 +103,42 @@ def _worker(scheduler: str, scratch: Path, log: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _client(address: str, where: str) -> Iterator[Any]:
+def _client(address: str, where: str, answer_s: float) -> Iterator[Any]:
     import distributed
 
+    wanted = f"{where}: a Dask scheduler that answers within {answer_s} s wanted"
     try:
-        client = distributed.Client(address, timeout=_ANSWER_S, set_as_default=False)
-    except (OSError, TimeoutError, ValueError, TypeError, RuntimeError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ToolError(f"{where}: a Dask scheduler that answers in {_ANSWER_S} s wanted: {reason}") from None
+        # In a thread, since there may be an event loop in this one, as in a notebook.
+        with ThreadPoolExecutor(1) as pool:
+            kind = pool.submit(asyncio.run, _kind(address, answer_s)).result()
+        if kind != "Scheduler":
+            raise ToolError(f"{wanted}, not a {kind}")
+        client = distributed.Client(address, timeout=answer_s, set_as_default=False)
+    except ToolError:
+        raise
+    except (
+        Exception
+    ) as error:  # of what is no scheduler anything may come: what a web server says is a size of exabytes
+        reason = " ".join(str(error).split())[:200] or "nothing came"
+        if isinstance(error, MemoryError):
+            reason = "what answers is something else"
+        raise ToolError(f"{wanted}: {reason}") from None
     try:
         yield client
     finally:
         with contextlib.suppress(Exception):
             client.close(timeout=10)
+
+
+async def _kind(address: str, answer_s: float) -> str:
+    """What answers at an address, if anything does in time (which a `Client` would wait for without end)."""
+    import distributed
+
+    async def ask() -> str:
+        async with distributed.rpc(address, timeout=answer_s) as there:
+            return str((await there.identity())["type"])
+
+    return await asyncio.wait_for(ask(), answer_s)
 
 
 def _wait_for_workers(client: Any, told: str) -> None:

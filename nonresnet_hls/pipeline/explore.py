@@ -36,13 +36,13 @@ class Explored:
         study: what was asked.
         rows: of the trials that have ended, by number.
         on_front: which of them are on the Pareto front.
-        repeated: how many trials and networks ran just now; the others were up to date.
+        ran: how many trials ran just now; the others had ended before.
     """
 
     study: Study
     rows: Sequence[Row]
     on_front: Sequence[bool]
-    repeated: int = 0
+    ran: int = 0
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -212,7 +212,7 @@ class _Run:
         self.study, self.place, self.workspace, self.client = study, place, workspace, client
         self.recipes, self.names, self.hardware = recipes, names, hardware
         self.rows: dict[int, Row] = {}
-        self.repeated = 0
+        self.ran = 0
         self.begun = secrets.token_hex(8)
         self.trained: dict[str, Any] = {}
         self.networks: dict[Path, Any] = {}
@@ -249,7 +249,7 @@ class _Run:
             point = points[number - first]
             found = result if isinstance(result, Ended) else Ended(Status.LOST, str(result))
             self.rows[number] = self._row(number, point, found)
-            self.repeated += found.repeated
+            self.ran += found.fresh
             self._say(self.rows[number])
             self.write()
 
@@ -310,7 +310,7 @@ class _Run:
     def explored(self) -> Explored:
         """As far as it has come."""
         rows = [self.rows[number] for number in sorted(self.rows)]
-        return Explored(self.study, rows, front(rows, self.study.objectives), self.repeated)
+        return Explored(self.study, rows, front(rows, self.study.objectives), self.ran)
 
     def write(self) -> None:
         """Bring the tables up to date."""

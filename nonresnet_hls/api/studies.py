@@ -12,7 +12,7 @@ def explore(
     study: str | Path,
     workspace: str | Path = ".",
     *,
-    workers: int = 1,
+    workers: int | None = None,
     scheduler: str | None = None,
     resume: bool = False,
 ) -> Exploration:
@@ -21,7 +21,7 @@ def explore(
     Args:
         study: a .toml file, see `docs/explore.md`.
         workspace: where recipes and artefacts are; workers must see it, and the study, under the same path.
-        workers: processes of this machine.
+        workers: processes of this machine; None: one.
         scheduler: address of a Dask scheduler of your own ("tcp://HOST:PORT"), whose workers do it instead.
         resume: go on with a study that was begun.
 

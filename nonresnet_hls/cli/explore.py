@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("study", type=Path, metavar="STUDY.toml", help="what is varied, and what is wanted")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, default=1, metavar="N", help="processes of this machine (default: 1)")
+    where.add_argument("--workers", type=int, metavar="N", help="processes of this machine (default: 1)")
     where.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask scheduler, whose workers do it instead")
     parser.add_argument("--resume", action="store_true", help="go on with a study that was begun")
     common.add_workspace(parser)

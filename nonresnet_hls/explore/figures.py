@@ -112,7 +112,7 @@ class Row:
                 f"{name}_engine": figure.engine,
                 f"{name}_stage": figure.stage,
             }
-        return row
+        return {column: None if value == "" else value for column, value in row.items()}
 
 
 FACTS: Mapping[str, str] = {

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import extras, guardian
+from nonresnet_hls import extras, files, guardian
 from nonresnet_hls.errors import ToolError, shown
 
 _ANSWER_S = 20
@@ -51,7 +51,8 @@ def local(workers: int, log: Path) -> Iterator[Any]:
         scope.enter_context(dask.config.set({"distributed.scheduler.worker-ttl": None}))
         cluster = distributed.LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
         scope.callback(_close, cluster)
-        said = scope.enter_context(log.open("ab"))
+        said = scope.enter_context(files.open_lock(log))  # which no link leads elsewhere
+        said.seek(0, os.SEEK_END)
         for _ in range(workers):
             scope.enter_context(_worker(cluster.scheduler_address, Path(scratch), said))
         client = scope.enter_context(_client(cluster.scheduler_address, "here", _START_S))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import extras, files, made_here, progress
-from nonresnet_hls.errors import NonResNetError, ToolError
+from nonresnet_hls.errors import NonResNetError, ToolError, shown
 from nonresnet_hls.explore import sampling
 from nonresnet_hls.explore import study as studies
 from nonresnet_hls.explore.figures import KINDS, SETTINGS, Row, Status, frame
@@ -19,7 +19,7 @@ from nonresnet_hls.explore.study import Engine, Point, Study, StudyError
 from nonresnet_hls.fit import boards
 from nonresnet_hls.fit.boards import Board
 from nonresnet_hls.pipeline import cluster, runner, trials
-from nonresnet_hls.pipeline.study_recipes import StudyRecipes, trial_names
+from nonresnet_hls.pipeline.study_recipes import RECIPES, StudyRecipes, trial_names
 from nonresnet_hls.pipeline.trials import Ended, Hardware, Place
 from nonresnet_hls.pipeline.workspace import Workspace
 
@@ -84,14 +84,14 @@ class Explored:
 
 
 def run(
-    file: Path, workspace: Workspace, workers: int = 1, scheduler: str | None = None, resume: bool = False
+    file: Path, workspace: Workspace, workers: int | None = None, scheduler: str | None = None, resume: bool = False
 ) -> Explored:
     """Run the trials of a study, and write its tables beside it.
 
     Args:
         file: of the study.
         workspace: where recipes and artefacts are.
-        workers: processes of this machine.
+        workers: processes of this machine; None: one.
         scheduler: address of a Dask scheduler, whose workers do it instead.
         resume: whether a study that was begun is gone on with.
 
@@ -100,6 +100,9 @@ def run(
         MissingExtraError: what it needs is not installed.
         ToolError: the scheduler does not answer, or no worker is there.
     """
+    if workers is not None and scheduler is not None:
+        raise ToolError(f"--workers or --scheduler wanted, not both ({workers}, {shown(scheduler)})")
+    workers = 1 if workers is None else workers
     if not 1 <= workers <= _MOST_WORKERS:
         raise ToolError(f"--workers: 1 to {_MOST_WORKERS} wanted, not {workers}")
     study = studies.load(file)
@@ -187,8 +190,9 @@ def _alone(study: Study, workspace: Workspace, resume: bool) -> Iterator[None]:
         StudyError: another process has them, or what lies there forbids it.
     """
     folder = study.folder
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise StudyError(f"{folder}: a folder for the study's results wanted, something else is there")
+    for part in (folder, *(folder / name for name in (RECIPES, trials.NETWORKS, trials.TRIALS))):
+        if part.is_symlink() or (part.exists() and not part.is_dir()):
+            raise StudyError(f"{part}: a folder for the study's results wanted, something else is there")
     ours = (folder / STUDY).is_file() or (folder / trials.TOKEN).is_file()
     if folder.is_dir() and not ours and any(folder.iterdir()):
         raise StudyError(f"{folder}: an empty folder for the study's results wanted, or none; it holds something else")
@@ -277,7 +281,8 @@ class _Run:
 
     def _do(self, name: str, number: int, work: Callable[..., Ended], *arguments: Any) -> Any:
         """Have a worker do something, the smaller its number the sooner; futures among the arguments are waited for."""
-        key = f"nonresnet-{work.__name__}-{name}-{self.begun}"
+        # A group of its own: of large groups Dask holds jobs back until a worker has nothing else to do.
+        key = (f"nonresnet-{work.__name__}-{name}-{self.begun}", 0)
         return self.client.submit(work, self.place, *arguments, key=key, pure=False, priority=-number)
 
     def _train(self, recipe: Path) -> Any:

@@ -7,6 +7,7 @@ and is tried again.
 
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -191,8 +192,9 @@ def trial(place: Place, name: str, recipe: Path, wanted: Hardware, found: Ended)
 def _guarded(place: Place, work: Callable[[Workspace], Ended]) -> Ended:
     """Do something for a study; whatever goes wrong is said in one line."""
     try:
-        _check(place)
-        return work(Workspace(place.workspace))
+        with _one_at_a_time:
+            _check(place)
+            return work(Workspace(place.workspace))
     except _POINTS_FAULT as error:
         return Ended(Status.FAILED, _line(error))
     except NonResNetError as error:
@@ -206,6 +208,9 @@ def _guarded(place: Place, work: Callable[[Workspace], Ended]) -> Ended:
         traceback.print_exc()
         return Ended(Status.LOST, _line(f"{type(error).__name__}: {error}"))
 
+
+_one_at_a_time = threading.Lock()
+"""Of the threads of a worker: the seeds of trainings are of their process."""
 
 _POINTS_FAULT = (ModelError, ConversionError)
 """What is wrong with a point, wherever it is tried."""

@@ -1,9 +1,9 @@
 """Studies from end to end: their tables, what is refused before anything runs, failures, resumption."""
 
 import json
+import random
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,62 +16,30 @@ from nonresnet_hls.cli import main
 from nonresnet_hls.errors import ConversionError, NonResNetError
 from nonresnet_hls.explore.figures import COLUMNS, KINDS, Status
 from nonresnet_hls.explore.study import StudyError
+from nonresnet_hls.pipeline import explore as stage
 from nonresnet_hls.pipeline import runner, trials
-from tests.explore.cluster import in_process
+from tests import mutants
+from tests.explore.cluster import STUDY, counted, explored, in_process, study
+from tests.watch import watched
 
-__all__ = ["in_process"]
-
-STUDY = """
-network = "tiny"
-objectives = ["top1", "lut", "energy_proxy"]
-[axes]
-bits = [4, [3, 5]]
-board = ["pynq-z2", "zcu104"]
-"""
+__all__ = ["counted", "explored", "in_process", "study"]
 
 
 def explore(study: Path, **options: Any) -> api.results.Exploration:
     return api.explore(study, **options)
 
 
-@pytest.fixture
-def study(tiny: Path) -> Path:
-    """A study of four points in the test's workspace."""
-    path = tiny / "studies" / "small.toml"
-    path.parent.mkdir()
-    path.write_text(STUDY)
-    return path
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often networks and hardware were worked on."""
-    seen: Counter[str] = Counter()
-
-    def counting(name: str) -> None:
-        work: Callable[..., Any] = getattr(trials, name)
-
-        def within(*arguments: Any) -> Any:
-            seen[name] += 1
-            return work(*arguments)
-
-        monkeypatch.setattr(trials, name, within)
-
-    counting("_counted")
-    counting("_fitted")
-    return seen
-
-
 def test_a_study_leaves_its_tables_beside_it(study: Path, in_process: None, counted: Counter[str]) -> None:
+    assert json.loads(Path("counts.json").read_text()) == {"_counted": 2, "_fitted": 4}  # two boards share a network
     found = explore(study)
-    assert counted == {"_counted": 2, "_fitted": 4}  # two boards share a network
+    assert counted == {"_fitted": 4}
     folder = study.parent / "small"
     table = pd.read_parquet(folder / "trials.parquet")
     assert list(table.columns) == list(COLUMNS)
     assert {name: str(kind) for name, kind in table.dtypes.items()} == dict(COLUMNS)
     pd.testing.assert_frame_equal(table, found.frame)
     of_csv = pd.read_csv(folder / "trials.csv", dtype=dict(COLUMNS), keep_default_na=False, na_values=[""])
-    pd.testing.assert_frame_equal(of_csv.fillna(""), table.fillna(""), check_exact=True)
+    pd.testing.assert_frame_equal(of_csv, table, check_exact=True)
     assert list(table["name"]) == [
         "small-own-w4a4-pynq-z2", "small-own-w4a4-zcu104", "small-own-w3a5-pynq-z2", "small-own-w3a5-zcu104",
     ]  # fmt: skip
@@ -128,11 +96,9 @@ def test_a_resumed_study_repeats_no_finished_trial(
 
 
 def test_trials_that_fail_are_rows_with_their_reason(study: Path, in_process: None, counted: Counter[str]) -> None:
-    study.write_text(STUDY.replace('"pynq-z2", "zcu104"', '"small.toml", "zcu104"').replace("4, [3, 5]", "4"))
-    (study.parent / "small.toml.board").touch()
+    study.write_text(STUDY.replace('"pynq-z2", "zcu104"', '"few.toml", "zcu104"').replace("4, [3, 5]", "4"))
     board = study.parent / "few.toml"
     board.write_text('[few]\npart = "xc7z020"\nlut = 500\nff = 500\ndsp = 1\nbram_18k = 1\n')
-    study.write_text(study.read_text().replace("small.toml", "few.toml"))
     found = explore(study).frame
     assert list(found["status"]) == ["failed", "done"]
     assert found["reason"][0].startswith("few: nothing fits 80% of it: too many LUT by ")
@@ -140,7 +106,7 @@ def test_trials_that_fail_are_rows_with_their_reason(study: Path, in_process: No
     assert found["top1"][0] == found["top1"][1]  # what was found of it stays
     assert pd.isna(found["lut"][0])
     assert not found["on_front"][0]
-    assert pd.isna(found["recipe"][0]) or found["recipe"][0] == ""
+    assert pd.isna(found["recipe"][0])
     counted.clear()
     again = explore(study, resume=True)
     assert counted == {}  # it would fail again
@@ -161,6 +127,7 @@ def test_a_network_that_cannot_be_had_fails_all_its_trials_once(
         raise ConversionError(f"{recipe.name}: layer conv: no such thing")
 
     monkeypatch.setattr(trials, "_counted", refuse)
+    shutil.rmtree(study.parent / "small" / "networks")
     found = explore(study).explored
     assert [row.status for row in found.rows] == [Status.FAILED] * 4
     assert found.rows[3].reason == "small-own-w3a5: layer conv: no such thing"
@@ -199,6 +166,7 @@ def test_a_network_without_weights_is_not_measured(study: Path, in_process: None
     assert found.rows[0].reason == "tiny is not trained; run: nonresnet-hls train tiny"
 
 
+@pytest.mark.nightly
 def test_data_without_classes_have_no_top1_and_other_objectives_do(study: Path, in_process: None) -> None:
     import numpy as np
 
@@ -323,3 +291,30 @@ def test_a_sealed_record_of_a_trial_is_not_believed(tmp_path: Path, figure: dict
 def test_the_library_can_be_called(study: Path, in_process: None) -> None:
     study.write_text(STUDY.replace("4, [3, 5]", "4").replace(', "zcu104"', ""))
     assert len(nr.explore(study).front) == 1
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(3000, marks=pytest.mark.nightly)])
+def test_mutants_of_studies_start_nothing_or_are_refused_in_one_line(
+    study: Path, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = study.parents[1]
+
+    def reached(*_: Any) -> Any:
+        raise ConversionError("reached")
+
+    monkeypatch.setattr(stage, "_client", reached)
+    text = STUDY + '[networks]\nplain = "tiny"\n'
+    found: Counter[bool] = Counter()
+    for seed in range(count):
+        path = place / "studies" / "mutant.toml"
+        shutil.rmtree(path.parent, ignore_errors=True)
+        path.parent.mkdir()
+        path.write_text(mutants.of_text(text, random.Random(seed)), encoding="utf-8", errors="surrogatepass")
+        with watched(place), pytest.raises(NonResNetError) as error:
+            explore(path)
+        said = str(error.value)
+        assert "\n" not in said, seed
+        assert len(said) < 3000, seed
+        found[said == "reached"] += 1
+    assert found[True] > count // 20
+    assert found[False] > count // 4

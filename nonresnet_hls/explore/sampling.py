@@ -23,10 +23,7 @@ def batches(study: Study) -> Any:
 
     What it proposes depends on the study and the outcomes alone, not on how many workers there are or how fast.
     """
-    points = study.points
-    if study.planned == len(points):
-        return _grid(points)
-    return _chosen(study)
+    return _grid(study.points) if study.planned == study.size else _chosen(study)
 
 
 def _grid(points: Sequence[Point]) -> Any:

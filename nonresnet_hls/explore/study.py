@@ -124,10 +124,14 @@ class Study:
         return [self.point(values) for values in every]
 
     @property
+    def size(self) -> int:
+        """How many points the grid has."""
+        return math.prod(len(axis.values) for axis in self.axes)
+
+    @property
     def planned(self) -> int:
         """How many points are tried."""
-        size = math.prod(len(axis.values) for axis in self.axes)
-        return size if self.trials is None else min(size, self.trials)
+        return self.size if self.trials is None else min(self.size, self.trials)
 
     def point(self, values: tuple[Any, ...]) -> Point:
         """The point of a value for each axis."""
@@ -188,9 +192,8 @@ def _study(path: Path, table: Mapping[str, Any]) -> Study:
         raise _UnfitError("axes.fps: reuse_factor wanted with engine rtl, whose designs are not fitted")
     if "board" not in names:
         raise _UnfitError("axes.board: one or more boards wanted, none is there")
-    size = math.prod(len(axis.values) for axis in study.axes)
-    if size > _MOST_POINTS:
-        raise _UnfitError(f"axes: at most {_MOST_POINTS} points wanted, not {size}")
+    if study.size > _MOST_POINTS:
+        raise _UnfitError(f"axes: at most {_MOST_POINTS} points wanted, not {study.size}")
     return study
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -76,8 +77,8 @@ class Explored:
                 for name, kind in KINDS.items()
             },
             "use": study.use,
-            "sampling": "grid" if study.planned == len(study.points) else "optuna",
-            "points": len(study.points),
+            "sampling": "grid" if study.planned == study.size else "optuna",
+            "points": study.size,
             "trials": {"planned": study.planned, **{str(status): self.count(status) for status in Status}},
             "versions": _versions(),
         }
@@ -125,6 +126,7 @@ def run(
 
 
 _MOST_WORKERS = 1000
+_LOCK = ".lock"
 
 
 def _require(study: Study) -> None:
@@ -193,7 +195,7 @@ def _alone(study: Study, workspace: Workspace, resume: bool) -> Iterator[None]:
     for part in (folder, *(folder / name for name in (RECIPES, trials.NETWORKS, trials.TRIALS))):
         if part.is_symlink() or (part.exists() and not part.is_dir()):
             raise StudyError(f"{part}: a folder for the study's results wanted, something else is there")
-    ours = (folder / STUDY).is_file() or (folder / trials.TOKEN).is_file()
+    ours = (folder / STUDY).is_file() or (folder / _LOCK).is_file()
     if folder.is_dir() and not ours and any(folder.iterdir()):
         raise StudyError(f"{folder}: an empty folder for the study's results wanted, or none; it holds something else")
     done = len(list((folder / trials.TRIALS).glob(f"*/{runner.RECORD}")))
@@ -205,7 +207,7 @@ def _alone(study: Study, workspace: Workspace, resume: bool) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     workspace.models.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as scope:
-        for path in (folder / ".lock", workspace.models / f".explore-{study.name}.lock"):
+        for path in (folder / _LOCK, workspace.models / f".explore-{study.name}.lock"):
             stream = scope.enter_context(files.open_lock(path))
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -234,10 +236,10 @@ class _Run:
         self.begun = secrets.token_hex(8)
         self.trained: dict[str, Any] = {}
         self.networks: dict[Path, Any] = {}
+        self.next_write = 0.0
 
     def all(self) -> Explored:
         """Every batch of points, until the study has had enough."""
-        self.write()
         proposals = sampling.batches(self.study)
         points = next(proposals)
         what = f"exploring {self.study.name}"
@@ -249,6 +251,7 @@ class _Run:
                 try:
                     points = proposals.send([self._outcome(row) for row in batch])
                 except StopIteration:
+                    write(self.explored)
                     return self.explored
 
     def _outcome(self, row: Row) -> sampling.Outcome:
@@ -332,8 +335,12 @@ class _Run:
         return Explored(self.study, rows, front(rows, self.study.objectives), self.ran)
 
     def write(self) -> None:
-        """Bring the tables up to date."""
-        write(self.explored)
+        """Bring the tables up to date; not all the time where they are long."""
+        began = time.monotonic()
+        if began >= self.next_write:
+            write(self.explored)
+            ended = time.monotonic()
+            self.next_write = ended + 10 * (ended - began)
 
 
 def write(explored: Explored) -> None:

@@ -7,14 +7,14 @@ and is tried again.
 
 import os
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import made_here
+from nonresnet_hls import made_here, one_keras
 from nonresnet_hls.errors import ConversionError, ModelError, NonResNetError, ToolError, shown
 from nonresnet_hls.explore.energy import bit_operations
 from nonresnet_hls.explore.figures import FACTS, KINDS, RESOURCES, Basis, Figure, Status
@@ -190,11 +190,19 @@ def trial(place: Place, name: str, recipe: Path, wanted: Hardware, found: Ended)
 
 
 def _guarded(place: Place, work: Callable[[Workspace], Ended]) -> Ended:
-    """Do something for a study; whatever goes wrong is said in one line."""
+    """Do something for a study, one thing at a time; whatever goes wrong is said in one line."""
+    return _thread.submit(_done, place, work).result()
+
+
+_thread = ThreadPoolExecutor(1)
+"""Of a worker: the seeds of trainings are of their process."""
+
+
+def _done(place: Place, work: Callable[[Workspace], Ended]) -> Ended:
     try:
-        with _one_at_a_time:
-            _check(place)
-            return work(Workspace(place.workspace))
+        _check(place)
+        one_keras.in_this_thread()
+        return work(Workspace(place.workspace))
     except _POINTS_FAULT as error:
         return Ended(Status.FAILED, _line(error))
     except NonResNetError as error:
@@ -208,9 +216,6 @@ def _guarded(place: Place, work: Callable[[Workspace], Ended]) -> Ended:
         traceback.print_exc()
         return Ended(Status.LOST, _line(f"{type(error).__name__}: {error}"))
 
-
-_one_at_a_time = threading.Lock()
-"""Of the threads of a worker: the seeds of trainings are of their process."""
 
 _POINTS_FAULT = (ModelError, ConversionError)
 """What is wrong with a point, wherever it is tried."""

@@ -1,9 +1,13 @@
 """Studies from end to end: their tables, what is refused before anything runs, failures, resumption."""
 
 import json
+import os
 import random
 import shutil
+import subprocess
+import sys
 from collections import Counter
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ import pandas as pd
 import pytest
 
 import nonresnet_hls as nr
-from nonresnet_hls import api
+from nonresnet_hls import api, extras
 from nonresnet_hls.cli import main
 from nonresnet_hls.errors import ConversionError, NonResNetError
 from nonresnet_hls.explore.figures import COLUMNS, KINDS, Status
@@ -191,7 +195,7 @@ def test_one_reuse_factor_for_all_layers_is_taken_as_it_is(study: Path, in_proce
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("tiny", "tinny"), "network: recipe 'tinny': no models/tinny.toml and none built in; did you mean tiny"),
+        (("tiny", "tinny"), "network: recipe 'tinny': no "),
         (("tiny", "resblock"), "network: a whole network wanted, whose top-1 can be counted, not a block"),
         (("zcu104", "zcu140"), "axes.board: board 'zcu140': did you mean zcu104?"),
         (("zcu104", "none.toml"), "axes.board: "),
@@ -220,8 +224,19 @@ def test_what_cannot_be_a_study_is_refused_before_anything_runs(
     assert counted == {}
 
 
+def test_a_study_that_was_refused_is_not_in_the_way_of_a_better_one(study: Path, in_process: None) -> None:
+    shutil.rmtree(study.parent / "small")
+    study.write_text(STUDY.replace("tiny", "resblock"))
+    with pytest.raises(StudyError, match="a whole network wanted"):
+        explore(study)
+    study.write_text(STUDY.replace("tiny", "block"))
+    with pytest.raises(StudyError, match="recipe 'block'"):
+        explore(study)
+
+
 def test_what_lies_in_the_way_is_left_alone(study: Path, in_process: None) -> None:
     folder = study.parent / "small"
+    shutil.rmtree(folder)
     folder.mkdir()
     (folder / "mine.txt").write_text("mine")
     with pytest.raises(StudyError, match="it holds something else"):
@@ -311,10 +326,97 @@ def test_mutants_of_studies_start_nothing_or_are_refused_in_one_line(
         path.parent.mkdir()
         path.write_text(mutants.of_text(text, random.Random(seed)), encoding="utf-8", errors="surrogatepass")
         with watched(place), pytest.raises(NonResNetError) as error:
-            explore(path)
+            explore(path, workspace=place)
         said = str(error.value)
         assert "\n" not in said, seed
         assert len(said) < 3000, seed
         found[said == "reached"] += 1
     assert found[True] > count // 20
     assert found[False] > count // 4
+
+
+@pytest.mark.parametrize(
+    ("distribution", "said"),
+    [
+        ("distributed", "explore needs Dask (distributed): pip install 'nonresnet-hls[explore]'"),
+        ("optuna", "explore needs Optuna: pip install 'nonresnet-hls[explore]'"),
+        ("pyarrow", "explore needs pyarrow: pip install 'nonresnet-hls[explore]'"),
+    ],
+)
+def test_what_is_missing_is_named_with_the_extra(
+    tmp_path: Path, distribution: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = metadata.version
+
+    def told(name: str) -> str:
+        if name == distribution:
+            raise metadata.PackageNotFoundError(name)
+        return "1.0" if name in ("distributed", "optuna", "pyarrow") else version(name)
+
+    monkeypatch.setattr(metadata, "version", told)
+    (tmp_path / "small.toml").write_text(STUDY)
+    assert main(["explore", str(tmp_path / "small.toml"), "--workspace", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"nonresnet-hls: {said}\n"
+    assert not (tmp_path / "small").exists()
+
+
+def test_a_library_that_does_not_fit_beside_the_others_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "odd_library.py").write_text("raise ImportError('odd_library requires NumPy 2.0')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(NonResNetError, match=r"odd_library requires NumPy 2\.0"):
+        extras.check_import("odd_library")
+
+
+@pytest.mark.nightly
+def test_two_processes_that_share_a_network_make_it_once(tiny: Path) -> None:
+    shutil.rmtree("models/tiny/quantize")
+    shutil.rmtree("hls_projects/tiny")
+    environment = os.environ | {"PYTHONPATH": str(Path(nr.__file__).parents[1])}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "nonresnet_hls", "fit", "tiny", "--board", board, "--json"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for board in ("pynq-z2", "zcu104")
+    ]
+    told = [process.communicate(timeout=1800) for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    said = "".join(err for _, err in told)
+    assert said.count("quantizing tiny") == said.count("converting tiny") == 1
+    assert [json.loads(out)["board"] for out, _ in told] == ["pynq-z2", "zcu104"]
+
+
+@pytest.mark.nightly
+def test_the_open_engine_measures(study: Path, in_process: None) -> None:
+    pytest.importorskip("pyosys", reason="the extra rtl is not installed")
+    text = STUDY.replace("bits = [4, [3, 5]]", 'engine = ["rtl", "hls4ml"]\nreuse_factor = [1, 9]')
+    study.write_text(text.replace('"zcu104"', '"few.toml"').replace('"pynq-z2", ', '"pynq-z2", "ulx3s-85f", '))
+    (study.parent / "few.toml").write_text('[few]\npart = "xc7z020"\nlut = 50\nff = 50\ndsp = 0\nbram_18k = 0\n')
+    with pytest.raises(StudyError, match="a part of AMD's wanted for engine hls4ml, not ulx3s-85f"):
+        explore(study)
+    study.write_text(study.read_text().replace(', "hls4ml"]', "]"))
+    found = explore(study).frame
+    assert list(found["status"]) == ["done", "done", "failed"] * 2
+    assert found["reason"][2].startswith("few: the design does not fit 80% of it: too many LUT by ")
+    assert found["lut"][2] == found["lut"][0]  # what was measured of it stays
+    measured = found[found["status"] == "done"]
+    for name in ("lut", "ff", "dsp", "bram_18k"):
+        assert set(measured[f"{name}_basis"]) == {"measured"}
+        assert set(measured[f"{name}_stage"]) == {"synthesized"}
+    assert set(measured["interval_cycles_basis"]) == {"modelled"}
+    assert set(measured["fps_basis"]) == {"modelled"}
+    assert set(measured["lut_engine"]) == {"OpenRTL"}
+    assert list(measured["backend"]) == ["xc7", "ecp5"] * 2
+    assert measured["interval_cycles"][3] > measured["interval_cycles"][0]
+    recipe = study.parent / "small" / measured["recipe"][3]
+    figures = api.synth(str(recipe), ".", engine="rtl", target="xc7").figures  # type: ignore[union-attr]
+    assert figures["synthesis"]["total"]["lut"] == measured["lut"][3]
+    study.write_text(study.read_text().replace("[axes]", "simulate = true\n[axes]").replace("[1, 9]", "[9]"))
+    simulated = explore(study, resume=True).frame
+    assert simulated["interval_cycles_basis"][0] == "measured"
+    assert simulated["interval_cycles_stage"][0] == "simulated"

@@ -49,7 +49,7 @@ def in_this_thread() -> None:
     """
     library = sys.modules.get("keras.src.saving.saving_lib")
     if library is not None and has_keras2():
-        library._SAVING_V3_ENABLED.value = True  # type: ignore[attr-defined]
+        library._SAVING_V3_ENABLED.value = True
 
 
 def quiet() -> None:

@@ -21,6 +21,8 @@ _START_S = 120
 _WORKER_S = 120
 """Until a worker has joined, or has come back."""
 _LOOK_S = 2.0
+_ASK_S = 30.0
+"""Without news, until it is asked for workers."""
 
 
 class LostError(ToolError):
@@ -167,9 +169,10 @@ def ended(client: Any, futures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, _result(left.pop(key))
         if any(future.status in ("cancelled", "lost") for future in left.values()):
             raise ToolError("the scheduler has gone; run again with --resume to go on")
-        if over or _has_workers(client):
+        waited_s = time.monotonic() - last_seen
+        if over or (waited_s > _ASK_S and _has_workers(client)):
             last_seen = time.monotonic()
-        elif time.monotonic() - last_seen > _WORKER_S:
+        elif waited_s > _WORKER_S:
             raise ToolError(f"no worker has been there for {_WORKER_S} s; run again with --resume to go on")
 
 
@@ -186,6 +189,6 @@ def _result(future: Any) -> Any:
 
 def _has_workers(client: Any) -> bool:
     try:
-        return bool(client.scheduler_info(n_workers=-1)["workers"])
+        return bool(client.nthreads())
     except (OSError, TimeoutError, LookupError, RuntimeError):
         return False

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ _ANSWER_S = 20
 _START_S = 120
 _WORKER_S = 120
 """Until a worker has joined, or has come back."""
+_GONE = "the scheduler has gone; run again with --resume to go on"
 _LOOK_S = 2.0
 _ASK_S = 30.0
 """Without news, until it is asked for workers."""
@@ -162,13 +163,18 @@ def ended(client: Any, futures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     left = dict(futures)
     last_seen = time.monotonic()
     while left:
-        with contextlib.suppress(TimeoutError, asyncio.TimeoutError), client.as_current():
-            distributed.wait(list(left.values()), timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+        try:
+            with client.as_current():
+                distributed.wait(list(left.values()), timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+        except TimeoutError:
+            pass
+        except (asyncio.CancelledError, CancelledError):
+            raise ToolError(_GONE) from None
         over = [key for key, future in left.items() if future.status in ("finished", "error")]
         for key in over:
             yield key, _result(left.pop(key))
         if any(future.status in ("cancelled", "lost") for future in left.values()):
-            raise ToolError("the scheduler has gone; run again with --resume to go on")
+            raise ToolError(_GONE)
         waited_s = time.monotonic() - last_seen
         if over or (waited_s > _ASK_S and _has_workers(client)):
             last_seen = time.monotonic()

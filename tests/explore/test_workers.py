@@ -117,7 +117,7 @@ def test_a_killed_study_leaves_no_process_and_goes_on(study: Path, built: Path, 
 def test_a_lost_worker_costs_what_it_was_at(study: Path, built: Path, tmp_path: Path) -> None:
     other = elsewhere(built, tmp_path / "other")
     finished(command(study, "--workers", "1"))
-    with scheduler() as (address, workers):
+    with scheduler() as (address, (_, *workers)):
         process = command(other, "--scheduler", address, "--workspace", other.parents[1])
         wait_for(lambda: list((other.parent / "small" / "networks").glob(".*.partial-*")), process)
         busy = {
@@ -131,7 +131,7 @@ def test_a_lost_worker_costs_what_it_was_at(study: Path, built: Path, tmp_path: 
 
 @contextlib.contextmanager
 def scheduler() -> Iterator[tuple[str, list["subprocess.Popen[bytes]"]]]:
-    """A scheduler of its own, with three worker processes."""
+    """A scheduler of its own, and its process and those of three workers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -144,7 +144,7 @@ def scheduler() -> Iterator[tuple[str, list["subprocess.Popen[bytes]"]]]:
             line = [sys.executable, "-P", "-m", f"distributed.cli.dask_{program}", *arguments]
             quiet = subprocess.DEVNULL
             started.append(subprocess.Popen(line, env=_ENVIRONMENT, stdout=quiet, stderr=quiet))
-        yield address, started[1:]
+        yield address, started
     finally:
         for process in started:
             process.kill()
@@ -169,7 +169,7 @@ def test_24_trials_of_the_digits_network_are_the_same_wherever_they_run(tmp_path
         path.parent.mkdir()
         path.write_text(text)
     finished(command(one, "--workers", "2", "--workspace", one.parent))
-    with scheduler() as (address, workers):
+    with scheduler() as (address, (_, *workers)):
         process = command(other, "--scheduler", address, "--workspace", other.parent)
         wait_for(lambda: ended(other) >= 8, process)
         workers[0].kill()
@@ -177,6 +177,15 @@ def test_24_trials_of_the_digits_network_are_the_same_wherever_they_run(tmp_path
     assert table(one) == table(other)
     assert table(one).count(b"\n") == 25
     assert "0 of them ran now" in finished(command(one, "--workers", "2", "--workspace", one.parent, "--resume"))
+
+
+@pytest.mark.nightly
+def test_a_scheduler_that_has_gone_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scheduler() as (address, processes), cluster.remote(address) as client:
+        waiting = {str(number): client.submit(time.sleep, 1000, key=(f"sleep-{number}", 0)) for number in range(2)}
+        threading.Timer(2, processes[0].kill).start()
+        with pytest.raises(ToolError, match="the scheduler has gone; run again with --resume to go on"):
+            list(cluster.ended(client, waiting))
 
 
 def web_server(listening: socket.socket) -> None:

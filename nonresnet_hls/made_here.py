@@ -19,6 +19,11 @@ def keep_notes() -> None:
     _kept = True
 
 
+def is_kept() -> bool:
+    """Whether notes are kept in this process."""
+    return _kept
+
+
 def _folder() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "nonresnet_hls" / "projects"
 

@@ -42,6 +42,17 @@ def install() -> None:
         sys.meta_path.insert(0, _Alias())
 
 
+def in_this_thread() -> None:
+    """Have Keras 2.15 write `.keras` files in this thread, too.
+
+    In a thread that did not import it, it forgets with the first model that the format is one of its own, and writes
+    HDF5 under that name from then on.
+    """
+    library = sys.modules.get("keras.src.saving.saving_lib")
+    if library is not None and has_keras2():
+        library._SAVING_V3_ENABLED.value = True
+
+
 def quiet() -> None:
     """Leave out what says nothing to a user.
 

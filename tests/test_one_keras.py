@@ -1,6 +1,8 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 
 def test_the_second_copy_of_keras_is_the_first():
@@ -48,3 +50,23 @@ def test_beside_another_keras_nothing_is_done(monkeypatch):
     assert finder.find_spec("tf_keras", None) is None
     assert finder.find_spec("tensorflow", None) is None
     assert os.environ["TF_USE_LEGACY_KERAS"] == "1"
+
+
+def test_models_are_saved_in_any_thread(tmp_path: Path) -> None:
+    from tensorflow import keras
+
+    from nonresnet_hls import one_keras
+    from nonresnet_hls.networks import saved
+
+    image = keras.Input((4,), name="image")
+    model = keras.Model(image, keras.layers.Dense(2, name="logits")(image), name="small")
+    paths = [tmp_path / f"{number}.keras" for number in range(3)]
+
+    def save() -> None:
+        one_keras.in_this_thread()
+        for path in paths:
+            saved.save(model, path)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(save).result()
+    assert len({path.read_bytes() for path in paths}) == 1

@@ -30,6 +30,7 @@ from nonresnet_hls.api.stages import (
     table2,
     train,
 )
+from nonresnet_hls.api.studies import explore
 
 __all__ = [
     "convert",
@@ -40,6 +41,7 @@ __all__ = [
     "emulator",
     "evaluate",
     "explain",
+    "explore",
     "export",
     "fifos",
     "fit",

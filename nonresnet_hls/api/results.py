@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nonresnet_hls.dataflow import FifoReport, Proof
     from nonresnet_hls.explain.explaining import Explanation
     from nonresnet_hls.pipeline.agreement import Evaluator
+    from nonresnet_hls.pipeline.explore import Explored
     from nonresnet_hls.pipeline.export import Written
     from nonresnet_hls.pipeline.fit import Fit
     from nonresnet_hls.reports import Report
@@ -265,6 +266,50 @@ class Fitting(Shown):
             f"{fit.design} on {fit.board.name}: {least}{fit.fps:,.0f} images a second at {fit.clock_ns:g} ns, {used},"
             f" BRAM18 {fit.percent('bram_18k'):.0f} % (modelled){beside}"
         )
+
+
+@dataclass(frozen=True)
+class Exploration(Shown):
+    """The trials of a study; a row for each."""
+
+    explored: "Explored"
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """All columns of the study's tables."""
+        return self.explored.table
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The trials as a pandas table, the very one that is written."""
+        from nonresnet_hls.explore.figures import frame
+
+        found: pd.DataFrame = frame(self.rows)
+        return found
+
+    @property
+    def front(self) -> "pd.DataFrame":
+        """Of these the rows of the Pareto front."""
+        whole = self.frame
+        return whole[whole["on_front"]].reset_index(drop=True)
+
+    @property
+    def caption(self) -> str:
+        """How the trials ended, and what the front is of."""
+        from nonresnet_hls.explore.figures import KINDS, Status
+
+        told = self.explored
+        study = told.study
+        ended = ", ".join(f"{told.count(status)} {status}" for status in Status if told.count(status))
+        objectives = ", ".join(KINDS[name].title for name in study.objectives)
+        front = sum(told.on_front)
+        return f"{study.title or study.name}: {ended} of {study.planned} trials; {front} on the front of {objectives}"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        brief = self.frame[[name for name in self.explored.brief if not self.frame[name].isna().all()]]
+        return f"<p>{html.escape(self.caption)}</p>\n{brief.to_html(index=False, na_rep='', notebook=True)}"
 
 
 @dataclass(frozen=True, eq=False)

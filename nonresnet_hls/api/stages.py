@@ -26,10 +26,11 @@ _R = TypeVar("_R")
 
 
 def told(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Have a function say which extra brings what it misses."""
+    """Have a function say which extra brings what it misses, and work in any thread."""
 
     @functools.wraps(function)
     def within(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        one_keras.in_this_thread()
         with extras.told(function.__name__):
             return function(*args, **kwargs)
 

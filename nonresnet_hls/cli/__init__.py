@@ -35,6 +35,7 @@ COMMANDS: tuple[str, ...] = (
     "report",
     "table1",
     "table2",
+    "page",
     "doctor",
 )
 

@@ -47,7 +47,7 @@ class Run:
         network: the design over some images.
         depths: of its FIFOs, in words.
         times: cycle of each event of each process that happened. Shape (events,), shorter after a deadlock.
-        blocked: of each of these events, whether it had to wait for room rather than for a word, if it waited.
+        blocked: of each of these events, whether (1) or not (0) it waited for room rather than for a word, if it waited.
         waits: the processes that wait for each other in a circle; none where it finished.
     """
 
@@ -96,7 +96,8 @@ class Run:
 
     def _at(self, events: IntArray, chain: Chain) -> IntArray:
         times = self.times[chain.process.name]
-        return times[events[: int(np.searchsorted(events, len(times)))]]
+        found: IntArray = times[events[: int(np.searchsorted(events, len(times)))]]
+        return found
 
     def levels(self, stream: str, edges: IntArray) -> IntArray:
         """The most words that a FIFO held at once within each stretch of cycles, from one edge to before the next.
@@ -160,7 +161,7 @@ def run(network: Network, depths: Mapping[str, int]) -> Run:
     for chain in network.chains:
         never = np.zeros(len(chain.cycle), np.int64)
         words = network.after_writes(chain, schedule, never)
-        blocked[chain.process.name] = (network.after_reads(chain, schedule, depths, never) > words).astype(np.int8)
+        blocked[chain.process.name] = (network.after_reads(chain, schedule, depths, never) > words).astype(np.int64)
     return Run(network, dict(depths), schedule.events, blocked, ())
 
 
@@ -171,7 +172,7 @@ class _Course:
         self.network, self.depths = network, depths
         self.done = {chain.process.name: 0 for chain in network.chains}
         self.times = {chain.process.name: np.zeros(len(chain.cycle), np.int64) for chain in network.chains}
-        self.blocked = {chain.process.name: np.zeros(len(chain.cycle), np.int8) for chain in network.chains}
+        self.blocked = {chain.process.name: np.zeros(len(chain.cycle), np.int64) for chain in network.chains}
 
     def run(self) -> Run:
         network = self.network

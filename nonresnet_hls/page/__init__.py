@@ -1,4 +1,4 @@
-"""A page to look at: designs with their skips, FIFOs over time, resources and trade-offs, as one file that opens offline.
+"""A page to look at: designs with their skips, FIFOs over time, resources, trade-offs; one file that opens offline.
 
 `nr.page` is this library; called, as `nr.page("resnet20")`, it is the function of `nonresnet_hls.api`.
 """

@@ -53,7 +53,7 @@ def _spec(chart: Any) -> dict[str, Any]:
     found: dict[str, Any] = chart.to_dict(validate=True, context={"pre_transform": False})
     found.pop("$schema", None)
     found.pop("datasets", None)
-    return {**found, "config": config, "autosize": {"type": "fit-x", "contains": "padding"}}
+    return {**found, "config": config}
 
 
 def _cycles(alt: Any, title: str = "cycles") -> Any:
@@ -93,13 +93,11 @@ def _activity() -> Any:
 def _fill() -> Any:
     import altair as alt
 
-    base = alt.Chart(alt.NamedData("fill")).encode(x=_cycles(alt), x2="end:Q", y=_rows(alt, "fifo"))
+    base = alt.Chart(alt.NamedData("fill")).encode(x=_cycles(alt), x2="end:Q", y=_rows(alt, "row"))
     colour = alt.Fill("kind:N", scale=alt.Scale(domain=["skip", "other"], range=["@skip", "@accent"]), legend=None)
     share = alt.Scale(domain=[0, 1], range=[0.04, 1])
     back = base.mark_rect(fill="@idle", fillOpacity=0.45)
-    held = base.mark_rect().encode(
-        fill=colour, fillOpacity=alt.FillOpacity("share:Q", scale=share, legend=None)
-    )
+    held = base.mark_rect().encode(fill=colour, fillOpacity=alt.FillOpacity("share:Q", scale=share, legend=None))
     hover = base.mark_rect(fill="transparent", cursor="pointer").encode(
         tooltip=[
             alt.Tooltip("fifo:N", title="FIFO"),
@@ -116,13 +114,17 @@ def _words() -> Any:
     import altair as alt
 
     x = _cycles(alt)
-    y = alt.Y("level:Q", axis=alt.Axis(title="words", tickMinStep=1, tickCount=5), scale=alt.Scale(domainMin=0))
+    y = alt.Y("level:Q", axis=alt.Axis(title="words", tickMinStep=1, tickCount=5))
     base = alt.Chart(alt.NamedData("words")).encode(x=x, y=y)
     area = base.mark_area(interpolate="step-after", fill="@fill", fillOpacity=0.25, stroke="@fill", strokeWidth=1.5)
-    hover = alt.Chart(alt.NamedData("words")).mark_rect(fill="transparent").encode(
-        x=x,
-        x2="end:Q",
-        tooltip=[alt.Tooltip("cycles:N", title="cycles"), alt.Tooltip("level:Q", title="words held at most")],
+    hover = (
+        alt.Chart(alt.NamedData("words"))
+        .mark_rect(fill="transparent")
+        .encode(
+            x=x,
+            x2="end:Q",
+            tooltip=[alt.Tooltip("cycles:N", title="cycles"), alt.Tooltip("level:Q", title="words held at most")],
+        )
     )
     marks = alt.Chart(alt.NamedData("depths"))
     rules = marks.mark_rule(strokeDash=[4, 3], stroke="@hot").encode(y="depth:Q")
@@ -140,21 +142,24 @@ def _resources() -> Any:
         axis=alt.Axis(title="% of the part", format="d", tickCount=6),
         scale=alt.Scale(zero=True, nice=True),
     )
-    base = alt.Chart(alt.NamedData("resources")).encode(x=x, x2="end:Q", y=alt.Y(
-        "resource:N", sort=None, title=None, axis=alt.Axis(domain=False, ticks=False, labelFontSize=12, labelPadding=6)
-    ))
+    base = alt.Chart(alt.NamedData("resources")).encode(
+        x=x,
+        x2="end:Q",
+        y=alt.Y(
+            "resource:N",
+            sort=None,
+            title=None,
+            axis=alt.Axis(domain=False, ticks=False, labelFontSize=12, labelPadding=6),
+        ),
+    )
     kinds = alt.Scale(
         domain=["weights", "other layers", "FIFOs", "FIFOs on skips"],
         range=["@accent", "@other", "@fifo", "@skip"],
     )
     bars = base.mark_bar(height=24, cursor="pointer").encode(
         fill=alt.Fill("kind:N", scale=kinds, legend=alt.Legend(title=None, orient="top", symbolType="square")),
-        stroke=alt.Stroke("kind:N", scale=kinds, legend=None),
-        fillOpacity=alt.FillOpacity(
-            "basis:N",
-            scale=alt.Scale(domain=["measured", "modelled"], range=[1, 0.3]),
-            legend=None,
-        ),
+        stroke=alt.value("@surface"),
+        fillOpacity=alt.FillOpacity("solid:Q", scale=None),
         strokeWidth=alt.value(0.8),
         tooltip=[
             alt.Tooltip("part:N", title="of"),
@@ -165,7 +170,12 @@ def _resources() -> Any:
         ],
     )
     full = alt.Chart(alt.NamedData("board")).mark_rule(stroke="@hot", strokeWidth=1.5).encode(x="percent:Q")
-    return alt.layer(bars, full).properties(width="container", height=alt.Step(38))
+    name = (
+        alt.Chart(alt.NamedData("board"))
+        .mark_text(align="left", baseline="bottom", dx=4, fill="@hot", fontSize=11)
+        .encode(x="percent:Q", y=alt.value(-4), text="told:N")
+    )
+    return alt.layer(bars, full, name).properties(width="container", height=alt.Step(38))
 
 
 def _values() -> Any:
@@ -177,9 +187,11 @@ def _values() -> Any:
         scale=alt.Scale(reverse=True, nice=False, zero=False, padding=2),
     )
     y = _rows(alt, "layer")
-    kind = alt.Chart(alt.NamedData("types")).mark_rect(
-        fill="@idle", fillOpacity=0.45, stroke="@muted", strokeWidth=1
-    ).encode(x=x, x2="end:Q", y=y)
+    kind = (
+        alt.Chart(alt.NamedData("types"))
+        .mark_rect(fill="@idle", fillOpacity=0.45, stroke="@muted", strokeWidth=1)
+        .encode(x=x, x2="end:Q", y=y)
+    )
     cells = (
         alt.Chart(alt.NamedData("values"))
         .mark_rect()
@@ -192,8 +204,11 @@ def _values() -> Any:
                 scale=alt.Scale(domain=["inside", "above", "below"], range=["@accent", "@hot", "@blocked"]),
                 legend=None,
             ),
-            fillOpacity=alt.FillOpacity("share:Q", scale=alt.Scale(type="pow", exponent=0.4, domain=[0, 0.5],
-                                        range=[0.1, 1], clamp=True), legend=None),
+            fillOpacity=alt.FillOpacity(
+                "share:Q",
+                scale=alt.Scale(type="pow", exponent=0.4, domain=[0, 0.5], range=[0.1, 1], clamp=True),
+                legend=None,
+            ),
             tooltip=[
                 alt.Tooltip("layer:N", title="layer"),
                 alt.Tooltip("type:N", title="type"),
@@ -210,8 +225,8 @@ def _values() -> Any:
 def _front() -> Any:
     import altair as alt
 
-    x = alt.X("x:Q", axis=alt.Axis(title=None, format="~s"), scale=alt.Scale(zero=False, nice=True, padding=12))
-    y = alt.Y("y:Q", axis=alt.Axis(title=None, format="~s"), scale=alt.Scale(zero=False, nice=True, padding=12))
+    x = alt.X("x:Q", axis=alt.Axis(title="@x_title", format="~s"), scale=alt.Scale(zero=False, nice=True, padding=12))
+    y = alt.Y("y:Q", axis=alt.Axis(title="@y_title", format="~s"), scale=alt.Scale(zero=False, nice=True, padding=12))
     line = (
         alt.Chart(alt.NamedData("front"))
         .mark_line(stroke="@accent", strokeWidth=1.5, interpolate="step-after", opacity=0.6)
@@ -224,7 +239,8 @@ def _front() -> Any:
             x=x,
             y=y,
             stroke=alt.Stroke(
-                "front:N", scale=alt.Scale(domain=["on the front", "behind it"], range=["@accent", "@muted"]),
+                "front:N",
+                scale=alt.Scale(domain=["on the front", "behind it"], range=["@accent", "@muted"]),
                 legend=None,
             ),
             fill=alt.Fill(

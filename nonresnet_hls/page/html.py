@@ -1,7 +1,7 @@
 """The page as one HTML file that needs nothing else: styles, script, charts, and all figures as JSON.
 
-Everything that comes from a model, a recipe or a path is escaped: by Jinja in the HTML, as JSON in the script's data; the
-script puts text into the page as text alone. A policy in the file forbids the browser to load anything.
+Everything that comes from a model, a recipe or a path is escaped: by Jinja in the HTML, as JSON in the script's data;
+the script puts text into the page as text alone. A policy in the file forbids the browser to load anything.
 """
 
 import functools
@@ -89,7 +89,7 @@ def _environment() -> Any:
     def fig(page: Page, figure: Figure | None, path: str) -> Any:
         """A figure in the page: its value, where it stands in the JSON, and how it was come by."""
         if figure is None:
-            return Markup('<span class="none" title="nobody has found it out">–</span>')
+            return Markup('<span class="none" title="nobody has found it out">-</span>')
         source = page.sources[figure.source]
         told = str(source)
         if figure.low is not None and figure.high is not None:

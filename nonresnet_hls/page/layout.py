@@ -55,7 +55,7 @@ def layout(view: View) -> Layout:
                 lanes[row] = lane
             else:
                 ways[number][row] = lane
-    edges = tuple(_edge(fifo, pair, lanes, ways[number]) for number, (fifo, pair) in enumerate(zip(fifos, pairs, strict=True)))
+    edges = tuple(_edge(one, pair, lanes, ways[n]) for n, (one, pair) in enumerate(zip(fifos, pairs, strict=True)))
     width = 1 + max([*lanes, *(lane for edge in edges for lane in edge.lanes)])
     return Layout(tuple(lanes), edges, width)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nonresnet_hls.page.layout import Edge, layout
 from nonresnet_hls.page.values import Part, View
@@ -111,7 +112,7 @@ def _x(lane: int) -> float:
 def _line(edge: Edge, number: int, middles: Sequence[float]) -> Line:
     points = [(_x(lane), middles[row]) for row, lane in zip(edge.rows, edge.lanes, strict=True)]
     path = f"M{points[0][0]:g} {points[0][1]:g}"
-    for (x, y), (following, below) in zip(points, points[1:], strict=False):
+    for (x, y), (following, below) in pairwise(points):
         if x == following:
             path += f"V{below:g}"
         else:
@@ -135,8 +136,8 @@ def overview(view: View) -> Overview:
     most = max((_cycles(part) for part in view.parts), default=0) or 1
     bars = tuple(Bar(row, row * _STEP, _HEIGHT * _cycles(part) / most) for row, part in enumerate(view.parts))
     spans = set()
-    for begin, end in skips(view):
-        spans.add((rows[begin], rows[end]))
+    for source, target in skips(view):
+        spans.add((rows[source], rows[target]))
     longest = max((end - begin for begin, end in spans), default=1)
     arcs = []
     for begin, end in sorted(spans):

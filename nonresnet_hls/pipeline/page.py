@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import __version__, bounds
-from nonresnet_hls.errors import RecipeError
+from nonresnet_hls import __version__, bounds, files
+from nonresnet_hls.errors import ArtefactError, RecipeError
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.page.values import (
     Basis,
@@ -23,10 +23,11 @@ from nonresnet_hls.page.values import (
     Ranges,
     Table,
 )
-from nonresnet_hls.pipeline import designs, emulate, explain, runner, tables
+from nonresnet_hls.pipeline import designs, emulate, explain, page_study, runner, tables
 from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import train as training
-from nonresnet_hls.pipeline.views import Sources, hls_view, rtl_view
+from nonresnet_hls.pipeline.view_rtl import rtl_view
+from nonresnet_hls.pipeline.views import Sources, hls_view
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Family, Hls, Recipe
 
@@ -52,7 +53,8 @@ def gather(named: Sequence[Any], workspace: Workspace, hls: Hls, study: Path | N
     if len(named) > _MOST_DESIGNS:
         raise RecipeError(f"at most {_MOST_DESIGNS} designs on a page wanted, not {len(named)}")
     sources = Sources()
-    found, recipes = [], []
+    found: list[Design] = []
+    recipes: list[Recipe] = []
     for one in named:
         design, recipe = _design(one, workspace, hls, sources)
         if any(design.name == other.name for other in found):
@@ -60,9 +62,10 @@ def gather(named: Sequence[Any], workspace: Workspace, hls: Hls, study: Path | N
         found.append(design)
         recipes += [] if recipe is None else [recipe]
     shown = [table for table in (_table1(recipes, workspace, sources), _table2(recipes, workspace, sources)) if table]
-    studies = ()
+    studies = () if study is None else (page_study.read(study, sources),)
+    titles = [*(one.title for one in studies), *(design.title for design in found)]
     return Page(
-        title=title or " · ".join(design.title for design in found[:3]) + (" · ..." if len(found) > 3 else ""),
+        title=title or " · ".join(titles[:3]) + (" · …" if len(titles) > 3 else ""),
         made_by=f"nonresnet_hls {__version__}",
         sources=sources.found,
         designs=tuple(found),
@@ -71,11 +74,36 @@ def gather(named: Sequence[Any], workspace: Workspace, hls: Hls, study: Path | N
     )
 
 
+def check_target(path: Path) -> None:
+    """Refuse, before anything is done, a file that would not be written.
+
+    Raises:
+        ArtefactError: it is called otherwise than a page, or its folder is not there.
+    """
+    if path.suffix not in (".html", ".htm"):
+        raise ArtefactError(f"{path}: a name ending in .html wanted")
+    if path.is_dir():
+        raise ArtefactError(f"{path}: a file wanted, not a folder")
+    if not path.parent.is_dir():
+        raise ArtefactError(f"{path}: the folder {path.parent} is not there")
+
+
+def save(text: str, path: Path) -> Path:
+    """Write a page whole or not at all.
+
+    Raises:
+        ArtefactError: as `check_target`.
+    """
+    check_target(path)
+    files.write_text(path, text)
+    return path
+
+
 def _design(named: Any, workspace: Workspace, hls: Hls, sources: Sources) -> tuple[Design, Recipe | None]:
     with tempfile.TemporaryDirectory(prefix="nonresnet-page-") as scratch:
         found = designs.find(named, workspace, hls, Path(scratch) / "project")
-        views = [hls_view(found.directory, found.sized, sources)]
-    recipe = found.recipe
+        recipe = found.recipe
+        views = [hls_view(found.directory, found.sized, sources, _types(recipe, workspace))]
     if recipe is None:
         name = str(named) if isinstance(named, str | Path) else str(getattr(named, "name", "model"))
         return Design(name, Path(name).name, (), tuple(views)), None
@@ -89,7 +117,18 @@ def _design(named: Any, workspace: Workspace, hls: Hls, sources: Sources) -> tup
     ranges = _ranges(recipe, workspace, sources)
     if ranges is None:
         missing.append(Missing("values against the ranges of their types", f"nonresnet-hls explain {recipe.name}"))
-    return Design(recipe.name, recipe.title or recipe.name, _facts(recipe), tuple(views), ranges, tuple(missing)), recipe
+    return Design(
+        recipe.name, recipe.title or recipe.name, _facts(recipe), tuple(views), ranges, tuple(missing)
+    ), recipe
+
+
+def _types(recipe: Recipe | None, workspace: Workspace) -> dict[str, str]:
+    """Of what the layers of a recipe's project leave."""
+    project = None if recipe is None else runner.load(workspace.projects / recipe.name)
+    if project is None:
+        return {}
+    with runner.reading(project):
+        return {str(layer): str(kind) for layer, kind in project.figures["types"].items()}
 
 
 def _facts(recipe: Recipe) -> tuple[tuple[str, str], ...]:
@@ -187,7 +226,11 @@ def _table1(recipes: Sequence[Recipe], workspace: Workspace, sources: Sources) -
     return Table("table1", "Table I: accuracy", columns, tuple(rows), tuple(missing)) if rows else None
 
 
-_ENGINES = {"tensorflow": ("Keras", "TensorFlow"), "qkeras": ("QKeras", ""), "nonresnet-hls": ("emulation", "nonresnet_hls")}
+_ENGINES = {
+    "tensorflow": ("Keras", "TensorFlow"),
+    "qkeras": ("QKeras", ""),
+    "nonresnet-hls": ("emulation", "nonresnet_hls"),
+}
 
 
 def _share(share: float, found: runner.Artefact, package: str, stage: str, sources: Sources) -> Figure:
@@ -201,7 +244,7 @@ def _table2(recipes: Sequence[Recipe], workspace: Workspace, sources: Sources) -
     if not recipes:
         return None
     frame = tables.table2(workspace, [recipe.name for recipe in recipes])
-    records: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    records: list[Any] = frame.astype(object).where(frame.notna(), None).to_dict("records")
     model = sources.model("rule of the tools' reports", "before synthesis")
     rows = []
     for record in records:
@@ -222,16 +265,17 @@ def _table2(recipes: Sequence[Recipe], workspace: Workspace, sources: Sources) -
             row[name] = None if value is None or measured is None else Figure(_number(value), measured)
         if row["throughput_khz"] is not None and record["clock_basis"] != "routed":
             # As good as the clock, which nobody has reached with this very design.
-            basis = sources.key(str(engine), str(record["version"] or ""), f"clock {record['clock_basis']}", Basis.MODELLED)
+            basis = sources.key(
+                str(engine), str(record["version"] or ""), f"clock {record['clock_basis']}", Basis.MODELLED
+            )
             for name in ("throughput_khz", "clock_ns"):
                 row[name] = Figure(_number(record[name]), basis)
         for name in _BY_RULE:
             row[name] = Figure(_number(record[name]), model)
         rows.append(row)
     unmeasured = [str(row["design"]) for row in rows if row["engine"] is None]
-    missing = ()
-    if unmeasured:
-        missing = (Missing(f"measured hardware of {', '.join(unmeasured)}", _synth(unmeasured)),)
+    what = f"measured hardware of {', '.join(unmeasured)}"
+    missing = (Missing(what, _synth(unmeasured)),) if unmeasured else ()
     return Table("table2", "Table II: hardware", _TABLE2, tuple(rows), missing)
 
 
@@ -256,14 +300,10 @@ _TABLE2 = (
     Column("interval_cycles", "interval", "cycles, " + tables.TABLE2_COLUMNS["interval_cycles"]),
     Column("clock_ns", "clock ns", tables.TABLE2_COLUMNS["clock_ns"]),
     Column("clock_basis", "clock", tables.TABLE2_COLUMNS["clock_basis"], is_text=True),
-    Column("lut", "LUT"),
-    Column("lut_percent", "LUT %", "of the part"),
-    Column("ff", "FF"),
-    Column("ff_percent", "FF %", "of the part"),
-    Column("dsp", "DSP"),
-    Column("dsp_percent", "DSP %", "of the part"),
-    Column("bram_18k", "BRAM18"),
-    Column("bram_18k_percent", "BRAM18 %", "of the part"),
+    Column("lut", "LUT", "and its share of the part"),
+    Column("ff", "FF", "and its share of the part"),
+    Column("dsp", "DSP", "and its share of the part"),
+    Column("bram_18k", "BRAM18", "and its share of the part"),
     Column("fifo_bits", "FIFO bits", tables.TABLE2_COLUMNS["fifo_bits"]),
     Column("fifo_bram_18k", "FIFO BRAM18", tables.TABLE2_COLUMNS["fifo_bram_18k"]),
     Column("weight_bits", "weight bits", tables.TABLE2_COLUMNS["weight_bits"]),

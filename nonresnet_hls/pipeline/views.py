@@ -1,9 +1,8 @@
-"""Designs as a page shows them, of what the stages left: by the dataflow model, and by the open RTL engine."""
+"""A design as a page shows it, by the models of its streams and costs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,19 +18,12 @@ from nonresnet_hls.page.values import (
     Deadlock,
     Fifo,
     Figure,
-    Missing,
     Part,
     Source,
     Step,
     Timeline,
     View,
 )
-from nonresnet_hls.pipeline import rtl, runner
-from nonresnet_hls.pipeline.workspace import Workspace
-from nonresnet_hls.recipe import Recipe
-from nonresnet_hls.rtl import stored
-from nonresnet_hls.rtl.prediction import Trace, predict
-from nonresnet_hls.rtl.yosys import Target
 
 STRETCHES = 120
 """Of a timeline."""
@@ -65,13 +57,14 @@ class Sources:
 # The dataflow model
 
 
-def hls_view(project: Path, sized: bool, sources: Sources) -> View:
+def hls_view(project: Path, sized: bool, sources: Sources, types: Mapping[str, str] | None = None) -> View:
     """A project that hls4ml wrote, by the models of its streams and costs; seconds.
 
     Args:
         project: its directory.
         sized: whether we sized its FIFOs, so that what hls4ml gave them is to be found out again.
         sources: to name those of the figures.
+        types: of what layers leave, where they are known.
 
     Raises:
         ConversionError: the project is none that can be analysed.
@@ -85,9 +78,11 @@ def hls_view(project: Path, sized: bool, sources: Sources) -> View:
         timed = sources.model(f"timing model of {tool}", "before synthesis")
         costed = sources.model(f"cost model of {tool}", "as after logic synthesis")
         order = sources.model("order of the C++", "before synthesis")
-        parts = tuple(_part(process, flow, timed, costed) for process in flow.processes)
+        parts = tuple(_part(one, flow, timed, costed, (types or {}).get(one.name, "")) for one in flow.processes)
         fifos = tuple(_fifo(flow, name, depths, timed, order) for name in (s.name for s in flow.internal))
         courses = _timelines(flow, depths, timed)
+        available = available_of(flow.part)
+        totals = _totals(flow, depths, parts, courses, timed, costed)
         return View(
             key="hls",
             title=tool,
@@ -95,20 +90,35 @@ def hls_view(project: Path, sized: bool, sources: Sources) -> View:
             clock_ns=flow.clock_ns or 0.0,
             parts=parts,
             fifos=fifos,
-            totals=_totals(flow, depths, parts, courses, timed, costed),
-            available=_available(flow.part),
+            totals=totals | derived(totals, available, flow.clock_ns, timed),
+            available=available,
             timelines=courses,
             deadlocks=_deadlocks(flow, depths, order),
             notes=tuple(f"no model of {layer}: its cycles are in no figure" for layer in flow.unknown_layers),
         )
 
 
-def _available(part: str) -> dict[str, int]:
+def available_of(part: str) -> dict[str, int]:
+    """What a part has; nothing where that is not known."""
     found = memory.part_resources(part) if part else None
     return {} if found is None else {name: getattr(found, name) for name in RESOURCES}
 
 
-def _part(process: Process, flow: Dataflow, timed: str, costed: str) -> Part:
+def derived(
+    totals: Mapping[str, Figure], available: Mapping[str, int], clock_ns: float | None, clocked: str
+) -> dict[str, Figure]:
+    """What follows from the totals: shares of the part, and images a second at a clock that is not reached yet."""
+    found = {}
+    for name, has in available.items():
+        if has and (figure := totals.get(name)) is not None:
+            found[f"{name}_percent"] = Figure(round(100 * figure.value / has, 2), figure.source, at_most=figure.at_most)
+    interval = totals.get("interval_cycles")
+    if clock_ns and interval is not None and interval.value:
+        found["images_per_s"] = Figure(round(1e9 / clock_ns / interval.value), clocked)
+    return found
+
+
+def _part(process: Process, flow: Dataflow, timed: str, costed: str, kind: str) -> Part:
     figures: dict[str, Figure] = {}
     if process.known:
         kernel = costs.kernel_of(process, flow)
@@ -126,6 +136,7 @@ def _part(process: Process, flow: Dataflow, timed: str, costed: str) -> Part:
         kind=_kind(process),
         layers=(process.name,),
         reuse_factor=factor or None,
+        type=kind,
         figures=figures,
         bottleneck=process.known and process.program.interval_cycles == flow.interval_cycles,
     )
@@ -154,7 +165,7 @@ def _kind(process: Process) -> str:
     config, kernel = process.config, process.kernel
     if kernel.startswith(("conv_", "depthwise_conv_", "pointwise_conv_")):
         height, width = config.integer("filt_height", 1), config.integer("filt_width", 1)
-        size = f"{height}×{width}" if "_2d" in kernel else str(width)
+        size = f"{height}x{width}" if "_2d" in kernel else str(width)
         stride = config.integer("stride_width", 1)
         by = f", stride {stride}" if stride > 1 else ""
         if kernel.startswith("depthwise"):
@@ -215,8 +226,11 @@ def _totals(
         words = getattr(depths, key)
         bits = sum(stream.bits * words[stream.name] for stream in flow.internal)
         totals[f"fifo_bits_{key}"] = Figure(bits, timed)
-        skips = sum(stream.bits * words[stream.name] for stream in flow.internal if stream.on_skip)
-        totals[f"skip_bits_{key}"] = Figure(skips, timed)
+        skips = [stream for stream in flow.internal if stream.on_skip]
+        totals[f"skip_bits_{key}"] = Figure(sum(stream.bits * words[stream.name] for stream in skips), timed)
+        own = memory.fifo_memory(skips, words, flow.toolchain, bound=vitis and key == "sized")
+        totals[f"skip_lut_{key}"] = Figure(own.lut, costed)
+        totals[f"skip_bram_18k_{key}"] = Figure(own.bram_18k, costed)
     return totals
 
 
@@ -269,188 +283,3 @@ def _deadlocks(flow: Dataflow, depths: FifoDepths, source: str) -> tuple[Deadloc
         )
         found.append(Deadlock(stream.name, least - 1, least, source, steps))
     return tuple(found)
-
-
-# The open RTL engine
-
-
-def rtl_view(recipe: Recipe, workspace: Workspace, sources: Sources) -> View | None:
-    """A recipe's present project as SystemVerilog, with what was simulated and synthesised of it; None: there is none.
-
-    Raises:
-        ArtefactError: a file of the results was changed or is missing.
-    """
-    project = runner.load(workspace.projects / recipe.name)
-    made = runner.load(workspace.projects / recipe.name / rtl.RTL)
-    if project is None or made is None or made.inputs.get("project") != project.content:
-        return None
-    design = stored.load(made.directory)
-    simulated = _current(recipe, workspace, rtl.SIMULATION, made)
-    predicted = sources.model("OpenRTL", "predicted")
-    target, synthesis = _synthesis(recipe, workspace, made)
-    measured = "" if synthesis is None else _synthesised(synthesis, sources)
-    resources: dict[tuple[str, bool], Mapping[str, int]] = {}
-    with runner.reading(made, *filter(None, (simulated, synthesis))):
-        if synthesis is not None:
-            resources = {(p["name"], p["is_fifo"]): p["resources"] for p in synthesis.figures["parts"]}
-        simulation, sim_source = _simulation(simulated, sources)
-        slowest = max(unit.interval_cycles for unit in design.units)
-        parts = tuple(
-            Part(
-                name=unit.name,
-                kind=_RTL_KINDS.get(str(unit.contract.kind), str(unit.contract.kind)),
-                layers=unit.layers,
-                reuse_factor=unit.folds or None,
-                figures={
-                    "interval_cycles": Figure(unit.interval_cycles, predicted),
-                    **{n: Figure(int(c), measured) for n, c in resources.get((unit.name, False), {}).items()},
-                },
-                bottleneck=unit.interval_cycles == slowest,
-            )
-            for unit in design.units
-        )
-        uses = {one["stream"]: one for one in simulation.get("fifos", ())}
-        fifos = tuple(
-            Fifo(
-                name=fifo.stream.name,
-                source=fifo.source,
-                target=fifo.target,
-                words=fifo.stream.words,
-                bits=fifo.stream.bits,
-                on_skip=fifo.joins,
-                depths={
-                    "built": Figure(fifo.depth, predicted),
-                    **(
-                        {"high_water": Figure(int(uses[fifo.stream.name]["high_water"]), sim_source)}
-                        if fifo.stream.name in uses
-                        else {}
-                    ),
-                },
-            )
-            for fifo in design.fifos
-        )
-        course, predicted_figures = _rtl_timeline(design, predicted, simulation)
-        totals = {
-            name: Figure(simulation[name], sim_source)
-            if simulation
-            else Figure(getattr(predicted_figures, name), predicted)
-            for name in ("interval_cycles", "latency_cycles", "first_output_cycles")
-        }
-        if synthesis is not None:
-            totals |= {name: Figure(int(count), measured) for name, count in synthesis.figures["total"].items()}
-        least = tuple(
-            Deadlock(one["stream"], one["depth"] - 1, one["depth"], sim_source, (), str(one["deadlock"]))
-            for one in simulation.get("least_depths", ())
-            if one["deadlock"]
-        )
-    missing = []
-    if simulated is None:
-        missing.append(Missing("simulated cycles", f"nonresnet-hls synth {recipe.name} --engine rtl --simulate"))
-    if synthesis is None:
-        missing.append(Missing("synthesised resources", f"nonresnet-hls synth {recipe.name} --engine rtl"))
-    available = _available(recipe.hls.part) if target is None or rtl.is_of(recipe, target) else {}
-    return View(
-        key="rtl",
-        title="OpenRTL",
-        target=recipe.hls.part if available or target is None else f"family {target}",
-        clock_ns=recipe.hls.clock_ns,
-        parts=parts,
-        fifos=fifos,
-        totals=totals,
-        available=available,
-        timelines=(course,),
-        deadlocks=least,
-        missing=tuple(missing),
-    )
-
-
-_RTL_KINDS = {
-    "pass": "word by word",
-    "fork": "fork",
-    "join": "join",
-    "pad": "padding",
-    "collect": "windows and sums",
-    "mask": "masked windows and sums",
-}
-
-
-def _current(recipe: Recipe, workspace: Workspace, stage: str, made: runner.Artefact) -> runner.Artefact | None:
-    found = runner.load(workspace.artefact(recipe.name, stage))
-    return found if found is not None and found.inputs.get("rtl") == made.content else None
-
-
-def _synthesis(
-    recipe: Recipe, workspace: Workspace, made: runner.Artefact
-) -> tuple[Target | None, runner.Artefact | None]:
-    """The synthesis for the recipe's own family, or else for another."""
-    found = {}
-    for target in Target:
-        one = _current(recipe, workspace, f"rtl-{target}", made)
-        if one is not None:
-            found[target] = one
-    own = next((name for name in found if rtl.is_of(recipe, name)), next(iter(found), None))
-    return own, None if own is None else found[own]
-
-
-def _synthesised(synthesis: runner.Artefact, sources: Sources) -> str:
-    with runner.reading(synthesis):
-        version = f"Yosys {synthesis.figures['tools']['pyosys']}"
-    return sources.key("OpenRTL", version, "synthesized", Basis.MEASURED)
-
-
-def _simulation(simulated: runner.Artefact | None, sources: Sources) -> tuple[dict[str, Any], str]:
-    if simulated is None:
-        return {}, ""
-    told = " ".join(filter(None, ("Verilator", rtl.version_of("verilator", simulated))))
-    return dict(simulated.figures), sources.key("OpenRTL", told, "simulated", Basis.MEASURED)
-
-
-def _rtl_timeline(design: Any, source: str, simulation: Mapping[str, Any]) -> tuple[Timeline, Any]:
-    """Levels and work as the contracts predict them, which the simulation was found to equal."""
-    trace = Trace()
-    predicted = predict(design, IMAGES, trace=trace)
-    edges = edges_of(predicted.total_cycles)
-    length = np.diff(edges)
-    activity = {}
-    for unit in design.units:
-        works, blocked = (_inside(found.get(unit.name, []), edges) for found in (trace.works, trace.blocked))
-        full = np.rint(1000 * blocked / length).astype(int)
-        activity[unit.name] = Activity(
-            tuple((1000 - np.rint(1000 * works / length).astype(int) - full).clip(0).tolist()), tuple(full.tolist())
-        )
-    levels = {name: tuple(_highest(changes, edges)) for name, changes in trace.levels.items()}
-    checked = ""
-    if simulation:
-        checked = "the simulation by Verilator had the same cycle for the end of every image, and the same highest level"
-    course = Timeline(
-        key="built",
-        source=source,
-        edges=tuple(edges.tolist()),
-        images=IMAGES,
-        image_ends=predicted.image_ends,
-        levels=levels,
-        activity=activity,
-        checked=checked,
-        stuck="" if predicted.finished else "it is predicted to deadlock",
-    )
-    return course, predicted
-
-
-def _inside(stretches: Sequence[tuple[int, int]], edges: IntArray) -> IntArray:
-    """Cycles within each stretch of a timeline that lie in some of what is given."""
-    before = np.zeros(int(edges[-1]) + 1, np.int64)
-    for begin, end in stretches:
-        before[begin] += 1
-        before[min(end, len(before) - 1)] -= 1
-    counts = np.concatenate([[0], np.cumsum(np.cumsum(before[:-1]))])
-    return np.asarray(np.diff(counts[edges]), np.int64)
-
-
-def _highest(changes: Sequence[tuple[int, int]], edges: IntArray) -> list[int]:
-    each = np.zeros(int(edges[-1]), np.int64)
-    for number, (cycle, level) in enumerate(changes):
-        end = changes[number + 1][0] if number + 1 < len(changes) else len(each)
-        each[cycle:end] = level
-    return [int(each[a:b].max(initial=0)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-
-

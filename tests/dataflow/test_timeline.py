@@ -1,5 +1,7 @@
 """What is seen of a run, against counting word by word."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -51,7 +53,7 @@ def test_levels_are_the_words_written_and_not_yet_read(
     for stream in flow.internal:
         written, read = run.written(stream.name), run.read(stream.name)
         each = [int((written <= t).sum() - (read < t).sum()) for t in range(int(edges[-1]))]
-        wanted = [max(each[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        wanted = [max(each[a:b]) for a, b in pairwise(edges)]
         found = run.levels(stream.name, edges).tolist()
         assert found == wanted
         assert max(found) <= depths[stream.name]
@@ -80,7 +82,7 @@ def test_waiting_and_working_are_all_the_time_there_is(flow: Dataflow, stretch: 
         for cycle in range(free + 1 if len(times) else 0, len(states)):
             states[cycle] = "blocked" if stuck == ["full"] else "starved"
         starved, blocked = run.shares(chain.process.name, edges)
-        for number, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for number, (a, b) in enumerate(pairwise(edges)):
             part = states[a:b]
             assert abs(starved[number] - 1000 * part.count("starved") / len(part)) <= 0.5
             assert abs(blocked[number] - 1000 * part.count("blocked") / len(part)) <= 0.5

@@ -38,6 +38,8 @@
     });
     const spec = JSON.parse(text);
     spec.datasets = data;
+    // So many rows as there are, in pixels.
+    if (spec.height.step) spec.height = spec.height.step * new Set(data[more.rows].map((one) => one[more.row])).size;
     const found = await window.vegaEmbed(element, spec, { actions: false, renderer: "canvas", tooltip: { theme: "custom" } });
     if (drawn.has(element)) drawn.get(element).view.finalize();
     drawn.set(element, { view: found.view, again: () => draw(element, name, data, more) });
@@ -47,7 +49,50 @@
   window.page = { figures: page, drawn };
 
   const span = (begin, end) => `${number(begin)} to ${number(end - 1)}`;
-  const place = (view, fifo) => `${fifo.source} → ${fifo.target}`;
+  // Neighbours that are alike are one.
+  const stretches = (edges, same, each) => {
+    for (let i = 0; i + 1 < edges.length;) {
+      let next = i + 1;
+      while (next + 1 < edges.length && same(next) === same(i)) next++;
+      each(i, edges[i], edges[next]);
+      i = next;
+    }
+  };
+  const place = (fifo) => `${fifo.source} → ${fifo.target}`;
+
+  // The circle in which the parts of a deadlock wait.
+  const svg = (tag, attributes, ...children) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.append(...children);
+    return element;
+  };
+  const ring = (where, deadlock) => {
+    const count = deadlock.steps.length;
+    const [size, radius] = [400, 122];
+    const at = (index, r) => {
+      const angle = (2 * Math.PI * index) / count - Math.PI / 2;
+      return [size / 2 + r * Math.cos(angle), size / 2 + r * Math.sin(angle)];
+    };
+    const drawing = svg("svg", { viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": "who waits for whom" });
+    drawing.append(svg("defs", {}, svg("marker", { id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, svg("path", { d: "M0 0L8 4L0 8z", class: "tip" }))));
+    deadlock.steps.forEach((step, index) => {
+      const gap = 0.18 / (count / 7);
+      const [x, y] = at(index + gap, radius);
+      const [following, below] = at(index + 1 - gap, radius);
+      drawing.append(svg("path", { class: `wait ${step.state}`, d: `M${x} ${y}A${radius} ${radius} 0 0 1 ${following} ${below}`, "marker-end": "url(#tip)" }));
+    });
+    deadlock.steps.forEach((step, index) => {
+      const [x, y] = at(index, radius);
+      const [tx, ty] = at(index, radius + 26);
+      const side = Math.abs(tx - size / 2) < 24 ? "middle" : tx > size / 2 ? "start" : "end";
+      const shift = Math.abs(tx - size / 2) < 24 ? (ty < size / 2 ? -2 : 10) : 4;
+      const text = step.part.length > 17 ? `${step.part.slice(0, 16)}…` : step.part;
+      drawing.append(svg("circle", { class: `node ${step.state}`, cx: x, cy: y, r: 13 }), svg("text", { class: "nth", x, y: y + 4.5, "text-anchor": "middle" }, String(index + 1)));
+      drawing.append(svg("text", { class: "who", x: side === "start" ? x + 20 : side === "end" ? x - 20 : tx, y: ty + shift, "text-anchor": side }, text));
+    });
+    where.replaceChildren(drawing, make("p", "keys", make("span", "", make("i", "line full"), "waits for room in a full FIFO"), make("span", "", make("i", "line empty"), "waits for a word of an empty one")));
+  };
 
   // One design by one engine.
   const setUp = (element, design, view) => {
@@ -71,25 +116,32 @@
       for (const part of view.parts) {
         const one = time.activity[part.name];
         if (!one || (!everything && short.has(part.kind.split(",")[0]))) continue;
-        for (let i = 0; i + 1 < time.edges.length; i++) {
+        stretches(time.edges, (i) => `${one.starved[i]} ${one.blocked[i]}`, (i, begin, end) => {
           const works = Math.max(0, 1000 - one.starved[i] - one.blocked[i]);
-          rows.push({ part: part.name, begin: time.edges[i], end: time.edges[i + 1], works, blocked: one.blocked[i], cycles: span(time.edges[i], time.edges[i + 1]), works_percent: works / 10, starved_percent: one.starved[i] / 10, blocked_percent: one.blocked[i] / 10 });
-        }
+          rows.push({ part: part.name, begin, end, works, blocked: one.blocked[i], cycles: span(begin, end), works_percent: works / 10, starved_percent: one.starved[i] / 10, blocked_percent: one.blocked[i] / 10 });
+        });
       }
-      return draw(find("activity"), "activity", { activity: rows, images: images() });
+      return draw(find("activity"), "activity", { activity: rows, images: images() }, { rows: "activity", row: "part" });
     };
 
     const fill = async () => {
       const time = view.timelines[course];
       const some = fifos().filter((one) => everything || one.on_skip || depthOf(one) > 2);
       const rows = [];
+      const taken = new Set();
+      const narrow = find("fill").clientWidth < 600;
       for (const one of some.length ? some : fifos()) {
         const depth = depthOf(one);
-        time.levels[one.name].forEach((level, i) => {
-          rows.push({ fifo: place(view, one), stream: one.name, begin: time.edges[i], end: time.edges[i + 1], level, depth, share: depth ? level / depth : 0, kind: one.on_skip ? "skip" : "other", cycles: span(time.edges[i], time.edges[i + 1]) });
+        const levels = time.levels[one.name];
+        // A row for each, though two may go from and to the same.
+        let row = narrow ? `→ ${one.target}` : place(one);
+        while (taken.has(row)) row += "\u200b";
+        taken.add(row);
+        stretches(time.edges, (i) => levels[i], (i, begin, end) => {
+          rows.push({ row, fifo: place(one), stream: one.name, begin, end, level: levels[i], depth, share: depth ? levels[i] / depth : 0, kind: one.on_skip ? "skip" : "other", cycles: span(begin, end) });
         });
       }
-      const chart = await draw(find("fill"), "fill", { fill: rows, images: images() });
+      const chart = await draw(find("fill"), "fill", { fill: rows, images: images() }, { rows: "fill", row: "row" });
       chart.addEventListener("click", (_, item) => {
         if (item && item.datum && item.datum.stream) choose(item.datum.stream, true);
       });
@@ -104,15 +156,26 @@
       const most = Math.max(...levels);
       const rows = levels.map((level, i) => ({ begin: time.edges[i], end: time.edges[i + 1], level, cycles: span(time.edges[i], time.edges[i + 1]) }));
       rows.push({ begin: time.edges[time.edges.length - 1], end: time.edges[time.edges.length - 1], level: levels[levels.length - 1], cycles: "the end" });
-      const names = { least: "least, order of the C++", margin: "least, pipelines that stall", sized: "sized", tensor: "whole tensor", built: "built", high_water: "most that was held" };
-      const told = new Map();
-      for (const [key, depth] of Object.entries(one.depths)) {
-        if (depth.value > Math.max(most, depthOf(one)) * 1.3 + 2) continue;
-        told.set(depth.value, [...(told.get(depth.value) || []), names[key] || key]);
+      const names = { sized: "sized", margin: "least, pipelines that stall", least: "least, order of the C++", tensor: "whole tensor", built: "built", high_water: "held at most, simulated" };
+      const top = Math.max(most, depthOf(one), 1);
+      const rules = new Map();
+      const told = [];
+      for (const [key, title] of Object.entries(names)) {
+        const depth = one.depths[key];
+        if (!depth) continue;
+        told.push(told.length ? " · " : "Depths in words: ", `${title} `, figure(depth));
+        if (depth.value <= 1.3 * top + 2) rules.set(depth.value, [...(rules.get(depth.value) || []), title]);
       }
-      const depths = [...told].map(([depth, what]) => ({ depth, told: `${number(depth)}: ${what.join(", ")}` }));
+      // Of lines that lie close together the higher one bears its name.
+      let last = Infinity;
+      const depths = [...rules].sort((a, b) => b[0] - a[0]).map(([depth, titles]) => {
+        const close = last - depth < 0.13 * top;
+        if (!close) last = depth;
+        return { depth, told: close ? "" : `${number(depth)}: ${titles.join(", ")}` };
+      });
       const title = element.querySelector("[data-fifo-title]");
-      title.replaceChildren(make("span", "", `${place(view, one)}`), make("span", "sub", `  ${one.name}, ${number(one.bits)} bits a word${one.on_skip ? ", on a skip" : ""}; holds at most `), String(number(most)), make("span", "sub", ` of ${number(one.words)} words of an image`));
+      title.replaceChildren(place(one));
+      element.querySelector("[data-fifo-depths]").replaceChildren(`${one.name}, ${number(one.bits)} bits a word${one.on_skip ? ", on a skip" : ""}. Holds at most ${number(most)} of the ${number(one.words)} words of an image. `, ...told);
       return draw(find("words"), "words", { words: rows, images: images(), depths }, { fill: colours()(one.on_skip ? "skip" : "accent") });
     };
 
@@ -127,8 +190,8 @@
       const line = element.querySelector("[data-course]");
       const ends = time.image_ends;
       if (time.stuck) return line.replaceChildren(make("strong", "", "It does not finish: "), time.stuck);
-      const text = [`Image 1 is done after ${number(ends[0])} cycles`];
-      if (ends.length > 1) text.push(`, image 2 ${number(ends[1] - ends[0])} later`);
+      const text = [`The first image is done after ${number(ends[0])} cycles`];
+      if (ends.length > 1) text.push(`, the next one ${number(ends[1] - ends[0])} cycles later`);
       return line.replaceChildren(text.join(""), ".");
     };
 
@@ -139,22 +202,26 @@
       const rows = [];
       for (const [name, title] of Object.entries(titles)) {
         const has = view.available[name];
-        if (!has || !view.totals[name]) continue;
+        const all = view.totals[name];
+        if (!has || !all) continue;
+        const resource = `${title}  ${number(Math.round((1000 * all.value) / has) / 10)} %`;
         let begin = 0;
         const add = (part, kind, count, source) => {
           const percent = (100 * count) / has;
-          if (count) rows.push({ resource: title, part, kind, count, percent, begin, end: begin + percent, basis: page.sources[source].basis });
+          if (count || part === "FIFOs") rows.push({ resource, part, kind, count, percent, begin, end: begin + percent, basis: page.sources[source].basis, solid: page.sources[source].basis === "measured" ? 1 : 0.32 });
           begin += percent;
         };
         for (const part of view.parts) {
           const one = part.figures[name];
           if (one) add(part.name, part.reuse_factor || part.layers.length > 1 ? "weights" : "other layers", one.value, one.source);
         }
-        const rest = view.totals[name];
+        const rest = all;
         const sum = view.parts.reduce((all, part) => all + (part.figures[name] ? part.figures[name].value : 0), 0);
-        add("FIFOs", "FIFOs", rest.value - sum, rest.source);
+        const skips = view.totals[`skip_${name}_sized`];
+        if (skips) add("FIFOs on skips", "FIFOs on skips", skips.value, rest.source);
+        add("FIFOs", "FIFOs", rest.value - sum - (skips ? skips.value : 0), rest.source);
       }
-      return draw(chart, "resources", { resources: rows, board: [{ percent: 100 }] });
+      return draw(chart, "resources", { resources: rows, board: [{ percent: 100, told: "all of it" }] }, { rows: "resources", row: "resource" });
     };
 
     const story = () => {
@@ -179,8 +246,9 @@
         const wants = step.state === "full"
           ? [make("strong", "", step.part), " has a word for ", make("strong", "", step.fifo), ", which is full. It waits until ", make("strong", "", step.other), " reads one."]
           : [make("strong", "", step.part), " needs a word of ", make("strong", "", step.fifo), ", which is empty. It waits until ", make("strong", "", step.other), last ? " writes one: but that is where it began." : " writes one."];
-        list.append(make("li", step.state, make("span", "num", String(index + 1)), make("div", "", ...wants), make("div", "row", held, `${number(step.level)} of ${number(step.depth)} held`, make("span", "", `${number(step.passed)} of ${number(step.tokens)} ${verb}`))));
+        list.append(make("li", `is-${step.state}`, make("span", "num", String(index + 1)), make("div", "", ...wants), make("div", "row", held, `${number(step.level)} of ${number(step.depth)} held`, make("span", "", `${number(step.passed)} of ${number(step.tokens)} ${verb}`))));
       });
+      ring(element.querySelector("[data-ring]"), one);
       where.replaceChildren(intro, list, make("p", "again", `So ${one.steps[0].part} waits for itself, by way of ${number(one.steps.length - 1)} other${one.steps.length === 2 ? "" : "s"}. With ${number(one.least)} words in ${one.fifo} every word goes through.`));
     };
 
@@ -272,7 +340,7 @@
         values.push({ layer: layer.layer, type: layer.type, bit: bit - 0.46, end: bit + 0.46, count, share: count / total, percent: (100 * count) / total, where, told: `2^${bit} and more, less than 2^${bit + 1}` });
       }
     }
-    return draw(element, "values", { types, values });
+    return draw(element, "values", { types, values }, { rows: "types", row: "layer" });
   };
 
   // Charts are drawn when they come near the screen.

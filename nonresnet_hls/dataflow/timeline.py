@@ -47,7 +47,7 @@ class Run:
         network: the design over some images.
         depths: of its FIFOs, in words.
         times: cycle of each event of each process that happened. Shape (events,), shorter after a deadlock.
-        blocked: of each of these events, whether (1) or not (0) it waited for room rather than for a word, if it waited.
+        blocked: of each of these events 1 where, if it waited, it was for room, and not for a word.
         waits: the processes that wait for each other in a circle; none where it finished.
     """
 

@@ -69,18 +69,18 @@
   };
   const ring = (where, deadlock) => {
     const count = deadlock.steps.length;
-    const [size, radius] = [400, 122];
+    const [size, radius, tip] = [400, 122, `tip${document.querySelectorAll("marker").length}`];
     const at = (index, r) => {
       const angle = (2 * Math.PI * index) / count - Math.PI / 2;
       return [size / 2 + r * Math.cos(angle), size / 2 + r * Math.sin(angle)];
     };
     const drawing = svg("svg", { viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": "who waits for whom" });
-    drawing.append(svg("defs", {}, svg("marker", { id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, svg("path", { d: "M0 0L8 4L0 8z", class: "tip" }))));
+    drawing.append(svg("defs", {}, svg("marker", { id: tip, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, svg("path", { d: "M0 0L8 4L0 8z", class: "tip" }))));
     deadlock.steps.forEach((step, index) => {
       const gap = 0.18 / (count / 7);
       const [x, y] = at(index + gap, radius);
       const [following, below] = at(index + 1 - gap, radius);
-      drawing.append(svg("path", { class: `wait ${step.state}`, d: `M${x} ${y}A${radius} ${radius} 0 0 1 ${following} ${below}`, "marker-end": "url(#tip)" }));
+      drawing.append(svg("path", { class: `wait ${step.state}`, d: `M${x} ${y}A${radius} ${radius} 0 0 1 ${following} ${below}`, "marker-end": `url(#${tip})` }));
     });
     deadlock.steps.forEach((step, index) => {
       const [x, y] = at(index, radius);

@@ -15,19 +15,20 @@ $(PYTHON) -m venv $(VENV)-keras3
 $(VENV)-keras3/bin/pip install --quiet "$$(echo dist/*.whl)[keras3,rtl]"
 $(VENV)-keras3/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
 endef
-TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 test-hgq2 test-pytorch test-finn \
+TARGETS := all setup table1 table2 table2-full page test test-nightly test-page test-light test-keras3 test-hgq2 test-pytorch test-finn \
 	lint format dist picture bench-train bench-fifos bench-emulate bench-timing bench-costs bench-models bench-rtl clean distclean help
 # A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
 RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
 NETWORKS := resnet8 shortresnet8 nonresnet8
 STYLES := resblock shortblock nonresblock
 BLOCKS := $(foreach style,$(STYLES),$(style) $(style)-w8a8 $(style)-w16a16)
+PAGE := $(RUN) page $(NETWORKS) $(BLOCKS) --title 'ResNet8 on digits, and blocks' -o tables/page.html
 BLOCKS_32X32 := $(foreach style,$(STYLES),$(style)-32x32 $(style)-32x32-w8a8 $(style)-32x32-w16a16)
 
 .DEFAULT_GOAL := all
 .PHONY: $(TARGETS) $(RECIPES)
 
-all: $(VENV)/installed ## environment, then: train, quantize, convert, C-simulate, Tables I and II
+all: $(VENV)/installed ## environment, then: train, quantize, convert, C-simulate, Tables I and II, and a page of it all
 	@# da4ml takes a minute of one core to compile itself, while small networks train on less than both.
 	{ test -e $(VENV)/solver || $(COMPILE_SOLVER); } & \
 		$(RUN) csim $(NETWORKS) $(BLOCKS); status=$$?; wait $$! && exit $$status
@@ -36,13 +37,14 @@ all: $(VENV)/installed ## environment, then: train, quantize, convert, C-simulat
 	$(RUN) synth --engine rtl --simulate $(STYLES)
 	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(STYLES); fi
 	$(RUN) table2 $(NETWORKS) $(BLOCKS)
+	$(PAGE)
 
 setup: $(VENV)/installed $(VENV)/solver ## the virtual environment with pinned dependencies
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 wanted, not " + sys.version.split()[0] + "; set PYTHON")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,keras2,qonnx,rtl]'
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,keras2,qonnx,rtl,page]'
 	touch $@
 
 $(VENV)/solver: $(VENV)/installed
@@ -63,6 +65,10 @@ table2-full: setup ## hardware of all blocks at 8x8 and 32x32 and all precisions
 	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(BLOCKS) $(BLOCKS_32X32); fi
 	$(RUN) table2 $(BLOCKS) $(BLOCKS_32X32)
 
+page: setup ## tables/page.html: the networks and blocks of the main job, to look at
+	mkdir -p tables
+	$(PAGE)
+
 lint: setup ## style, types and imports
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -78,6 +84,12 @@ test: setup ## the test suite
 
 test-nightly: setup ## the tests that take minutes, too
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
+
+test-page: setup ## the page in Chromium, with the network cut off (as root, apt-get installs the browser)
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt playwright
+	if ! command -v chromium >/dev/null && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; fi || true
+	$(VENV)/bin/python -m pytest -n 0 tests/page
 
 picture: setup ## docs/results.svg, of docs/results.csv and the metrics of the trained networks
 	$(VENV)/bin/python -m benchmarks.picture

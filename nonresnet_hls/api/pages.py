@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nonresnet_hls import extras
 from nonresnet_hls.api.stages import told
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Hls
@@ -74,11 +75,13 @@ def page(
         RecipeError: nothing is named, or one twice.
         ConversionError: a design cannot be analysed.
         ArtefactError: what a stage or a study left was changed or is not what it should be.
+        MissingExtraError: a page is to be written, and what writes it is not installed.
     """
     from nonresnet_hls.pipeline import page as stage
 
-    if output is not None:
-        stage.check_target(Path(output))  # before anything is done
+    if output is not None:  # before anything is done
+        stage.check_target(Path(output))
+        extras.require("altair", "vl-convert-python", "igraph", "Jinja2")
     found = Shown(
         stage.gather(designs, Workspace(Path(workspace)), Hls(), None if study is None else Path(study), title)
     )

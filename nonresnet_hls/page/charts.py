@@ -16,7 +16,8 @@ def library() -> str:
     import vl_convert
 
     version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
-    return str(vl_convert.javascript_bundle(vl_version=version))
+    # Nothing in it may end the script element that it is put into.
+    return str(vl_convert.javascript_bundle(vl_version=version)).replace("</script", "<\\/script")
 
 
 def specs() -> dict[str, Any]:

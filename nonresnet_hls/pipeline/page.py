@@ -4,13 +4,14 @@ What no stage has found yet is not made up: the page says how to get it.
 """
 
 import json
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nonresnet_hls import __version__, bounds, files
-from nonresnet_hls.errors import ArtefactError, RecipeError
+from nonresnet_hls.errors import ArtefactError, RecipeError, shown
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.page.values import (
     Basis,
@@ -61,7 +62,9 @@ def gather(named: Sequence[Any], workspace: Workspace, hls: Hls, study: Path | N
             raise RecipeError(f"{design.name}: named twice")
         found.append(design)
         recipes += [] if recipe is None else [recipe]
-    shown = [table for table in (_table1(recipes, workspace, sources), _table2(recipes, workspace, sources)) if table]
+    found_tables = [
+        table for table in (_table1(recipes, workspace, sources), _table2(recipes, workspace, sources)) if table
+    ]
     studies = () if study is None else (page_study.read(study, sources),)
     titles = [*(one.title for one in studies), *(design.title for design in found)]
     return Page(
@@ -69,7 +72,7 @@ def gather(named: Sequence[Any], workspace: Workspace, hls: Hls, study: Path | N
         made_by=f"nonresnet_hls {__version__}",
         sources=sources.found,
         designs=tuple(found),
-        tables=tuple(shown),
+        tables=tuple(found_tables),
         studies=studies,
     )
 
@@ -167,8 +170,8 @@ def _ranges(recipe: Recipe, workspace: Workspace, sources: Sources) -> Ranges | 
                     bottom=-kind.fraction_bits,
                     powers={str(int(power)): int(count) for power, count in histogram["powers"].items()},
                     zeros=int(histogram["zeros"]),
-                    least=float(layer["least"]),
-                    greatest=float(layer["greatest"]),
+                    least=_finite(layer["least"]),
+                    greatest=_finite(layer["greatest"]),
                     above=int(histogram["above_type"]),
                     below=int(histogram["below_type"]),
                     made_here=int(layer["made_here"]),
@@ -178,6 +181,12 @@ def _ranges(recipe: Recipe, workspace: Workspace, sources: Sources) -> Ranges | 
         source = sources.key("explain", f"nonresnet_hls {found.figures['version']}", "quantized", Basis.MEASURED)
         first = str(told["first_layer"] or "")
         return Ranges(source, str(told["data"]), int(told["agreement"]["samples"]), first, tuple(layers))
+
+
+def _finite(value: Any) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"a finite number wanted, not {shown(value)}")
+    return float(value)
 
 
 # Tables I and II

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from nonresnet_hls.dataflow.graph import IntArray
-from nonresnet_hls.page.values import Activity, Basis, Deadlock, Fifo, Figure, Missing, Part, Timeline, View
+from nonresnet_hls.page import values
+from nonresnet_hls.page.values import Activity, Basis, Deadlock, Figure, Missing, Part, Timeline, View
 from nonresnet_hls.pipeline import rtl, runner
 from nonresnet_hls.pipeline.views import IMAGES, Sources, available_of, derived, edges_of
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Recipe
 from nonresnet_hls.rtl import stored
-from nonresnet_hls.rtl.prediction import Trace, predict
+from nonresnet_hls.rtl.design import Fifo, RtlDesign
+from nonresnet_hls.rtl.prediction import Prediction, Trace, predict
 from nonresnet_hls.rtl.yosys import Target
 
 
@@ -53,14 +55,15 @@ def rtl_view(recipe: Recipe, workspace: Workspace, sources: Sources) -> View | N
             for unit in design.units
         )
         uses = {one["stream"]: one for one in simulation.get("fifos", ())}
+        skips = _on_skips(design)
         fifos = tuple(
-            Fifo(
+            values.Fifo(
                 name=fifo.stream.name,
                 source=fifo.source,
                 target=fifo.target,
                 words=fifo.stream.words,
                 bits=fifo.stream.bits,
-                on_skip=fifo.joins,
+                on_skip=fifo.stream.name in skips,
                 depths={
                     "built": Figure(fifo.depth, predicted),
                     **(
@@ -119,6 +122,29 @@ _RTL_KINDS = {
 }
 
 
+def _on_skips(design: RtlDesign) -> set[str]:
+    """Streams on the shorter branches before a join, back to where the branches part."""
+    inputs: dict[str, list[Fifo]] = {}
+    outputs: dict[str, list[Fifo]] = {}
+    for fifo in design.fifos:
+        inputs.setdefault(fifo.target, []).append(fifo)
+        outputs.setdefault(fifo.source, []).append(fifo)
+    longest: dict[str, int] = {}  # units on the longest way to each, which stand in the order of the data
+    for unit in design.units:
+        longest[unit.name] = 1 + max((longest.get(fifo.source, 0) for fifo in inputs.get(unit.name, ())), default=0)
+    found: set[str] = set()
+    for into in inputs.values():
+        main = max(into, key=lambda fifo: longest.get(fifo.source, 0))
+        for fifo in into:
+            while fifo is not main and fifo.stream.name not in found:
+                found.add(fifo.stream.name)
+                before = inputs.get(fifo.source, [])
+                if len(before) != 1 or len(outputs[fifo.source]) != 1:
+                    break
+                fifo = before[0]
+    return found
+
+
 def _current(recipe: Recipe, workspace: Workspace, stage: str, made: runner.Artefact) -> runner.Artefact | None:
     found = runner.load(workspace.artefact(recipe.name, stage))
     return found if found is not None and found.inputs.get("rtl") == made.content else None
@@ -159,7 +185,7 @@ def _simulation(simulated: runner.Artefact | None, sources: Sources) -> tuple[di
     return dict(simulated.figures), sources.key("OpenRTL", told, "simulated", Basis.MEASURED)
 
 
-def _rtl_timeline(design: Any, source: str, simulation: Mapping[str, Any]) -> tuple[Timeline, Any]:
+def _rtl_timeline(design: RtlDesign, source: str, simulation: Mapping[str, Any]) -> tuple[Timeline, Prediction]:
     """Levels and work as the contracts predict them, which the simulation was found to equal."""
     trace = Trace()
     predicted = predict(design, IMAGES, trace=trace)

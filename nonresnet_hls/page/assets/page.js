@@ -113,9 +113,10 @@
     const activity = () => {
       const time = view.timelines[course];
       const rows = [];
-      for (const part of view.parts) {
+      const known = view.parts.filter((part) => time.activity[part.name]);
+      const some = known.filter((part) => everything || !short.has(part.kind.split(",")[0]));
+      for (const part of some.length ? some : known) {
         const one = time.activity[part.name];
-        if (!one || (!everything && short.has(part.kind.split(",")[0]))) continue;
         stretches(time.edges, (i) => `${one.starved[i]} ${one.blocked[i]}`, (i, begin, end) => {
           const works = Math.max(0, 1000 - one.starved[i] - one.blocked[i]);
           rows.push({ part: part.name, begin, end, works, blocked: one.blocked[i], cycles: span(begin, end), works_percent: works / 10, starved_percent: one.starved[i] / 10, blocked_percent: one.blocked[i] / 10 });
@@ -140,6 +141,10 @@
         stretches(time.edges, (i) => levels[i], (i, begin, end) => {
           rows.push({ row, fifo: place(one), stream: one.name, begin, end, level: levels[i], depth, share: depth ? levels[i] / depth : 0, kind: one.on_skip ? "skip" : "other", cycles: span(begin, end) });
         });
+      }
+      if (!rows.length) {
+        find("fill").replaceChildren(make("p", "empty", "There is no FIFO between two layers."));
+        return;
       }
       const chart = await draw(find("fill"), "fill", { fill: rows, images: images() }, { rows: "fill", row: "row" });
       chart.addEventListener("click", (_, item) => {
@@ -411,6 +416,10 @@
         const basis = page.sources[a.source].basis === "measured" && page.sources[b.source].basis === "measured" ? "measured" : "modelled";
         rows.push({ index, name: trial.name, x: a.value, y: b.value, x_told: `${number(a.value)} (${page.sources[a.source].basis})`, y_told: `${number(b.value)} (${page.sources[b.source].basis})`, front: trial.on_front ? "on the front" : "behind it", filled: trial.on_front ? "front" : basis === "measured" ? "measured" : "modelled", shape: trial.axes.board || trial.axes.engine || "all", point: Object.values(trial.axes).filter(Boolean).join(", ") });
       });
+      if (!rows.length) {
+        chart.replaceChildren(make("p", "empty", "No trial has both of these figures yet."));
+        return;
+      }
       const view = await draw(chart, "front", { trials: rows, front: rows.filter((one) => one.front === "on the front") }, { x_title: title(x), y_title: title(y) });
       view.addEventListener("click", (_, item) => { if (item && item.datum && item.datum.index !== undefined) show(item.datum.index); });
     };

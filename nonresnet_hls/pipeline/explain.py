@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nonresnet_hls import __version__, bounds, files, generated, progress
+from nonresnet_hls import bounds, files, generated, progress
 from nonresnet_hls.errors import DatasetError, ModelError, RecipeError
 from nonresnet_hls.explain import explaining, telling
 from nonresnet_hls.explain.explaining import Explanation, Question, Wish
@@ -83,7 +83,7 @@ def _keep(found: Explanation, recipe: Recipe, workspace: Workspace, wish: Wish) 
     def produce(folder: Path) -> dict[str, Any]:
         text = json.dumps(telling.figures(found), default=lambda number: number.item())
         (folder / RESULT).write_text(text + "\n", encoding="utf-8")
-        return {"version": __version__, "equal": found.equal}
+        return {"equal": found.equal}
 
     where = workspace.artefact(recipe.name, STAGE)
     config = _Kept(found.agreement.samples, wish.bits)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import __version__, bounds, files
+from nonresnet_hls import bounds, files
 from nonresnet_hls.errors import ArtefactError, RecipeError, shown
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.page.values import (
@@ -69,7 +69,7 @@ def gather(named: Sequence[Any], workspace: Workspace, hls: Hls, study: Path | N
     titles = [*(one.title for one in studies), *(design.title for design in found)]
     return Page(
         title=title or " · ".join(titles[:3]) + (" · …" if len(titles) > 3 else ""),
-        made_by=f"nonresnet_hls {__version__}",
+        made_by=runner.own_version(),
         sources=sources.found,
         designs=tuple(found),
         tables=tuple(found_tables),
@@ -178,7 +178,8 @@ def _ranges(recipe: Recipe, workspace: Workspace, sources: Sources) -> Ranges | 
                     reason=str(layer["reason"]),
                 )
             )
-        source = sources.key("explain", f"nonresnet_hls {found.figures['version']}", "quantized", Basis.MEASURED)
+        version = f"nonresnet_hls {runner.versions(found).get('nonresnet-hls', '')}".strip()
+        source = sources.key("explain", version, "quantized", Basis.MEASURED)
         first = str(told["first_layer"] or "")
         return Ranges(source, str(told["data"]), int(told["agreement"]["samples"]), first, tuple(layers))
 

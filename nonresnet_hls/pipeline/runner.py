@@ -146,6 +146,11 @@ def run(
         return dataclasses.replace(result, fresh=True)
 
 
+def own_version() -> str:
+    """This package's name and version."""
+    return f"nonresnet_hls {_versions().get('nonresnet-hls', '')}".strip()
+
+
 def versions(artefact: Artefact) -> dict[str, str]:
     """Versions of the packages that an artefact was made with, as its record has them.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nonresnet_hls import __version__, dataflow
+from nonresnet_hls import dataflow
 from nonresnet_hls.dataflow import memory, timeline
 from nonresnet_hls.dataflow.graph import Dataflow, IntArray, Process
 from nonresnet_hls.dataflow.schedule import Network, Semantics
@@ -24,6 +24,7 @@ from nonresnet_hls.page.values import (
     Timeline,
     View,
 )
+from nonresnet_hls.pipeline import runner
 
 STRETCHES = 120
 """Of a timeline."""
@@ -51,7 +52,7 @@ class Sources:
 
     def model(self, engine: str, stage: str) -> str:
         """The key of a model of this package's."""
-        return self.key(engine, f"nonresnet_hls {__version__}", stage, Basis.MODELLED)
+        return self.key(engine, runner.own_version(), stage, Basis.MODELLED)
 
 
 # The dataflow model

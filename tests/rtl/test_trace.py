@@ -26,7 +26,8 @@ def test_a_trace_is_of_the_run_that_is_predicted(design: RtlDesign, limits: dict
     for name, changes in trace.levels.items():
         assert [cycle for cycle, _ in changes] == sorted({cycle for cycle, _ in changes})
         assert max((level for _, level in changes), default=0) == predicted.high_water[name]
-        assert changes[-1][1] == 0 or not predicted.finished, "every word is read"
+        if predicted.finished:
+            assert changes[-1][1] <= 1, "the last word of all is read as the run ends"
 
 
 def test_units_work_or_are_blocked_one_at_a_time_and_as_long_as_they_must(design: RtlDesign) -> None:

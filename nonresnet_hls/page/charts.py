@@ -250,7 +250,7 @@ def _front() -> Any:
                 legend=None,
             ),
             fillOpacity=alt.value(0.9),
-            shape=alt.Shape("shape:N", legend=None),
+            shape=alt.Shape("shape:N", legend=alt.Legend(title=None, orient="top", symbolStrokeColor="@muted")),
             tooltip=[
                 alt.Tooltip("name:N", title="trial"),
                 alt.Tooltip("point:N", title="point"),

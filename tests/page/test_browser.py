@@ -29,6 +29,8 @@ CHROMIUM = os.environ.get("NONRESNET_CHROMIUM") or next(filter(None, map(shutil.
 if CHROMIUM is None:
     pytest.skip("no chromium on PATH; make test-page installs Debian's as root", allow_module_level=True)
 
+_PATIENCE_MS = 300_000
+"""A machine with much else to do takes its time."""
 WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
 
@@ -75,6 +77,7 @@ class Tab:
         self.context = browser.new_context(
             viewport={"width": width, "height": 844}, color_scheme=scheme, offline=True, reduced_motion="reduce"
         )
+        self.context.set_default_timeout(_PATIENCE_MS)
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -88,7 +91,7 @@ class Tab:
         for chart in self.page.locator("figure.chart").all():
             if chart.is_visible():
                 chart.scroll_into_view_if_needed()
-                chart.locator("canvas").first.wait_for(timeout=60_000)
+                chart.locator("canvas").first.wait_for()
 
 
 @pytest.fixture
@@ -192,7 +195,7 @@ def test_hovering_over_a_chart_tells_of_what_is_there(open_tab: Any, file: Path)
     box = canvas.bounding_box()
     tab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 12)
     tooltip = tab.page.locator("#vg-tooltip-element")
-    tooltip.wait_for(state="visible", timeout=10_000)
+    tooltip.wait_for(state="visible")
     assert "waits for a word" in tooltip.inner_text()
 
 
@@ -256,7 +259,7 @@ def test_a_point_of_a_study_shows_its_recipe(open_tab: Any, file: Path, gathered
     box = chart.locator("canvas").bounding_box()
     tab.page.mouse.click(box["x"] + where[0], box["y"] + where[1])
     recipe = tab.page.locator(".recipe")
-    recipe.locator("pre").wait_for(timeout=10_000)
+    recipe.locator("pre").wait_for()
     trial = gathered.studies[0].trials[0]
     assert recipe.locator("pre").inner_text() == trial.recipe_text.rstrip("\n")
     assert trial.name in recipe.inner_text()
@@ -302,7 +305,7 @@ def test_it_shows_itself_in_a_frame_as_in_a_notebook(browser: Any, gathered: Pag
     path.write_text(f"<!doctype html><body>{Shown(gathered)._repr_html_()}</body>", encoding="utf-8")
     tab = Tab(browser, path, 1280, "light")
     frame = tab.page.frame_locator("iframe")
-    frame.locator("h1").wait_for(timeout=30_000)
+    frame.locator("h1").wait_for()
     assert frame.locator("tr[data-part]").count() == len(gathered.designs[0].views[0].parts)
     frame.locator("tr[data-part='1']").click()
     assert gathered.designs[0].views[0].parts[1].name in frame.locator("#panel").inner_text()

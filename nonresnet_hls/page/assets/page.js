@@ -38,6 +38,7 @@
     });
     const spec = JSON.parse(text);
     spec.datasets = data;
+    if (more.interpolate) spec.layer[0].mark.interpolate = more.interpolate;
     // So many rows as there are, in pixels.
     if (spec.height.step) spec.height = spec.height.step * new Set(data[more.rows].map((one) => one[more.row])).size;
     const found = await window.vegaEmbed(element, spec, { actions: false, renderer: "canvas", tooltip: { theme: "custom" } });
@@ -420,7 +421,12 @@
         chart.replaceChildren(make("p", "empty", "No trial has both of these figures yet."));
         return;
       }
-      const view = await draw(chart, "front", { trials: rows, front: rows.filter((one) => one.front === "on the front") }, { x_title: title(x), y_title: title(y) });
+      // Of the figures that are shown alone: what no other trial is better in, for the line.
+      const worth = (name, value) => (study.figures.find((one) => one.name === name).better === "max" ? value : -value);
+      const beats = (one, other) => worth(x, one.x) >= worth(x, other.x) && worth(y, one.y) >= worth(y, other.y) && (one.x !== other.x || one.y !== other.y);
+      const best = rows.filter((one) => !rows.some((other) => beats(other, one)));
+      const interpolate = study.figures.find((one) => one.name === x).better === "max" ? "step-before" : "step-after";
+      const view = await draw(chart, "front", { trials: rows, front: best }, { x_title: title(x), y_title: title(y), interpolate });
       view.addEventListener("click", (_, item) => { if (item && item.datum && item.datum.index !== undefined) show(item.datum.index); });
     };
     section.querySelectorAll("[data-axis]").forEach((select) => select.addEventListener("change", front));

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class PageFile:
     """A page, which shows itself in a notebook."""
 
     found: "Page"
@@ -61,7 +61,7 @@ def page(
     study: str | Path | None = None,
     title: str = "",
     output: str | Path | None = None,
-) -> Shown:
+) -> PageFile:
     """A page to look at: network and skips, FIFOs over time, deadlocks, resources, values, tables, trade-offs.
 
     Args:
@@ -82,7 +82,7 @@ def page(
     if output is not None:  # before anything is done
         stage.check_target(Path(output))
         extras.require("altair", "vl-convert-python", "igraph", "Jinja2")
-    found = Shown(
+    found = PageFile(
         stage.gather(designs, Workspace(Path(workspace)), Hls(), None if study is None else Path(study), title)
     )
     if output is not None:

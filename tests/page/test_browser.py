@@ -299,10 +299,10 @@ def test_hostile_names_run_nothing_wherever_they_are_shown(open_tab: Any, hostil
 
 
 def test_it_shows_itself_in_a_frame_as_in_a_notebook(browser: Any, gathered: Page, tmp_path: Path) -> None:
-    from nonresnet_hls.api.pages import Shown
+    from nonresnet_hls.api.pages import PageFile
 
     path = tmp_path / "notebook.html"
-    path.write_text(f"<!doctype html><body>{Shown(gathered)._repr_html_()}</body>", encoding="utf-8")
+    path.write_text(f"<!doctype html><body>{PageFile(gathered)._repr_html_()}</body>", encoding="utf-8")
     tab = Tab(browser, path, 1280, "light")
     frame = tab.page.frame_locator("iframe")
     frame.locator("h1").wait_for()

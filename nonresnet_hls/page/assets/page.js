@@ -70,12 +70,12 @@
   };
   const ring = (where, deadlock) => {
     const count = deadlock.steps.length;
-    const [size, radius, tip] = [400, 122, `tip${document.querySelectorAll("marker").length}`];
+    const [width, size, radius, tip] = [600, 340, 122, `tip${document.querySelectorAll("marker").length}`];
     const at = (index, r) => {
       const angle = (2 * Math.PI * index) / count - Math.PI / 2;
-      return [size / 2 + r * Math.cos(angle), size / 2 + r * Math.sin(angle)];
+      return [width / 2 + r * Math.cos(angle), size / 2 + r * Math.sin(angle)];
     };
-    const drawing = svg("svg", { viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": "who waits for whom" });
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${size}`, role: "img", "aria-label": "who waits for whom" });
     drawing.append(svg("defs", {}, svg("marker", { id: tip, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, svg("path", { d: "M0 0L8 4L0 8z", class: "tip" }))));
     deadlock.steps.forEach((step, index) => {
       const gap = 0.18 / (count / 7);
@@ -86,8 +86,8 @@
     deadlock.steps.forEach((step, index) => {
       const [x, y] = at(index, radius);
       const [tx, ty] = at(index, radius + 26);
-      const side = Math.abs(tx - size / 2) < 24 ? "middle" : tx > size / 2 ? "start" : "end";
-      const shift = Math.abs(tx - size / 2) < 24 ? (ty < size / 2 ? -2 : 10) : 4;
+      const side = Math.abs(tx - width / 2) < 24 ? "middle" : tx > width / 2 ? "start" : "end";
+      const shift = Math.abs(tx - width / 2) < 24 ? (ty < size / 2 ? -2 : 10) : 4;
       const text = step.part.length > 17 ? `${step.part.slice(0, 16)}…` : step.part;
       drawing.append(svg("circle", { class: `node ${step.state}`, cx: x, cy: y, r: 13 }), svg("text", { class: "nth", x, y: y + 4.5, "text-anchor": "middle" }, String(index + 1)));
       drawing.append(svg("text", { class: "who", x: side === "start" ? x + 20 : side === "end" ? x - 20 : tx, y: ty + shift, "text-anchor": side }, text));

@@ -21,7 +21,7 @@ $(PYTHON) -m venv $(VENV)-keras3
 $(VENV)-keras3/bin/pip install --quiet "$$(echo dist/*.whl)[keras3,rtl]"
 $(VENV)-keras3/bin/pip install --quiet --no-deps --force-reinstall dist/*.whl
 endef
-TARGETS := all setup table1 table2 table2-full test test-nightly test-light test-keras3 test-hgq2 test-pytorch test-finn \
+TARGETS := all setup table1 table2 table2-full page test test-nightly test-page test-light test-keras3 test-hgq2 test-pytorch test-finn \
 	lint format docs dist dist-check picture bench-train bench-fifos bench-emulate bench-timing bench-costs bench-models bench-rtl clean distclean help
 # A recipe named like a target (models/test.toml) has none of its own: nonresnet-hls csim test.
 RECIPES := $(filter-out $(TARGETS),$(basename $(notdir $(wildcard models/*.toml))))
@@ -32,11 +32,12 @@ BLOCKS := $(foreach style,$(STYLES),$(style) $(style)-w8a8 $(style)-w16a16)
 EVERY_BLOCK := $(foreach size,/ /-32x32,$(foreach style,$(STYLES) tappedblock,\
 	$(style)$(size) $(style)$(size)-w8a8 $(style)$(size)-w16a16) mergedblock$(size)-w8a8 mergedblock$(size)-w16a16)
 EVERY_BLOCK := $(subst /,,$(EVERY_BLOCK))
+PAGE := $(RUN) page $(NETWORKS) $(BLOCKS) --title 'ResNet8 on digits, and blocks' -o tables/page.html
 
 .DEFAULT_GOAL := all
 .PHONY: $(TARGETS) $(RECIPES)
 
-all: $(VENV)/installed ## environment, then: train, quantize, convert, C-simulate, Tables I and II
+all: $(VENV)/installed ## environment, then: train, quantize, convert, C-simulate, Tables I and II, and a page of it all
 	@# da4ml takes a minute of one core to compile itself, while small networks train on less than both.
 	{ test -e $(VENV)/solver || $(COMPILE_SOLVER); } & \
 		$(RUN) csim $(NETWORKS) $(BLOCKS); status=$$?; wait $$! && exit $$status
@@ -44,17 +45,18 @@ all: $(VENV)/installed ## environment, then: train, quantize, convert, C-simulat
 	$(RUN) table1 $(NETWORKS)
 	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(STYLES); fi
 	$(RUN) table2 $(NETWORKS) $(BLOCKS)
+	$(PAGE)
 
 setup: $(VENV)/developed $(VENV)/solver ## the virtual environment with pinned dependencies
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 wanted, not " + sys.version.split()[0] + "; set PYTHON")'
 	$(PYTHON) -m venv $(VENV)
-	$(call INSTALL,keras2$(comma)rtl)
+	$(call INSTALL,keras2$(comma)rtl$(comma)page)
 	touch $@
 
 $(VENV)/developed: $(VENV)/installed
-	$(call INSTALL,dev$(comma)keras2$(comma)qonnx$(comma)rtl$(comma)explore)
+	$(call INSTALL,dev$(comma)keras2$(comma)qonnx$(comma)rtl$(comma)page$(comma)explore)
 	touch $@
 
 $(VENV)/solver: $(VENV)/installed
@@ -75,6 +77,10 @@ table2-full: setup ## hardware of all blocks at 8x8 and 32x32, in all styles and
 	if command -v vivado_hls >/dev/null; then $(RUN) synth --engine vendor $(EVERY_BLOCK); fi
 	$(RUN) table2 $(EVERY_BLOCK)
 
+page: setup ## tables/page.html: the networks and blocks of the main job, to look at
+	mkdir -p tables
+	$(PAGE)
+
 lint: setup ## style, types and imports
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -90,6 +96,12 @@ test: setup ## the test suite
 
 test-nightly: setup ## the tests that take minutes, too
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
+
+test-page: setup ## the page in Chromium, with the network cut off (as root, apt-get installs the browser)
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt playwright
+	if ! command -v chromium >/dev/null && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; fi || true
+	$(VENV)/bin/python -m pytest -n 0 tests/page
 
 picture: setup ## docs/results.svg, of docs/results.csv and the metrics of the trained networks
 	$(VENV)/bin/python -m benchmarks.picture

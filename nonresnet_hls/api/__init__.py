@@ -16,6 +16,7 @@ table.
 from nonresnet_hls import one_keras
 from nonresnet_hls.api.analyses import doctor, emulate, emulator, fifos, fit, gather, models, report, skips, synth
 from nonresnet_hls.api.explanations import explain
+from nonresnet_hls.api.pages import page
 from nonresnet_hls.api.stages import (
     convert,
     csim,
@@ -49,6 +50,7 @@ __all__ = [
     "load_recipe",
     "make_recipe",
     "models",
+    "page",
     "quantize",
     "quantized_model",
     "report",

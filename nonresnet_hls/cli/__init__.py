@@ -36,6 +36,7 @@ COMMANDS: tuple[str, ...] = (
     "report",
     "table1",
     "table2",
+    "page",
     "doctor",
 )
 

@@ -1,6 +1,7 @@
-"""Explaining a design: no artefact, since it takes a minute; what is written is the configuration that cures."""
+"""Explaining a design: what is written is the configuration that cures; of a recipe what was found is kept, too."""
 
 import dataclasses
+import json
 import os
 import tempfile
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from nonresnet_hls import bounds, files, generated
+from nonresnet_hls import bounds, files, generated, progress
 from nonresnet_hls.errors import DatasetError, ModelError, RecipeError
-from nonresnet_hls.explain import explaining
+from nonresnet_hls.explain import explaining, telling
 from nonresnet_hls.explain.explaining import Explanation, Question, Wish
 from nonresnet_hls.hls import configured, fidelity, network
 from nonresnet_hls.networks import saved
-from nonresnet_hls.pipeline import designs, emulate, taken
+from nonresnet_hls.pipeline import designs, emulate, runner, taken
 from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.convert import run_convert
@@ -58,8 +59,57 @@ def explain(design: Any, workspace: Workspace, given: Given, wish: Wish, way: co
         if not taken.is_file(path):
             design = workspace.recipe(str(design))
     if isinstance(design, Recipe):
-        return explaining.explain(_of_recipe(design, workspace, given, wish, way), wish)
+        found = explaining.explain(_of_recipe(design, workspace, given, wish, way), wish)
+        if wish.max_loss is None:  # there it is another hardware than the project's
+            _keep(found, design, workspace, wish)
+        return found
     return explaining.explain(_of_model(design, given, wish, way), wish)
+
+
+STAGE = "explain"
+RESULT = "result.json"
+_ROOMS = ("fixed", "networks", "quantization", "hls", "emulation", "explain", "pipeline/explain.py")
+
+
+@dataclass(frozen=True)
+class _Kept:
+    samples: int
+    bits: int
+
+
+def _keep(found: Explanation, recipe: Recipe, workspace: Workspace, wish: Wish) -> None:
+    """Leave what was found of a recipe's project, for whoever shows it."""
+
+    def produce(folder: Path) -> dict[str, Any]:
+        text = json.dumps(telling.figures(found), default=lambda number: number.item())
+        (folder / RESULT).write_text(text + "\n", encoding="utf-8")
+        return {"equal": found.equal}
+
+    where = workspace.artefact(recipe.name, STAGE)
+    config = _Kept(found.agreement.samples, wish.bits)
+    try:
+        runner.run(where, STAGE, config, _inputs(recipe, workspace), produce)
+    except OSError as error:  # nothing can be written there; what was asked for is found all the same
+        progress.say(f"{where}: not kept ({error.strerror or error})")
+
+
+def existing(recipe: Recipe, workspace: Workspace) -> runner.Artefact | None:
+    """What was found of a recipe's present project; None where nobody has asked.
+
+    Raises:
+        ArtefactError: a file of the project or of the result was changed or is missing.
+    """
+    found = runner.load(workspace.artefact(recipe.name, STAGE))
+    if found is None or quantization.existing(recipe, workspace) is None:
+        return None
+    return found if dict(found.inputs) == _inputs(recipe, workspace) else None
+
+
+def _inputs(recipe: Recipe, workspace: Workspace) -> dict[str, str]:
+    model, project = quantization.existing(recipe, workspace), runner.load(workspace.projects / recipe.name)
+    found = {"model": model, "project": project}
+    contents = {name: one.content for name, one in found.items() if one is not None}
+    return {**contents, "tool": runner.tool_digest(*_ROOMS)}
 
 
 def save(explanation: Explanation, target: Path) -> list[Path]:

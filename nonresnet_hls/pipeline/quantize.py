@@ -221,6 +221,7 @@ class Recorded:
     load: Callable[[], Any]
     """The `keras.Model` that it was counted with."""
     top1: float
+    artefact: runner.Artefact
 
 
 def recorded(recipe: Recipe, workspace: Workspace) -> Recorded | None:
@@ -233,14 +234,16 @@ def recorded(recipe: Recipe, workspace: Workspace) -> Recorded | None:
     tuned = finetune.existing(recipe, network, workspace)
     if tuned is not None:
         path = tuned.directory / training.MODEL
-        return Recorded(lambda: finetune.deployed(saved.load(path), recipe), training.read_metrics(tuned)["top1"])
+        top1 = training.read_metrics(tuned)["top1"]
+        return Recorded(lambda: finetune.deployed(saved.load(path), recipe), top1, tuned)
     if finetune.wanted(recipe, network) or _is_block(recipe):
         return None
     found = existing(recipe, workspace)
     if found is None or "top1_quantized" not in found.figures:
         return None
     with runner.reading(found):
-        return Recorded(functools.partial(saved.load, found.directory / MODEL), float(found.figures["top1_quantized"]))
+        load = functools.partial(saved.load, found.directory / MODEL)
+        return Recorded(load, float(found.figures["top1_quantized"]), found)
 
 
 def _identity(

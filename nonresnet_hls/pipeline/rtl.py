@@ -282,6 +282,16 @@ def target_of(part: str) -> Target | None:
     return next(families, None)
 
 
+def is_of(recipe: Recipe, target: Target) -> bool:
+    """Whether a device family is that of the recipe's part."""
+    return recipe.hls.part.lower().startswith(_PREFIXES[target])
+
+
+def version_of(tool: str, found: runner.Artefact) -> str:
+    """The version of a tool with which an artefact of the engine was made; "" where that was with another engine."""
+    return tool_versions().get(tool, "") if found.inputs.get("engine") == _engine() else ""
+
+
 def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:
     """What the engine found for a recipe's present project, a measurement for each target.
 
@@ -321,7 +331,7 @@ def measurements(recipe: Recipe, workspace: Workspace) -> Iterator[Measurement]:
             version,
             "synthesized",
             _FAMILY[target],
-            recipe.hls.part.lower().startswith(_PREFIXES[target]),
+            is_of(recipe, target),
             latency,
             interval,
             clock_ns,

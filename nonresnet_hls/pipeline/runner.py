@@ -146,6 +146,25 @@ def run(
         return dataclasses.replace(result, fresh=True)
 
 
+def own_version() -> str:
+    """This package's name and version."""
+    return f"nonresnet_hls {_versions().get('nonresnet-hls', '')}".strip()
+
+
+def versions(artefact: Artefact) -> dict[str, str]:
+    """Versions of the packages that an artefact was made with, as its record has them.
+
+    Raises:
+        ArtefactError: the record cannot be read.
+    """
+    path = artefact.directory / RECORD
+    try:
+        found = _read(path)["versions"]
+        return {str(name): str(version) for name, version in found.items()}
+    except (OSError, LookupError, ValueError, AttributeError, RecursionError) as error:
+        raise ArtefactError(f"{path}: corrupt ({type(error).__name__}: {error})") from None
+
+
 @contextlib.contextmanager
 def reading(*artefacts: Artefact) -> Iterator[None]:
     """What stumbles over the figures of artefacts within says whose: whoever can read a record can seal another.

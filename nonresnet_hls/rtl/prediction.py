@@ -6,7 +6,7 @@ the same, cycle for cycle.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from nonresnet_hls.rtl.design import RtlDesign
@@ -42,19 +42,55 @@ class Prediction:
     """By stream: the most words that its FIFO held."""
 
 
-def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, int] | None = None) -> Prediction:
+@dataclass
+class Trace:
+    """What happens in the course of a run, where `predict` is given one to be filled."""
+
+    levels: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """By stream: cycles, and the words that its FIFO holds from there on."""
+    works: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """By unit: stretches of cycles, the last not included, in which it takes or gives words, or counts."""
+    blocked: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """By unit: those in which it does not, and a FIFO behind it is full."""
+
+    def note(self, cycle: int, end: int, units: Mapping[str, Process]) -> None:
+        """Keep what units do from one cycle to before another."""
+        for name, unit in units.items():
+            if unit.works:
+                _go_on(self.works.setdefault(name, []), cycle, end)
+            elif not all(output.room() for output in unit.outputs):
+                _go_on(self.blocked.setdefault(name, []), cycle, end)
+
+
+def _go_on(stretches: list[tuple[int, int]], begin: int, end: int) -> None:
+    if stretches and stretches[-1][1] == begin:
+        begin = stretches.pop()[0]
+    stretches.append((begin, end))
+
+
+def predict(
+    design: RtlDesign,
+    images: int | None = None,
+    limits: Mapping[str, int] | None = None,
+    trace: Trace | None = None,
+) -> Prediction:
     """Run a design's contracts.
 
     Args:
         design: of `generate`.
         images: back to back; None: as many as are begun until the steady state repeats itself.
         limits: lower depths for some FIFOs, by stream.
+        trace: to be filled with what happens, for so many `images`.
     """
     streams, limits = design.network.streams, limits or {}
     fifos = {fifo.stream.name: FifoEnd(fifo, limits.get(fifo.stream.name, fifo.depth)) for fifo in design.fifos}
     sources = {name: SourceEnd(streams[name].words) for name in design.network.inputs}
     sinks = {name: SinkEnd(streams[name].words) for name in design.network.outputs}
-    units = [process_of(unit, fifos) for unit in reversed(design.units)]
+    named = {unit.name: process_of(unit, fifos) for unit in reversed(design.units)}
+    units = list(named.values())
+    if trace is not None:
+        for name, fifo in fifos.items():
+            fifo.trace = trace.levels.setdefault(name, [])
     units += [Process([source], [fifos[name]]) for name, source in sources.items()]
     units += [Process([fifos[name]], [sink]) for name, sink in sinks.items()]
     ends: list[End] = [*fifos.values(), *sources.values(), *sinks.values()]
@@ -66,6 +102,8 @@ def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, i
         moved = step_all(units)
         for sink in sinks.values():
             moved |= sink.count(cycle)
+        if trace is not None:
+            trace.note(cycle, cycle + 1, named)
         cycle += 1
         if all(sink.done for sink in sinks.values()):
             break
@@ -90,6 +128,8 @@ def predict(design: RtlDesign, images: int | None = None, limits: Mapping[str, i
         skipped = min(unit.left for unit in running)
         for unit in running:
             unit.skip(skipped)
+        if trace is not None:
+            trace.note(cycle, cycle + skipped, named)
         cycle += skipped
     begin = min(source.first for source in sources.values())
     image_ends = tuple(

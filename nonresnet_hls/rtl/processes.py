@@ -122,6 +122,9 @@ class SinkEnd(End):
 class FifoEnd(End):
     """`stream_fifo`."""
 
+    trace: "list[tuple[int, int]] | None" = None
+    """Where what happens is kept: cycles, and the level from there on."""
+
     def __init__(self, fifo: Fifo, depth: int) -> None:
         self.depth, self.block = depth, fifo.style == _BLOCK_RAM
         self.level = self.high_water = self.stored = 0
@@ -134,13 +137,15 @@ class FifoEnd(End):
         """All that decides what comes next."""
         return self.level, self.stored, self.valid
 
-    def clock(self, cycle: int) -> bool:  # noqa: ARG002  # a source needs it
+    def clock(self, cycle: int) -> bool:
         """Begin `cycle`, the next one."""
         read = self.stored > 0 and (not self.valid or self.pop)
         if not (self.push or self.pop or read):
             return False
         self.level += self.push - self.pop
         self.high_water = max(self.high_water, self.level)
+        if self.trace is not None:
+            self.trace.append((cycle, self.level))
         if self.block:
             self.stored += self.push - read
             self.valid = read or (self.valid and not self.pop)
@@ -178,6 +183,11 @@ class Process:
     def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
         """All that decides what comes next, apart from the streams around it."""
         return ()
+
+    @property
+    def works(self) -> bool:
+        """Whether it takes or gives a word in this cycle, or counts; asked after `step`."""
+        return self.running or any(end.pop for end in self.inputs) or any(end.push for end in self.outputs)
 
     def step(self) -> bool:
         """Take and give words; returns whether anything moved that no stream tells."""

@@ -12,6 +12,7 @@ from nonresnet_hls.errors import ReportError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    import pandas as pd
 
     from nonresnet_hls.dataflow import FifoReport, Proof
     from nonresnet_hls.explain.explaining import Explanation

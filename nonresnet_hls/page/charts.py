@@ -17,7 +17,8 @@ def library() -> str:
 
     version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
     # Nothing in it may end the script element that it is put into.
-    return str(vl_convert.javascript_bundle(vl_version=version)).replace("</script", "<\\/script")
+    found = vl_convert.javascript_bundle(vl_version=version)  # type: ignore[call-arg,unused-ignore]  # optional it is
+    return str(found).replace("</script", "<\\/script")
 
 
 def specs() -> dict[str, Any]:

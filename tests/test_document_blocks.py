@@ -28,6 +28,8 @@ COMMANDS_OF = {
         ("exactness", "explain", "fifos", "fit", "onnx-pytorch", "qonnx", "reports", "rtl", "skips"), "here"
     ),
     "own-model": "tests/test_own_model.py::test_the_page_runs",
+    "explore": "tests/explore/test_workers.py::test_24_trials_of_the_digits_network_are_the_same_wherever_they_run",
+    "page": "tests/page/test_recipe.py::test_the_command_writes_one_file_and_names_it",
 }
 """Who runs the commands of a page."""
 
@@ -37,6 +39,7 @@ CODE_OF = {
     "own-model": "tests/test_own_model.py::test_the_page_runs",
     "keras3": "make test-keras3: tests/beside_keras3.py",
     "qonnx": "make test-finn: tests/beside_finn.py",
+    "page": "tests/page/test_recipe.py::test_the_command_writes_one_file_and_names_it",
 }
 """Who runs the Python of a page."""
 
@@ -110,7 +113,7 @@ def test_every_block_has_what_runs_it() -> None:
         if block.kind == "python":
             _exists(CODE_OF[block.page], makefile)
         elif block.kind == "toml":
-            assert block.page in ("own-model", "recipes"), block  # written and run there; loaded below
+            assert block.page in ("own-model", "recipes", "explore"), block  # written and run there; loaded below
         elif block.kind == "command" and block.command not in NOT_RUN:
             if block.command.startswith("nonresnet-hls "):
                 _exists(COMMANDS_OF[block.page], makefile)
@@ -150,6 +153,15 @@ def test_the_recipe_of_the_page_on_recipes_is_one(tmp_path: Path) -> None:
     found = recipe.load("mine", path.parent)
     assert found.hls.reuse_factor == 16
     assert str(found.dataset.input_type) == "ufixed<8,0>"
+
+
+def test_the_study_of_the_page_on_explore_is_one(tmp_path: Path) -> None:
+    from nonresnet_hls.explore import study
+
+    (text,) = (one.text for one in BLOCKS if (one.page, one.kind) == ("explore", "toml"))
+    path = tmp_path / "digits.toml"
+    path.write_text(text)
+    assert len(study.load(path).axes) == 3
 
 
 # What the pages take for granted.

@@ -4,6 +4,7 @@ A recipe is a TOML file `models/NAME.toml`. `extends = "OTHER"` takes over anoth
 says itself wins.
 """
 
+from nonresnet_hls.recipe.engine import Multipliers, Padding, Skips, WeightMemory
 from nonresnet_hls.recipe.files import BUILT_IN, check, find, load, names
 from nonresnet_hls.recipe.values import (
     Architecture,
@@ -19,21 +20,17 @@ from nonresnet_hls.recipe.values import (
     Hls,
     Loss,
     Metric,
-    Multipliers,
     Optimizer,
     Order,
-    Padding,
     Precision,
     Quantization,
     Recipe,
     RtlOptions,
     Schedule,
-    Skips,
     SkipStyle,
     Strategy,
     Teacher,
     Training,
-    WeightMemory,
     stated,
 )
 

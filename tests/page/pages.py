@@ -208,3 +208,8 @@ def write_study(folder: Path) -> Path:
     (folder / "trials" / "residual.toml").write_text('extends = "resnet8"\n')
     (folder.parent / "outside.toml").write_text('secret = "not shown"\n')
     return folder
+
+
+def rounded(value: float) -> float:
+    """A figure as a page shows it: three digits behind the point below ten, else two."""
+    return round(value, 3 if abs(value) < 10 else 2)

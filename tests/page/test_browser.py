@@ -17,7 +17,7 @@ from nonresnet_hls.page.values import Page, as_json
 from nonresnet_hls.pipeline import page as stage
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Hls
-from tests.page.pages import HOSTILE, hostile_page, write_study
+from tests.page.pages import HOSTILE, hostile_page, rounded, write_study
 
 pytestmark = pytest.mark.nightly
 
@@ -138,7 +138,7 @@ def test_the_figures_in_the_document_are_those_of_the_values(open_tab: Any, file
         for key in path.split("/")[1:]:
             figure = figure[int(key)] if isinstance(figure, list) else figure[key]
         assert json.loads(value) == figure["value"]
-        assert float(text.replace(",", "")) == pytest.approx(figure["value"], abs=0.006)
+        assert float(text.replace(",", "")) == rounded(figure["value"])
         assert carried["sources"][figure["source"]]["basis"] in classes.split()
 
 

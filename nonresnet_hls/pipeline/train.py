@@ -431,14 +431,7 @@ def read_metrics(artefact: runner.Artefact) -> dict[str, Any]:
 
 def losses_by_epoch(artefact: runner.Artefact) -> list[float]:
     """The loss of each epoch of a trained network; none where its curve is not to be read."""
-    import csv
-    import io
-
-    try:
-        rows = list(csv.DictReader(io.StringIO(bounds.read_text(artefact.directory / CURVE))))
-        return [float(row["loss"]) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error):
-        return []
+    return curves.losses(artefact.directory / CURVE)
 
 
 def _tensorboard(folder: Path | None, name: str, phase: int) -> list[Any]:

@@ -1,11 +1,12 @@
 """Training curves as files: every epoch as a row, and a picture."""
 
 import csv
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from nonresnet_hls import progress
+from nonresnet_hls import bounds, progress
 from nonresnet_hls.training.algorithm1 import Phase
 
 _COLUMNS = ("phase", "epoch", "learning_rate", "loss", "top1", "test_top1", "seconds")
@@ -25,6 +26,15 @@ def write_csv(path: Path, phases: Sequence[Phase]) -> None:
         for phase in phases:
             for row in phase.curve:
                 writer.writerow({"phase": phase.name, **row, "epoch": int(row["epoch"])})
+
+
+def losses(path: Path) -> list[float]:
+    """The loss of each epoch in what `write_csv` wrote; none where it cannot be read."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(bounds.read_text(path))))
+        return [float(row["loss"]) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
+        return []
 
 
 def plot(path: Path, title: str, phases: Sequence[Phase]) -> None:

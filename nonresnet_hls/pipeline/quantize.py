@@ -450,8 +450,16 @@ def _float_outputs(network: Any, recipe: Recipe, samples: Any, data: Data) -> An
     part = losses.without_softmax(_quantized_part(network, recipe))
     found = part.predict(tensors.for_keras(inputs), batch_size=64, verbose=0)
     if not isinstance(found, list):
-        return found
-    return tensors.joined(dict(zip(graph.output_names(network), found, strict=True)))
+        return _as_files_hold(found)
+    names = graph.output_names(network)
+    return tensors.joined({name: _as_files_hold(one) for name, one in zip(names, found, strict=True)})
+
+
+def _as_files_hold(values: Any) -> Any:
+    """Numbers of a model that computes in bfloat16, which NumPy's files do not know, in float32, which holds them."""
+    import numpy as np
+
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)
 
 
 def _save_samples(

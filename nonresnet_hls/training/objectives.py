@@ -179,11 +179,11 @@ def free_name(model: Any, wanted: str) -> str:
 
 
 def trained(tensor: Any, objective: Objective) -> Any:
-    """An output as its loss takes it: flat, and logits where a softmax or sigmoid gave none."""
+    """An output as its loss takes it: flat, float32 as targets are, logits where a softmax or sigmoid gave none."""
     import tensorflow as tf
     from tensorflow import keras
 
-    x = tf.reshape(tensor, [tf.shape(tensor)[0], math.prod(tensor.shape[1:])])
+    x = tf.cast(tf.reshape(tensor, [tf.shape(tensor)[0], math.prod(tensor.shape[1:])]), tf.float32)
     epsilon = keras.backend.epsilon()
     if objective.loss is Loss.CROSS_ENTROPY and objective.ends == activations.SOFTMAX:
         return tf.math.log(x + epsilon)  # logarithms of probabilities are logits of the same softmax

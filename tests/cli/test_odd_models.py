@@ -81,10 +81,10 @@ def _dilated() -> Any:
     return _ending(image, _layers().Conv2D(2, 3, dilation_rate=2, padding="same", activation="relu")(image))
 
 
-def _mixed() -> Any:
+def _mixed(policy: str = "mixed_bfloat16") -> Any:
     from tensorflow import keras
 
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    keras.mixed_precision.set_global_policy(policy)
     try:
         image = _image()
         x = _layers().ReLU()(_layers().BatchNormalization()(_layers().Conv2D(2, 3)(image)))
@@ -138,6 +138,24 @@ def test_odd_models_that_are_taken(
     text = (tmp_path / "hls_projects" / "odd" / "firmware" / "myproject.cpp").read_text()
     declared = [line.split("(")[0].split()[-1] for line in text.splitlines() if line.strip().startswith("hls::stream")]
     assert len(set(declared)) == len(declared)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64"])
+@pytest.mark.filterwarnings("ignore:.*mixed_float16")
+def test_models_that_compute_in_other_numbers_are_trained_and_measured(
+    policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _written(tmp_path, _mixed(policy))
+    data = dict(np.load("odd.npz"))
+    np.savez("odd.npz", x=data["x"], y=np.random.default_rng(1).random((20, 3), np.float32))
+    with Path("odd.toml").open("a") as recipe:
+        recipe.write('[training]\nepochs = 1\nloss = "mean_squared_error"\n')
+    assert cli.main(["emulate", "odd.toml"]) == 0
+    assert "12 values, equal" in capsys.readouterr().out
+    # What the float network gives is kept for comparisons.
+    kept = np.load("models/odd/quantize/samples.npz")["float_outputs"]
+    assert kept.dtype == (np.float64 if policy == "float64" else np.float32)
 
 
 @pytest.mark.parametrize("case", ["x + y", "names that are no identifiers"])

@@ -18,6 +18,8 @@ from nonresnet_hls import extras, files, guardian
 from nonresnet_hls.errors import ToolError, shown
 
 _ANSWER_S = 20
+_SAY_S = 3
+"""Until connecting has said what it timed out at, which says more than that nothing came."""
 _START_S = 120
 _WORKER_S = 120
 """Until a worker has joined, or has come back."""
@@ -147,7 +149,7 @@ async def _kind(address: str, answer_s: float) -> str:
         async with distributed.rpc(address, timeout=answer_s) as there:
             return str((await there.identity())["type"])
 
-    return await asyncio.wait_for(ask(), answer_s)
+    return await asyncio.wait_for(ask(), answer_s + _SAY_S)
 
 
 def _wait_for_workers(client: Any, told: str) -> None:

@@ -140,18 +140,17 @@ class Question:
     """Of the first set, by output, as in `Quantized`."""
 
 
-def question(quantized: Quantized, config: Csim, samples_name: str, samples: Any = None) -> Question:
+def question(quantized: Quantized, config: Csim, samples_name: str) -> Question:
     """Test data and adversarial inputs of a model, and what it must answer.
 
     Args:
         quantized: the model and its test data.
         config: how many samples of them, and the seed of the random ones.
         samples_name: what the test data is called in the result.
-        samples: other test data than what is kept with the model.
     """
     import numpy as np
 
-    sets = {samples_name: (quantized.samples if samples is None else samples)[: config.samples]}
+    sets = {samples_name: quantized.samples[: config.samples]}
     sets |= adversarial_for(quantized, config.seed)
     inputs = np.concatenate(list(sets.values()))
     outputs = quantized.float_outputs

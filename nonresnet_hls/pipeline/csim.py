@@ -104,8 +104,9 @@ def _csim(
         with Simulation(project.directory) as simulation:
             with keras:
                 quantized = quantization.load(before)
-                others = None if wanted is None else quantization.samples(recipe, workspace, quantized, wanted)
-                asked = csim.question(quantized, config, str(before.figures["samples"]), others)
+                if wanted is not None:
+                    quantized = quantization.with_samples(recipe, workspace, quantized, wanted)
+                asked = csim.question(quantized, config, str(before.figures["samples"]))
             samples = sum(len(values) for values in asked.sets.values())
             progress.say(f"C simulation of {recipe.name}: {samples} samples, as library and as test bench")
 

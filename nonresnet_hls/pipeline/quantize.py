@@ -1,26 +1,21 @@
 """The stage `quantize`: from a float network to a quantized one on disk, with the inputs to compare it on.
 
-The artefact `models/NAME/quantize` holds `model.keras` and `samples.npz`: `x`, integers (samples, *shape) in units
-of the input type's last bit, and `input_type`; `float_outputs`, those of the float network for them; `y`, their labels
-where there are any. Of several inputs it holds `inputs`, their names in the user's model, and `x_0`, `x_1`, ... with a
-type each; of several outputs `outputs`, their names, `float_outputs_0`, ... and `y_0`, ...
+The artefact `models/NAME/quantize` holds `model.keras` and `samples.npz` (see `kept_samples`).
 """
 
 import functools
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import bounds, files, progress
+from nonresnet_hls import progress
 from nonresnet_hls import recipe as recipes
 from nonresnet_hls import samples as tensors
-from nonresnet_hls.errors import ArtefactError, ModelError, RecipeError
-from nonresnet_hls.fixed.types import FixedPointError, FixedPointType
+from nonresnet_hls.errors import RecipeError
 from nonresnet_hls.networks import graph, lowering, saved
-from nonresnet_hls.pipeline import finetune, runner
+from nonresnet_hls.pipeline import finetune, kept_samples, runner
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization import arithmetic, block, own_qkeras, quantizers, worth
@@ -30,7 +25,7 @@ from nonresnet_hls.quantization.quantize import finish, is_quantized, quantize
 from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.quantization.ranges import ModelArithmetic
 from nonresnet_hls.recipe import DatasetName, Family, Quantization, Recipe, SkipStyle
-from nonresnet_hls.training import datasets, downloads, fit, losses, npz
+from nonresnet_hls.training import datasets, downloads, fit, losses
 from nonresnet_hls.training.data import Data, Types
 
 STAGE = "quantize"
@@ -47,6 +42,7 @@ _ROOMS = (
     "training/losses.py",
     "quantization",
     "pipeline/finetune.py",
+    "pipeline/kept_samples.py",
     "pipeline/quantize.py",
 )
 _CALIBRATION_SAMPLES = 512
@@ -118,7 +114,7 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
             approximated.update(taken.approximated)
             return taken.model
         only = block.belongs if _is_block(recipe) else (lambda _: True)
-        few = _fed(data().x_train[:_CALIBRATION_SAMPLES], _inputs(original), model)
+        few = kept_samples.fed(data().x_train[:_CALIBRATION_SAMPLES], kept_samples.inputs_of(original), model)
         return quantize(model, recipe.quantization, few, only)
 
     def convertible(model: Any) -> _Convertible:
@@ -128,9 +124,11 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
         if not _is_block(recipe):
             finished, input_type = finish(model), data().input_type
             if isinstance(input_type, dict):
-                given = _inputs(network.load())
-                samples = _fed(samples, given, finished)
-                input_type = {new: input_type[old] for new, old in zip(_inputs(finished), given, strict=True)}
+                given = kept_samples.inputs_of(network.load())
+                samples = kept_samples.fed(samples, given, finished)
+                input_type = {
+                    new: input_type[old] for new, old in zip(kept_samples.inputs_of(finished), given, strict=True)
+                }
         else:
             feed = block.feed(model)
             samples = feed.predict(samples[: _kept(recipe, feed.output_shape[1:])], batch_size=64, verbose=0)
@@ -166,9 +164,9 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
         samples = samples[: _kept(recipe, tensors.shapes(samples))]
         original = network.load()
         outputs = _float_outputs(original, recipe, samples, tested)
-        labels = _labels(tested, outputs) if _has_data(source) else {}
+        labels = kept_samples.labels_of(tested, outputs) if _has_data(source) else {}
         labels = {name: values[: len(samples)] for name, values in labels.items()}
-        _save_samples(folder / SAMPLES, _inputs(original), samples, input_type, outputs, labels)
+        kept_samples.save(folder / SAMPLES, kept_samples.inputs_of(original), samples, input_type, outputs, labels)
         inexact = inferred.first_inexact()
         judged = finetune.validation(tuned) if tuned else None
         validation = None if judged is None else {**asdict(judged), "kept": str(judged.kept), "said": judged.said}
@@ -178,7 +176,9 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
             accuracy = {
                 "top1_float": before,
                 "top1_quantized": fit.top1(
-                    finetune.deployed(model, recipe), _fed(tested.x_test, _inputs(original), original), tested.y_test
+                    finetune.deployed(model, recipe),
+                    kept_samples.fed(tested.x_test, kept_samples.inputs_of(original), original),
+                    tested.y_test,
                 ),
             }
         return {
@@ -300,29 +300,10 @@ def load(artefact: runner.Artefact) -> Quantized:
     Raises:
         ArtefactError: it cannot be read.
     """
-    import numpy as np
-
     model = saved.load(artefact.directory / MODEL)
-    path = artefact.directory / SAMPLES
-    try:
-        with path.open("rb") as stream:
-            arrays = bounds.load_npz(stream)
-        names = [str(name) for name in arrays.get("inputs", ())]
-        texts = [str(text) for text in np.atleast_1d(arrays["input_type"])]
-        own = [FixedPointType.parse(text) for text in texts]
-        mantissas = [arrays[f"x_{number}"] for number in range(len(names))] or [arrays["x"]]
-        values = [
-            np.ldexp(one.astype(np.float64), -kind.fraction_bits) for one, kind in zip(mantissas, own, strict=True)
-        ]
-        input_names = _inputs(model) if names else [""]
-        samples = tensors.joined(dict(zip(input_names, values, strict=True)))
-        input_type: Types = dict(zip(input_names, own, strict=True)) if names else own[0]
-        ends = {str(name): f"_{number}" for number, name in enumerate(arrays.get("outputs", ()))} or {"": ""}
-        outputs = tensors.joined({name: arrays[f"float_outputs{end}"] for name, end in ends.items()})
-        labels = {name: arrays[f"y{end}"] for name, end in ends.items() if f"y{end}" in arrays}
-    except (OSError, ValueError, KeyError, FixedPointError) as error:
-        raise ArtefactError(f"{path}: {error}") from None
-    return Quantized(model, input_type, samples, arithmetic.infer(model, input_type), outputs, labels, tuple(names))
+    kept = kept_samples.read(artefact.directory / SAMPLES, model)
+    inferred = arithmetic.infer(model, kept.input_type)
+    return Quantized(model, kept.input_type, kept.values, inferred, kept.float_outputs, kept.labels, kept.input_names)
 
 
 def with_test_set(recipe: Recipe, workspace: Workspace) -> Recipe:
@@ -351,7 +332,8 @@ def labelled(recipe: Recipe, workspace: Workspace, quantized: Quantized) -> tupl
         x, y = datasets.load_test(source.dataset)
         return x, {} if y is None else {"": y}
     data = datasets.load(source.dataset)
-    return _fed(data.x_test, quantized.input_names, quantized.model), _labels(data, quantized.float_outputs)
+    labels = kept_samples.labels_of(data, quantized.float_outputs)
+    return kept_samples.fed(data.x_test, quantized.input_names, quantized.model), labels
 
 
 def samples(recipe: Recipe, workspace: Workspace, quantized: Quantized, count: int) -> Any:
@@ -366,6 +348,22 @@ def samples(recipe: Recipe, workspace: Workspace, quantized: Quantized, count: i
     if len(found) < count:
         raise RecipeError(f"recipe {recipe.name}: {count} samples wanted, there are {len(found)}")
     return found[:count]
+
+
+def with_samples(recipe: Recipe, workspace: Workspace, quantized: Quantized, count: int) -> Quantized:
+    """The model with so many test samples, at least: their labels, and what the float network makes of them, too.
+
+    Raises:
+        RecipeError: there are not so many.
+    """
+    found = samples(recipe, workspace, quantized, count)
+    if len(found) <= len(quantized.samples):
+        return quantized
+    source = _source(recipe, workspace)
+    data, network = _data(source), training.network(source, workspace, may_train=False).load()
+    outputs = _float_outputs(network, recipe, found, data)
+    labels = {name: values[:count] for name, values in kept_samples.labels_of(data, outputs).items()}
+    return replace(quantized, samples=found, float_outputs=outputs, labels=labels)
 
 
 def _has_data(source: Recipe) -> bool:
@@ -398,41 +396,6 @@ def _bits(config: Quantization) -> str:
     return f"{config.weight_bits}-bit weights, {config.activation_bits}-bit activations"
 
 
-def _inputs(model: Any) -> list[str]:
-    """The names of a model's inputs, in their order."""
-    return [str(tensor._keras_history.layer.name) for tensor in model.inputs]
-
-
-def _fed(samples: Any, names: Sequence[str], model: Any) -> Any:
-    """Samples of several inputs, of these names, in the order and under the names that another model has for them."""
-    return tensors.renamed(samples, _inputs(model), names) if tensors.several(samples) else samples
-
-
-def _labels(data: Data, outputs: Any) -> dict[str, Any]:
-    """What the test samples' outputs shall be, by output; see `Quantized`."""
-    import numpy as np
-
-    found: dict[str, Any] = {}
-    if tensors.several(outputs) and "y" in data.targets and "y" not in tensors.parts(outputs):
-        names = ", ".join(tensors.parts(outputs))
-        progress.say(f"{data.targets['y'].where}: not used: targets called as the outputs are ({names}) wanted")
-    for name, values in tensors.parts(outputs).items():
-        of_file = data.targets.get(name or "y")
-        classes = values.ndim == 2 and values.shape[1] > 1
-        if classes and not name and data.y_test is not None:
-            found[name] = data.y_test
-        elif of_file is not None:
-            own = npz.classes_of(of_file) if classes else None
-            if own is not None:
-                found[name] = own[1]
-            elif math.prod(of_file.test.shape[1:]) == math.prod(values.shape[1:]):
-                found[name] = np.asarray(of_file.test, np.float64).reshape(-1, *values.shape[1:])
-            else:
-                wanted, got = values.shape[1:], of_file.test.shape[1:]
-                progress.say(f"{of_file.where}: not used: for each sample {wanted} wanted, as the output, not {got}")
-    return found
-
-
 def _kept(recipe: Recipe, shape: tensors.Shapes) -> int:
     """How many samples are kept with the model, if each makes a tensor of `shape`, or several."""
     size = sum(tensors.sizes(shape))
@@ -446,45 +409,14 @@ def _quantized_part(model: Any, recipe: Recipe) -> Any:
 
 def _float_outputs(network: Any, recipe: Recipe, samples: Any, data: Data) -> Any:
     """What the float network makes of the samples: for a block, of what the quantized one receives."""
-    inputs = samples if _is_block(recipe) else _fed(data.x_test_float[: len(samples)], _inputs(network), network)
+    inputs = (
+        samples
+        if _is_block(recipe)
+        else kept_samples.fed(data.x_test_float[: len(samples)], kept_samples.inputs_of(network), network)
+    )
     part = losses.without_softmax(_quantized_part(network, recipe))
     found = part.predict(tensors.for_keras(inputs), batch_size=64, verbose=0)
     if not isinstance(found, list):
-        return _as_files_hold(found)
+        return kept_samples.as_files_hold(found)
     names = graph.output_names(network)
-    return tensors.joined({name: _as_files_hold(one) for name, one in zip(names, found, strict=True)})
-
-
-def _as_files_hold(values: Any) -> Any:
-    """Numbers of a model that computes in bfloat16, which NumPy's files do not know, in float32, which holds them."""
-    import numpy as np
-
-    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)
-
-
-def _save_samples(
-    path: Path, names: list[str], samples: Any, input_type: Types, outputs: Any, labels: Mapping[str, Any]
-) -> None:
-    import numpy as np
-
-    kinds = list(input_type.values()) if isinstance(input_type, dict) else [input_type]
-    several = len(kinds) > 1
-    arrays: dict[str, Any] = {}
-    try:
-        for number, (kind, values) in enumerate(zip(kinds, tensors.parts(samples).values(), strict=True)):
-            smallest = np.min_scalar_type(kind.min_mantissa if kind.signed else kind.max_mantissa)
-            arrays[f"x_{number}" if several else "x"] = kind.mantissas(values).astype(smallest)
-    except FixedPointError as error:
-        raise ModelError(f"test data: {error}") from None
-    texts = [str(kind) for kind in kinds]
-    arrays["input_type"] = np.array(texts if several else texts[0])
-    if several:
-        arrays["inputs"] = np.array(names)
-    if tensors.several(outputs):
-        arrays["outputs"] = np.array(list(tensors.parts(outputs)))
-    for number, (name, values) in enumerate(tensors.parts(outputs).items()):
-        end = f"_{number}" if tensors.several(outputs) else ""
-        arrays[f"float_outputs{end}"] = values
-        if name in labels:
-            arrays[f"y{end}"] = labels[name]
-    files.write_npz(path, arrays, compressed=True)
+    return tensors.joined({name: kept_samples.as_files_hold(one) for name, one in zip(names, found, strict=True)})

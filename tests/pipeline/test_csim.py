@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from tensorflow import keras
 
 from nonresnet_hls import cli, samples
+from nonresnet_hls.errors import RecipeError
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import csim
 from nonresnet_hls.networks import saved
-from nonresnet_hls.pipeline import runner
+from nonresnet_hls.pipeline import quantize, runner
+from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization import arithmetic
 from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.recipe import Csim
@@ -164,6 +167,22 @@ def test_it_says_what_the_design_is_worth(tiny: Path, capsys: pytest.CaptureFixt
     assert cli.main(["csim", "tiny"]) == 0
     told = ", ".join(f"{share:.2%} {name}" for share, name in zip(shares, ("float", *names[1:]), strict=True))
     assert f"  top-1 on 4 samples: {told}\n" in capsys.readouterr().out
+
+
+def test_worth_is_counted_on_as_many_samples_as_are_asked_for(tiny: Path) -> None:
+    """More than are kept with the model: their labels and float outputs are had anew."""
+    place = Workspace(tiny)
+    recipe = place.recipe("tiny")
+    whole = quantize.load(quantize.run(recipe, place))
+    labels = whole.labels[""]
+    few = replace(whole, samples=whole.samples[:3], float_outputs=whole.float_outputs[:3], labels={"": labels[:3]})
+    assert quantize.with_samples(recipe, place, few, 3) is few
+    found = quantize.with_samples(recipe, place, few, 7)
+    assert (found.samples == whole.samples[:7]).all()
+    assert (found.labels[""] == labels[:7]).all()
+    assert (found.float_outputs.argmax(1) == whole.float_outputs[:7].argmax(1)).all()
+    with pytest.raises(RecipeError, match="10000 samples wanted, there are"):
+        quantize.with_samples(recipe, place, few, 10000)
 
 
 def test_weights_of_which_few_levels_are_left_are_told_with_layer_and_cure(

@@ -141,6 +141,13 @@ BAD = {
     "bool for integer": (BASE + "[training]\nepochs = true\n", "training.epochs: an integer wanted, not True"),
     "bool for number": (BASE + "[hls]\nclock_ns = true\n", "hls.clock_ns: a number wanted, not True"),
     "integer for bool": (BASE + "[training]\naugment = 1\n", "training.augment: true or false wanted, not 1"),
+    "jitter over 1": (BASE + "[training]\njitter = 1.5\n", "training.jitter: a number in [0, 1] wanted, not 1.5"),
+    "mixup below 0": (BASE + "[training]\nmixup = -1\n", "training.mixup: 0 or more wanted, not -1.0"),
+    "mixup of numbers": (
+        BASE + "[training]\nmixup = 0.2\nlosses = {end = 'huber'}\n",
+        "training.mixup: 0 with loss huber (cross_entropy or binary_cross_entropy mix) wanted, not 0.2",
+    ),
+    "tail below 0": (BASE + "[training]\nmixup_tail = -1\n", "training.mixup_tail: 0 or more wanted, not -1"),
     "integer for string": ("description = 1\n" + BASE, "description: a string wanted, not 1"),
     "integer for list": (BASE.replace("skips", "filters = 3\nskips"), "architecture.filters: a list wanted, not 3"),
     "string in list": (BASE.replace("skips", "filters = ['a']\nskips"), "architecture.filters: an integer wanted"),

@@ -278,6 +278,14 @@ class Training:
     """Random horizontal flip and shift by up to an eighth of the image."""
     flip: bool = True
     """Whether `augment` flips (digits must not be)."""
+    jitter: float = 0.0
+    """Colour jitter: brightness, contrast and, of 3 channels (red, green, blue), saturation of each image, by factors
+    drawn from 1 - jitter to 1 + jitter; values stay in the range of the training samples, whose least is black."""
+    mixup: float = 0.0
+    """Alpha of mixup (Zhang et al., 2018): each batch is mixed, images and labels, with itself in another order, in
+    shares of Beta(alpha, alpha); cross_entropy and binary_cross_entropy only."""
+    mixup_tail: int = 0
+    """So many last epochs of each phase, and of the fine-tuning, are not mixed."""
     seed: int = 0
     test_every: int = 1
     """Epochs from one measurement on the test samples to the next (the last epoch is always measured)."""
@@ -301,6 +309,13 @@ class Training:
         _want(0 <= self.momentum < 1, "momentum", "a number in [0, 1)", self.momentum)
         _want(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
         _want(0 <= self.label_smoothing < 1, "label_smoothing", "a number in [0, 1)", self.label_smoothing)
+        _want(0 <= self.jitter <= 1, "jitter", "a number in [0, 1]", self.jitter)
+        _want(self.mixup >= 0, "mixup", "0 or more", self.mixup)
+        for loss in (self.loss, *(self.losses or {}).values()):
+            mixes = loss in (Loss.CROSS_ENTROPY, Loss.BINARY_CROSS_ENTROPY)
+            off = f"0 with loss {loss} (cross_entropy or binary_cross_entropy mix)"
+            _want(mixes or not self.mixup, "mixup", off, self.mixup)
+        _want_count(self.mixup_tail, "mixup_tail", 0)
         _want_seed(self.seed)
         _want_count(self.test_every, "test_every")
 

@@ -39,7 +39,7 @@ class Fit:
 
     curve: tuple[Mapping[str, float], ...]
     """For each epoch: epoch (from 1), loss, top1, learning_rate, seconds, and test_top1 where it was measured. Of other
-    metrics than top-1 these have their names."""
+    metrics than top-1 these have their names. With mixup top1 is that of the label with the greater share."""
     seconds: float
     """Over all sittings."""
 
@@ -80,7 +80,7 @@ def fit(
 
     Raises:
         ModelError: the model does not tell the classes of `data` apart, or its training diverges.
-        DatasetError: the labels lie outside of the model's classes.
+        DatasetError: the labels lie outside of the model's classes, or jitter is wanted of other than images.
         ArtefactError: the checkpoint is damaged.
     """
     from tensorflow import keras
@@ -88,6 +88,7 @@ def fit(
     deterministic(config.seed)
     special = objectives.needed(model, config)
     wanted = objectives.of(model, data, config, names) if special else ()
+    pipeline.check(data, config)
     digest = _digest(identity, model, data, config, teacher, distillation, wanted)
     per_epoch = pipeline.steps(len(data.x_train), config)
     devices = strategy(config.distribution)
@@ -99,6 +100,7 @@ def fit(
         if special:
             trained, of_outputs = _with_objectives(replica, teacher, wanted, config, distillation)
             trained.compile(optimizer, loss=of_outputs)
+            classes = int(model.outputs[0].shape[-1] or 0)  # of one output of classes; else there is no use for it
         else:
             trained, loss, classes = _with_loss(replica, teacher, data, config, distillation)
             accuracy = keras.metrics.MeanMetricWrapper(losses.top1(classes), name="top1")
@@ -126,7 +128,7 @@ def fit(
             recorder = _recorder(model, replica, measured, config, checkpoint, found, state, label, epochs_to_follow)
             targets = tuple(one.train for one in wanted) if special else data.y_train
             trained.fit(
-                pipeline.batches(data.x_train, targets, config, found.epochs_done, config.epochs),
+                pipeline.batches(data.x_train, targets, config, found.epochs_done, config.epochs, classes),
                 steps_per_epoch=per_epoch,
                 initial_epoch=found.epochs_done,
                 epochs=config.epochs,

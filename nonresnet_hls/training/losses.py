@@ -86,12 +86,17 @@ def without_softmax(model: Any) -> Any:
     return logits
 
 
+def are_shares(y: Any, classes: int) -> bool:
+    """Whether labels are shares of the classes (batch, classes), as mixup makes them; else (batch,) or (batch, 1)."""
+    return len(y.shape) == 2 and y.shape[1] == classes > 1
+
+
 def labels(classes: int, label_smoothing: float) -> Loss:
-    """Cross-entropy of logits (batch, classes) with integer labels (batch,)."""
+    """Cross-entropy of logits (batch, classes) with integer labels (batch,), or with shares (batch, classes)."""
     import tensorflow as tf
 
     def loss(y: Any, logits: Any) -> Any:
-        wanted = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int32), classes)
+        wanted = y if are_shares(y, classes) else tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int32), classes)
         if label_smoothing:
             wanted = wanted * (1.0 - label_smoothing) + label_smoothing / classes
         return tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
@@ -100,7 +105,7 @@ def labels(classes: int, label_smoothing: float) -> Loss:
 
 
 def distilled(classes: int, label_smoothing: float, config: Distillation) -> Loss:
-    """Of logits (batch, 2*classes), the student's and the teacher's side by side, with labels (batch,).
+    """Of logits (batch, 2*classes), the student's and the teacher's side by side, with labels as `labels` takes.
 
     Logit mean squared error after Tailor (TRETS 2023), softened Kullback-Leibler divergence times T^2 after
     Hinton, Vinyals and Dean (2015).
@@ -128,11 +133,12 @@ def taught(config: Distillation, student: Any, teacher: Any) -> Any:
 
 
 def top1(classes: int) -> Loss:
-    """Share of the samples whose greatest of the first `classes` outputs is the label's."""
+    """Share of the samples whose greatest of the first `classes` outputs is the label's, of shares the greatest's."""
     import tensorflow as tf
 
     def accuracy(y: Any, outputs: Any) -> Any:
         chosen = tf.argmax(outputs[:, :classes], axis=-1, output_type=tf.int64)
-        return tf.cast(chosen == tf.cast(tf.reshape(y, [-1]), tf.int64), tf.float32)
+        label = tf.argmax(y, axis=-1) if are_shares(y, classes) else tf.cast(tf.reshape(y, [-1]), tf.int64)
+        return tf.cast(chosen == label, tf.float32)
 
     return accuracy

@@ -82,8 +82,11 @@ def of(model: Any, data: Data, config: Training, names: list[str] | None = None)
         raise ModelError(
             f"training.losses: outputs of model {model.name} wanted ({', '.join(names)}), not {unknown[0]}"
         )
-    if config.augment and (samples.several(data.x_train) or not one or len(model.outputs[0].shape) > 2):
-        raise ModelError("training.augment: false wanted with several inputs or outputs, or images as output")
+    if samples.several(data.x_train) or not one or len(model.outputs[0].shape) > 2:
+        for key, off in (("augment", "false"), ("jitter", "0"), ("mixup", "0")):
+            if got := getattr(config, key):
+                where = "with several inputs or outputs, or images as output"
+                raise ModelError(f"training.{key}: {off} wanted {where}, not {str(got).lower()}")
     found = []
     for name, tensor in zip(names, model.outputs, strict=True):
         loss = (config.losses or {}).get(name, config.loss)
@@ -148,10 +151,7 @@ def function(objective: Objective, config: Training, teaching: Distillation | No
 
     def hard(y: Any, x: Any) -> Any:
         if objective.loss is Loss.CROSS_ENTROPY:
-            classes = x.shape[-1]
-            wanted = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int32), classes)
-            smoothing = config.label_smoothing
-            return tf.nn.softmax_cross_entropy_with_logits(wanted * (1.0 - smoothing) + smoothing / classes, x)
+            return losses.labels(x.shape[-1], config.label_smoothing)(y, x)
         if objective.loss is Loss.BINARY_CROSS_ENTROPY:
             return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(y, x), axis=-1)
         error = x - y

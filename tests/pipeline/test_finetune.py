@@ -1,5 +1,6 @@
 """Fine-tuning: the better of before and after is kept, by training samples that were held out, and it is said."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,17 @@ def test_weights_that_fine_tuning_makes_better_are_kept(place: Workspace, capsys
     assert finetune.validation(tuned) == finetune.Validation(
         **{key: value for key, value in judged.items() if key not in ("kept", "said")}
     )
+    # It sees the images as the training does: jittered and mixed where that says so, and is another one then.
+    file, network = place.models / "better.toml", training.network(place.recipe("better"), place)
+    for keys, same in (
+        ("jitter = 0.0\nmixup = 0.0\nmixup_tail = 0\n", True),
+        ("jitter = 0.4", False),
+        ("mixup = 0.2", False),
+    ):
+        file.write_text(NETWORK.format("better", "squares", 1e-2) + f"[training]\nepochs = 0\n{keys}\n")
+        recipe = place.recipe("better")
+        found_so = finetune.existing(recipe, dataclasses.replace(network, recipe=recipe), place)
+        assert (found_so is not None) is same
 
 
 def test_the_test_samples_decide_nothing(place: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

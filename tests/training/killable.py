@@ -13,7 +13,10 @@ from nonresnet_hls import networks
 from nonresnet_hls.recipe import Dataset, DatasetName, Schedule, SkipStyle, Training
 from nonresnet_hls.training import datasets, fit
 
-CONFIG = Training(epochs=6, batch_size=128, augment=True, flip=False, schedule=Schedule.ONE_CYCLE, test_every=3, seed=5)
+CONFIG = Training(
+    epochs=6, batch_size=128, augment=True, flip=False, jitter=0.4, mixup=0.2, mixup_tail=2,
+    schedule=Schedule.ONE_CYCLE, test_every=3, seed=5,
+)  # fmt: skip
 
 
 def main(checkpoint: Path, stop_after: int | None) -> None:

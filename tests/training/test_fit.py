@@ -73,17 +73,22 @@ class Stopped(Exception):  # noqa: N818
     """Stands in for whatever ends a process between two epochs."""
 
 
-@pytest.mark.parametrize("precision", list(Precision))
-def test_what_was_stopped_goes_on_to_the_same_bits(tmp_path, precision):
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"precision": Precision.MIXED_BFLOAT16},
+        {"jitter": 0.4, "mixup": 0.5, "mixup_tail": 1},
+    ],
+    ids=["bfloat16", "mixed"],
+)
+def test_what_was_stopped_goes_on_to_the_same_bits(tmp_path, keys):
     from tensorflow import keras
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise Stopped
 
-    config = dataclasses.replace(
-        CONFIG, epochs=3, augment=True, optimizer=Optimizer.ADAM, learning_rate=0.01, precision=precision
-    )
+    config = dataclasses.replace(CONFIG, epochs=3, augment=True, optimizer=Optimizer.ADAM, learning_rate=0.01, **keys)
     whole, parts = model(), model()
     result = fit.fit(whole, data(), config, tmp_path / "whole.npz", label="whole")
     with pytest.raises(Stopped):
@@ -187,6 +192,30 @@ def test_keras_callbacks_are_called_as_keras_does(tmp_path):
     fit.fit(model(), data(), CONFIG, tmp_path / "c.npz", label="callbacks", callbacks=[log, each])
     assert seen == [(0, ["loss", "test_top1", "top1"]), (1, ["loss", "test_top1", "top1"])]
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
+
+
+def test_what_is_not_mixed_is_trained_as_without_mixup(tmp_path):
+    """Shares of whole labels cost what the labels do, and the figures of the epochs are the same."""
+    whole, shares = model(), model()
+    plain = dataclasses.replace(CONFIG, label_smoothing=0.1)
+    unmixed = dataclasses.replace(plain, mixup=0.4, mixup_tail=2)
+    curves = [
+        fit.fit(one, data(), config, tmp_path / f"{name}.npz", label=name, teacher=model(3), distillation=taught).curve
+        for one, config, name in ((whole, plain, "plain"), (shares, unmixed, "unmixed"))
+        for taught in [Distillation("teacher", weight=0.5)]
+    ]
+    told = [[{k: v for k, v in row.items() if k != "seconds"} for row in curve] for curve in curves]
+    assert told[0] == told[1]
+    assert same(whole, shares)
+
+
+def test_jitter_of_what_is_no_image_is_refused(tmp_path):
+    config = dataclasses.replace(CONFIG, jitter=0.4)
+    squares = data()
+    four = dataclasses.replace(squares, x_train=np.repeat(squares.x_train, 4, axis=3))
+    message = r"squares: images of 1 or 3 channels wanted for training\.jitter, not samples of shape \(8, 8, 4\)"
+    with pytest.raises(DatasetError, match=message):
+        fit.fit(model(), four, config, tmp_path / "c.npz", label="refused")
 
 
 @pytest.mark.parametrize("loss", list(DistillationLoss))

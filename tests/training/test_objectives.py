@@ -128,6 +128,30 @@ def test_what_cannot_be_trained_so_is_refused(config, units, activation, targets
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"),
+    [("augment", True, "false wanted"), ("jitter", 0.5, "0 wanted"), ("mixup", 0.2, "0 wanted")],
+)
+def test_several_inputs_are_not_augmented(key, value, wanted):
+    a, b = keras.Input((2,), name="a"), keras.Input((4,), name="b")
+    model = keras.Model([a, b], layers.Dense(2, name="kind")(layers.Concatenate()([a, b])))
+    data = objectives.ordered(made({"kind": lambda x: (x[:, 0] > 0).astype(np.int64)}, True), model)
+    config = dataclasses.replace(CONFIG, **{key: value})
+    with pytest.raises(ModelError, match=rf"training\.{key}: {wanted} with several inputs or outputs, or images as"):
+        objectives.of(model, data, config)
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "target"),
+    [(Loss.CROSS_ENTROPY, 3, lambda x: signs(x).sum(axis=1) % 3), (Loss.BINARY_CROSS_ENTROPY, 3, signs)],
+)
+def test_mixed_targets_of_a_named_loss_are_learnt(tmp_path, loss, units, target):
+    data, model = made({"y": target}), network(units)
+    config = dataclasses.replace(CONFIG, loss=loss, metric=objectives.METRICS[loss], mixup=0.2, mixup_tail=2)
+    curve = fit.fit(model, data, config, tmp_path / "c.npz", label="own").curve
+    assert curve[-1]["test_loss"] < curve[0]["test_loss"]
+
+
 def test_the_defaults_leave_the_identity_of_a_training_as_it_was():
     from nonresnet_hls.recipe import stated
 

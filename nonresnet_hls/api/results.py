@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nonresnet_hls.pipeline.agreement import Evaluator
     from nonresnet_hls.pipeline.explore import Explored
     from nonresnet_hls.pipeline.export import Written
-    from nonresnet_hls.pipeline.fit import Fit
+    from nonresnet_hls.pipeline.fit_values import Fit, Found, MeasuredFit
     from nonresnet_hls.reports import Report
     from nonresnet_hls.skips import Skip
 
@@ -206,7 +206,7 @@ class Fifos(Shown):
 class Fitting(Shown):
     """A design that fits a board; a row for each layer."""
 
-    fit: "Fit"
+    fit: "Found"
 
     @property
     def reuse_factors(self) -> Mapping[str, int]:
@@ -231,6 +231,19 @@ class Fitting(Shown):
         rows = [charts.Bar("BRAM18" if name == "bram_18k" else name.upper(), (fit.percent(name),)) for name in names]
         budget = min(100 * fit.budget[name] / getattr(fit.board.resources, name) for name in names)
         return charts.bars(f"share of {fit.board.name} (line: what may be taken)", ("",), rows, " %", budget)
+
+    @property
+    def shares(self) -> str:
+        """What is taken of the board."""
+        named = (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram_18k"))
+        return ", ".join(f"{label} {self.fit.percent(name):.0f} %" for label, name in named)
+
+
+@dataclass(frozen=True)
+class ModelledFitting(Fitting):
+    """A design of hls4ml's that fits a board."""
+
+    fit: "Fit"
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -261,11 +274,34 @@ class Fitting(Shown):
         """Speed, shares of the board, and the speed of the best uniform reuse factor."""
         fit = self.fit
         least = "at most " if fit.unknown_layers else ""
-        used = ", ".join(f"{name.upper()} {fit.percent(name):.0f} %" for name in ("lut", "ff", "dsp"))
         beside = "" if fit.speedup is None else f"; {fit.speedup:.1f} times the best uniform reuse factor"
         return (
-            f"{fit.design} on {fit.board.name}: {least}{fit.fps:,.0f} images a second at {fit.clock_ns:g} ns, {used},"
-            f" BRAM18 {fit.percent('bram_18k'):.0f} % (modelled){beside}"
+            f"{fit.design} on {fit.board.name}: {least}{fit.fps:,.0f} images a second at {fit.clock_ns:g} ns,"
+            f" {self.shares} (modelled){beside}"
+        )
+
+
+@dataclass(frozen=True)
+class MeasuredFitting(Fitting):
+    """A design of the open engine that fits a board."""
+
+    fit: "MeasuredFit"
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """How the layer is built, factor, cycles, and what it takes after synthesis."""
+        return [
+            {"layer": layer.name, **{key: value for key, value in dataclasses.asdict(layer).items() if key != "name"}}
+            for layer in self.fit.found.layers
+        ]
+
+    @property
+    def caption(self) -> str:
+        """Speed and shares of the board."""
+        fit = self.fit
+        return (
+            f"{fit.design} on {fit.board.name}: {fit.fps:,.0f} images a second at {fit.clock_ns:g} ns (assumed),"
+            f" {self.shares} (measured by Yosys for {fit.target})"
         )
 
 

@@ -8,17 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nonresnet_hls.api.results import (
-    Emulation,
-    Fifos,
-    Fitting,
-    Gathered,
-    MeasuredFitting,
-    ModelledFitting,
-    Rows,
-    RtlFigures,
-    Skips,
-)
+from nonresnet_hls.api.fittings import Fitting, MeasuredFitting, ModelledFitting
+from nonresnet_hls.api.results import Emulation, Fifos, Gathered, Rows, RtlFigures, Skips
 from nonresnet_hls.api.shown import Stage
 from nonresnet_hls.api.stages import load_recipe, name_of, told
 from nonresnet_hls.errors import ConversionError, ModelError, RecipeError, ReportError, ToolError

@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a row for each layer, sums, and what stands in the way of more."""
     from nonresnet_hls import api
-    from nonresnet_hls.api.results import MeasuredFitting, ModelledFitting
+    from nonresnet_hls.api.fittings import MeasuredFitting, ModelledFitting
 
     found = api.fit(
         args.design,

@@ -6,17 +6,14 @@ their units, which is kept.
 
 import math
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.fit import boards
-from nonresnet_hls.fit.boards import Board
-from nonresnet_hls.fit.fitting import budget_of
 from nonresnet_hls.pipeline import fit_hls4ml, fit_recipe, fit_rtl, taken
-from nonresnet_hls.pipeline.fit_values import LABELS, Asked, Fit, Limits, MeasuredFit, NothingFitsError
+from nonresnet_hls.pipeline.fit_values import Asked, Fit, Limits, MeasuredFit, NothingFitsError, budget_for, told_budget
 from nonresnet_hls.pipeline.rtl import target_of
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Budget, Hls, Recipe
@@ -117,27 +114,10 @@ def _ground(design: Any, workspace: Workspace, hls: Hls, asked: Asked, output: P
     given = hls if recipe is None else recipe.hls
     clock_ns = asked.clock_ns or board.clock_ns or given.clock_ns or _USUAL_CLOCK_NS
     cycles = None if asked.fps is None else math.floor(1e9 / clock_ns / asked.fps)
-    whole = own.named == set(LABELS)
-    told = "the [budget] of its recipe" if whole else f"{asked.use:.0%} of it"
-    told += "" if whole or not own.named else " and the [budget] of its recipe"
-    limits = Limits(board, _budget(board, asked.use, own), told, asked.use, clock_ns, asked.fps, cycles)
+    limits = Limits(
+        board, budget_for(board, asked.use, own), told_budget(asked.use, own), asked.use, clock_ns, asked.fps, cycles
+    )
     return _Ground(recipe, base, limits)
-
-
-def _budget(board: Board, use: float, own: Budget) -> dict[str, int]:
-    """A share of what the board has, but for what the recipe says.
-
-    Raises:
-        ConversionError: the recipe says more than there is.
-    """
-    has: Mapping[str, int] = asdict(board.resources)
-    budget = budget_of(has, use)
-    for name in own.named:
-        count = getattr(own, name)
-        if count > has[name]:
-            raise ConversionError(f"budget.{name}: at most the {has[name]} of {board.name} wanted, not {count}")
-        budget[name] = count
-    return budget
 
 
 def _command(recipe: Recipe, asked: Asked) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 from nonresnet_hls.errors import ConversionError, shown
 from nonresnet_hls.fit.boards import Board
-from nonresnet_hls.fit.fitting import RESOURCES, Fitted, Shortage
+from nonresnet_hls.fit.fitting import RESOURCES, Fitted, Shortage, budget_of
 from nonresnet_hls.fit.measured import Measured
-from nonresnet_hls.recipe import Backend
+from nonresnet_hls.recipe import Backend, Budget
 from nonresnet_hls.rtl.yosys import Target
 
 
@@ -49,6 +49,32 @@ class Asked:
 
 LABELS = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM18"}
 """Of resources, as people call them."""
+
+
+def budget_for(board: Board, use: float, own: Budget) -> dict[str, int]:
+    """A share of what the board has, but for what the recipe says.
+
+    Raises:
+        ConversionError: the recipe says more than there is.
+    """
+    has: Mapping[str, int] = asdict(board.resources)
+    budget = budget_of(has, use)
+    for name in own.named:
+        count = getattr(own, name)
+        if count > has[name]:
+            raise ConversionError(f"budget.{name}: at most the {has[name]} of {board.name} wanted, not {count}")
+        budget[name] = count
+    return budget
+
+
+def told_budget(use: float, own: Budget) -> str:
+    """What may be taken, in words.
+
+    >>> told_budget(0.8, Budget()), told_budget(0.8, Budget(lut=100))
+    ('80% of it', '80% of it and the [budget] of its recipe')
+    """
+    share = [] if own.named == set(RESOURCES) else [f"{use:.0%} of it"]
+    return " and ".join([*share, *(["the [budget] of its recipe"] if own.named else [])])
 
 
 @dataclass(frozen=True)

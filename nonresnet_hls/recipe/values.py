@@ -405,8 +405,11 @@ class Budget:
     """`[budget]`: what `fit` may take of a resource, in place of a share of what the board has."""
 
     lut: int | None = None
+    """LUTs; none: the share holds, as of all others."""
     ff: int | None = None
+    """Flip-flops."""
     dsp: int | None = None
+    """DSP blocks; on ECP5 multipliers of 18 x 18 bits."""
     bram_18k: int | None = None
     """Blocks of 18 Kbit; on ECP5 those are its EBR."""
 

@@ -113,8 +113,6 @@ def _print(fit: "Fit") -> None:
         target, design = fit.uniform
         fps = 1e9 / fit.clock_ns / design.interval_cycles
         print(f"best factor for all layers ({target}): {fps:,.0f} images a second; this is {fit.speedup:.2f} times it")
-    if found.above_least:
-        print(f"another choice as fast may take up to {found.above_least:.2%} of the budget less, over all resources")
     for layer in fit.unknown_layers:
         print(f"no model of {layer}: neither its cycles nor what it takes are counted as they are")
     _print_end(fit, "convert {recipe}")
@@ -165,6 +163,9 @@ def _print_table(lines: Sequence[Sequence[str]], left: Collection[int]) -> None:
 
 
 def _print_end(fit: "Found", then: str) -> None:
+    above = fit.found.above_least
+    if above:
+        print(f"another choice as fast may take up to {above:.2%} of the budget less, over all resources")
     for note in fit.notes:
         print(note)
     if fit.recipe is not None:

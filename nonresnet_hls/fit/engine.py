@@ -1,13 +1,15 @@
 """The open engine's designs as a `MeasuredFitter` wants them: the ways to build each unit, and what Yosys counts."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
 from functools import cached_property
 
-from nonresnet_hls.fit.fitting import RESOURCES
+from nonresnet_hls import progress
+from nonresnet_hls.dataflow.template import Weighted
+from nonresnet_hls.fit.fitting import RESOURCES, factors
 from nonresnet_hls.fit.measured import NOTHING, Cost, MeasuredFitter, Sized, Way
 from nonresnet_hls.fixed.network import Matrix, Network
-from nonresnet_hls.hls import reuse
 from nonresnet_hls.recipe import RtlOptions, Strategy
 from nonresnet_hls.rtl import unit_sums, units
 from nonresnet_hls.rtl.design import RtlDesign, assemble
@@ -58,9 +60,10 @@ class Engine:
         return self._units[key]
 
     def _measured(self, wanted: Sequence[tuple[str, Way]]) -> list[Cost]:
+        count = f"{len(wanted)} unit{'s' if len(wanted) > 1 else ''} of {self.name}"
+        progress.say(f"writing {count} as SystemVerilog, and synthesising for {self.target}")
         built = [self._unit(name, way.reuse_factor) for name, way in wanted]
-        count = f"{len(built)} unit{'s' if len(built) > 1 else ''}"
-        what = f"synthesis of {count} of {self.name} for {self.target}"
+        what = f"synthesis of {count} for {self.target}"
         return [_cost(part) for part in synthesise_parts(built, [], self.target, what)]
 
     def _sized(self, reuse_factors: Mapping[str, int]) -> Sized:
@@ -75,7 +78,7 @@ class Engine:
         if layer is None:
             yield Way(None, self._unit(name, None).interval_cycles, "")
             return
-        chosen = _factors(layer, self.strategy)
+        chosen = factors_of(layer, self.strategy)
         # A folded unit is written at once, whatever it folds.
         slow = self._unit(name, chosen[-1])
         steps = slow.interval_cycles - unit_sums.interval(0, layer, slow.folds)
@@ -100,18 +103,22 @@ class Engine:
                 )
 
 
-def _factors(layer: Matrix, strategy: Strategy) -> list[int]:
-    """The factors that hls4ml takes; of those with as many columns and rows of multipliers the one of fewest folds."""
+def factors_of(layer: Matrix, strategy: Strategy) -> list[int]:
+    """The reuse factors worth a thought, of those that hls4ml takes: 1, the layer's own, the least for each folding.
+
+    Those with as many columns and rows of multipliers differ in cycles that they waste.
+    """
     inputs, outputs = layer.kernel.shape
-    found = {}
-    for factor in range(1, inputs * outputs + 1):
-        if reuse.fits(inputs, outputs, factor, strategy) or factor == layer.reuse_factor:
-            folded = unit_sums.folding(layer, factor)
-            if factor == 1 or factor == layer.reuse_factor:
-                found[0, factor] = factor
-            else:
-                found.setdefault((folded.columns, folded.rows), factor)
-    return sorted(set(found.values()))
+    if strategy is Strategy.LATENCY:
+        columns = {math.ceil(inputs / count) for count in range(1, inputs + 1)}
+        every = sorted(columns | {inputs * math.ceil(outputs / count) for count in range(1, outputs + 1)})
+    else:
+        every = factors(Weighted(layer.name, inputs, outputs, str(strategy), depthwise=False))
+    least: dict[tuple[int, int], int] = {}
+    for factor in every:
+        folded = unit_sums.folding(layer, factor)
+        least.setdefault((folded.columns, folded.rows), factor)
+    return sorted({1, layer.reuse_factor, *least.values()})
 
 
 def _cost(part: Part) -> Cost:

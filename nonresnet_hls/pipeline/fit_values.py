@@ -255,5 +255,5 @@ class MeasuredFit(Found):
             "fifos": {name: self.found.fifos[name] for name in RESOURCES},
             "measured": self.measured,
             "ways": self.ways,
-            "modelled": False,
+            "basis": {"resources": "measured", "interval_cycles": "predicted", "clock_ns": "assumed"},
         }

@@ -11,15 +11,17 @@ import pytest
 import nonresnet_hls as nr
 from nonresnet_hls.cli import main
 from nonresnet_hls.errors import ConversionError, RecipeError
-from nonresnet_hls.fit.engine import Engine
+from nonresnet_hls.fit.engine import Engine, factors_of
 from nonresnet_hls.fit.fitting import RESOURCES, within
 from nonresnet_hls.fixed.arithmetic import Cast
 from nonresnet_hls.fixed.network import Matrix, Network, Stream
 from nonresnet_hls.fixed.types import FixedPointType
+from nonresnet_hls.hls import reuse
 from nonresnet_hls.pipeline import convert
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import RtlOptions, Strategy
 from nonresnet_hls.rtl.prediction import predict
+from nonresnet_hls.rtl.unit_sums import folding
 from nonresnet_hls.rtl.yosys import Target, synthesise
 
 BYTE = FixedPointType.parse("fixed<8,8>")
@@ -61,6 +63,19 @@ def test_small_networks_are_fitted_as_by_synthesising_all(target: Target) -> Non
         if found is not None:
             same = fitted[found.reuse_factors["first"], found.reuse_factors["second"]]
             assert (found.interval_cycles, dict(found.used)) == same
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize(("inputs", "outputs"), [(4, 3), (12, 5), (9, 1), (1, 7), (18, 4)])
+def test_every_folding_that_hls4ml_takes_is_thought_of(inputs: int, outputs: int, strategy: Strategy) -> None:
+    layer = Matrix("l", ("x",), ("y",), None, np.ones((inputs, outputs), np.int64), 4, 0, False, (), 0, 1)
+    found = factors_of(layer, strategy)
+    fitting = [f for f in range(1, inputs * outputs + 1) if reuse.fits(inputs, outputs, f, strategy)]
+    assert set(found) <= set(fitting)
+    for factor in fitting:
+        wanted = folding(layer, factor)
+        best = [one for one in (folding(layer, f) for f in found) if one[2:] == wanted[2:]]
+        assert min(one.folds for one in best) <= wanted.folds
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from nonresnet_hls.rtl.yosys import Part, Target, synthesise_parts
 
 MOST_WEIGHT_BITS = 1 << 15
 """Of all weights of a layer of which an adder graph is tried: 16 x 144 weights of 8 bits take minutes."""
+SMALL_WEIGHT_BITS = 1 << 10
+"""Up to so many a layer's folded ways are all tried: what folding itself takes is then more than what it saves."""
 MOST_MULTIPLIERS = 1 << 11
 """Of a folded unit that is tried."""
 
@@ -100,6 +102,7 @@ class Engine:
                     unit_sums.interval(steps, layer, folded.folds),
                     f"folded, weights in {'block RAM' if block_ram else 'LUTs'}",
                     (0, 0, blocks, 0) if in_blocks else NOTHING,
+                    ordered=layer.kernel.size * layer.kernel_width > SMALL_WEIGHT_BITS,
                 )
 
 

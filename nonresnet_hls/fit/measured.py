@@ -1,6 +1,6 @@
 """The fastest, or the least, design within a budget where what a layer takes is measured, which takes time.
 
-Only what can be part of the answer is measured. Of the ways to build a layer that are of one kind, a faster one is
+Only what can be part of the answer is measured. Of ordered ways to build a layer, of one kind, a faster one is
 taken to cost no less of anything than a slower one, so that a slower one that was measured and is fast enough leaves
 the faster ones out; `exceptions` counts where measurements say otherwise. Under that rule the choice is exact.
 """
@@ -26,14 +26,21 @@ class Way:
     Attributes:
         reuse_factor: None for a layer without a choice.
         interval_cycles: until it can begin the next image.
-        kind: of ways of one kind a faster one is taken to cost no less of anything.
+        kind: how it is built.
         least: what it is known to take at least before it is measured.
+        ordered: whether a faster way of its kind is taken to cost no less of anything.
     """
 
     reuse_factor: int | None
     interval_cycles: int
     kind: str
     least: Cost = NOTHING
+    ordered: bool = True
+
+    @property
+    def group(self) -> tuple[str, int | None]:
+        """Ways of one group are ordered."""
+        return self.kind, None if self.ordered else self.reuse_factor
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ class MeasuredFitter:
             (self.costs[name, slow], self.costs[name, fast])
             for name, ways in self._layers.items()
             for slow, fast in itertools.combinations([way for way in ways if (name, way) in self.costs], 2)
-            if slow.kind == fast.kind
+            if slow.group == fast.group
         ]
         return len(pairs), sum(not _covers(fast, slow) for slow, fast in pairs)
 
@@ -247,10 +254,10 @@ class MeasuredFitter:
         """Measure what a choice wants, and beside it the other ways of these layers that nothing is known of."""
         wanted = dict.fromkeys(missing)
         for name, _ in missing:
-            kinds = {way.kind for other, way in self.costs if other == name}
+            known = {way.group for other, way in self.costs if other == name}
             for way in self._layers[name]:
-                if way.kind not in kinds and way.interval_cycles <= interval and way.least == NOTHING:
-                    kinds.add(way.kind)
+                if way.group not in known and way.interval_cycles <= interval and way.least == NOTHING:
+                    known.add(way.group)
                     wanted[name, way] = None
         for pair, cost in zip(wanted, self._measure(list(wanted)), strict=True):
             self.costs[pair] = cost
@@ -258,18 +265,19 @@ class MeasuredFitter:
     def _options(self, interval: int) -> list[list[Option]]:
         """The ways of each layer that are fast enough, by their places: what they take, or else at least take.
 
-        Of one kind that is the slowest, which takes no more than the faster ones, and all that were measured.
+        Of one group that is the slowest, which takes no more than the faster ones, and all that were measured.
         """
         found = []
         for name, ways in self._layers.items():
-            options, offered = [], set()
-            least: dict[str, Cost] = {}
+            options: list[Option] = []
+            least: dict[tuple[str, int | None], Cost] = {}
+            offered: set[tuple[str, int | None]] = set()
             for place, way in enumerate(ways):
                 known = self.costs.get((name, way))
-                bound = least[way.kind] = _greatest(known or way.least, least.get(way.kind, NOTHING))
-                if way.interval_cycles > interval or (known is None and way.kind in offered):
+                bound = least[way.group] = _greatest(known or way.least, least.get(way.group, NOTHING))
+                if way.interval_cycles > interval or (known is None and way.group in offered):
                     continue
-                offered.add(way.kind)
+                offered.add(way.group)
                 options.append(Option(place, way.interval_cycles, known or bound))
             found.append(options)
         return found

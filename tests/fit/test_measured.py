@@ -49,7 +49,7 @@ class Bench:
 
 
 def bench(seed: int) -> tuple[Bench, Budget]:
-    """Layers of which a faster way of one kind costs no less, and a budget, often tight."""
+    """Layers of which a faster way of one kind costs no less, or of which nothing is known; a budget, often tight."""
     rng = np.random.default_rng(seed)
     costs: dict[tuple[str, Way], Cost] = {}
     for number in range(rng.integers(1, 5)):
@@ -59,14 +59,15 @@ def bench(seed: int) -> tuple[Bench, Budget]:
             continue
         factors = sorted(rng.choice(range(1, 20), size=rng.integers(1, 7), replace=False).tolist(), reverse=True)
         grown = {kind: rng.integers(0, 20, 4) for kind in "ab"}
+        ordered = bool(rng.integers(3))
         for factor in factors:
             kind = "a" if factor > 8 else "b" if factor > 1 else "alone"
-            if kind == "alone":
+            if kind == "alone" or not ordered:
                 cost = rng.integers(0, 120, 4)
             else:
                 cost = grown[kind] = grown[kind] + rng.integers(0, 2, 4) * rng.integers(0, 30, 4)
             least = (0, 0, int(rng.integers(0, cost[2] + 1)) * int(rng.integers(2)), 0)
-            costs[name, Way(factor, words * factor, kind, least)] = tuple(cost.tolist())
+            costs[name, Way(factor, words * factor, kind, least, ordered)] = tuple(cost.tolist())
     dearest = np.max(list(costs.values()), axis=0) * len({name for name, _ in costs})
     budget = [max(int(most * rng.uniform(0.1, 1.1)), 1) for most in dearest]
     return Bench(costs), dict(zip(RESOURCES, budget, strict=True))

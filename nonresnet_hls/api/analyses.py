@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nonresnet_hls.api.results import Emulation, Fifos, Fitting, Gathered, Rows, RtlFigures, Skips
+from nonresnet_hls.api.fittings import Fitting, MeasuredFitting, ModelledFitting
+from nonresnet_hls.api.results import Emulation, Fifos, Gathered, Rows, RtlFigures, Skips
 from nonresnet_hls.api.shown import Stage
 from nonresnet_hls.api.stages import load_recipe, name_of, told
 from nonresnet_hls.errors import ConversionError, ModelError, RecipeError, ReportError, ToolError
@@ -179,7 +180,7 @@ def fifos(
 @told
 def fit(
     design: Any,
-    board: str,
+    board: str | None = None,
     workspace: str | Path = ".",
     *,
     fps: float | None = None,
@@ -193,12 +194,14 @@ def fit(
     """The reuse factors with which a design fits a board and is fastest, or takes least at so many images a second.
 
     Args:
-        design: a recipe, a project directory, a model of Keras, ONNX or PyTorch or its file, or a `ModelGraph`.
-        board: a name ("pynq-z2", ...), the path of a .toml file of one, or a part.
+        design: a recipe, a model of Keras, ONNX or PyTorch or its file, or a `ModelGraph`; with "hls4ml" a project
+            directory, too.
+        board: a name ("pynq-z2", ...), the path of a .toml file of one, or a part; None: the part of a recipe with a
+            `[budget]`.
         workspace: where recipes are.
         fps: images per second that are enough; None: as many as there can be.
-        use: the share of every resource that may be taken.
-        engine: "hls4ml", built by Vivado HLS or Vitis HLS.
+        use: the share of every resource that may be taken, where no `[budget]` of the recipe's says so.
+        engine: "hls4ml", built by Vivado HLS or Vitis HLS (modelled), or "rtl", synthesised by Yosys (measured).
         output: a .toml file for the recipe with these reuse factors; None: none.
         clock_ns: None: the board's usual.
         backend: "vivado" or "vitis"; None: the recipe's.
@@ -206,18 +209,22 @@ def fit(
 
     Raises:
         ConversionError: nothing fits (`pipeline.fit.NothingFitsError`), or the design cannot be analysed.
+        ToolError: Yosys is missing or fails.
     """
     from nonresnet_hls.pipeline import fit as stage
 
-    if engine != "hls4ml":
-        raise ConversionError(f"--engine {engine}: hls4ml wanted: designs of the open engine are not fitted yet")
+    if engine not in ("hls4ml", "rtl"):
+        raise ConversionError(f"--engine: hls4ml or rtl wanted, not {engine!r}")
     try:
         tool = None if backend is None else Backend(backend)
     except ValueError:
         raise ConversionError(f"--backend: vivado or vitis wanted, not {backend!r}") from None
     asked = stage.Asked(board, fps, use, clock_ns, tool)
     hls = _hls(backend or "vivado", strategy, 1)
-    return Fitting(stage.run(design, Workspace(Path(workspace)), hls, asked, None if output is None else Path(output)))
+    place, file = Workspace(Path(workspace)), None if output is None else Path(output)
+    if engine == "rtl":
+        return MeasuredFitting(stage.run_rtl(design, place, hls, asked, file))
+    return ModelledFitting(stage.run(design, place, hls, asked, file))
 
 
 @told

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from nonresnet_hls.pipeline.agreement import Evaluator
     from nonresnet_hls.pipeline.explore import Explored
     from nonresnet_hls.pipeline.export import Written
-    from nonresnet_hls.pipeline.fit import Fit
     from nonresnet_hls.reports import Report
     from nonresnet_hls.skips import Skip
 
@@ -199,73 +198,6 @@ class Fifos(Shown):
         return (
             f"{report.design}: {before.bits:,} FIFO bits, {after.bits:,} sized; {least}{report.interval_cycles:,}"
             f" cycles an image (modelled), set by {report.bottleneck}{proof}"
-        )
-
-
-@dataclass(frozen=True)
-class Fitting(Shown):
-    """A design that fits a board; a row for each layer."""
-
-    fit: "Fit"
-
-    @property
-    def reuse_factors(self) -> Mapping[str, int]:
-        """By layer."""
-        return self.fit.found.reuse_factors
-
-    @property
-    def fps(self) -> float:
-        """Images per second at the clock."""
-        return self.fit.fps
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Factor, cycles and resources."""
-        return ("layer", "reuse_factor", "interval_cycles", "bottleneck", "dsp", "lut", "ff", "bram_18k")
-
-    @property
-    def chart(self) -> str:
-        """The shares of the board, and the budget as a line."""
-        fit = self.fit
-        names = [name for name in ("lut", "ff", "dsp", "bram_18k") if getattr(fit.board.resources, name)]
-        rows = [charts.Bar("BRAM18" if name == "bram_18k" else name.upper(), (fit.percent(name),)) for name in names]
-        budget = min(100 * fit.budget[name] / getattr(fit.board.resources, name) for name in names)
-        return charts.bars(f"share of {fit.board.name} (line: what may be taken)", ("",), rows, " %", budget)
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """Factor, cycles, and what the layer takes after logic synthesis: modelled."""
-        return [
-            {
-                "layer": layer.name,
-                "kind": layer.kind,
-                "reuse_factor": layer.reuse_factor,
-                "interval_cycles": layer.interval_cycles,
-                "bottleneck": layer.bottleneck,
-                "dsp": layer.dsp,
-                "dsp_is_bound": layer.dsp_is_bound,
-                "lut": layer.lut.median,
-                "lut_low": layer.lut.low,
-                "lut_high": layer.lut.high,
-                "ff": layer.ff.median,
-                "bram_18k": layer.bram_18k,
-                "csynth_lut": layer.csynth_lut,
-                "csynth_ff": layer.csynth_ff,
-                "calibrated": layer.calibrated,
-            }
-            for layer in self.fit.found.layers
-        ]
-
-    @property
-    def caption(self) -> str:
-        """Speed, shares of the board, and the speed of the best uniform reuse factor."""
-        fit = self.fit
-        least = "at most " if fit.unknown_layers else ""
-        used = ", ".join(f"{name.upper()} {fit.percent(name):.0f} %" for name in ("lut", "ff", "dsp"))
-        beside = "" if fit.speedup is None else f"; {fit.speedup:.1f} times the best uniform reuse factor"
-        return (
-            f"{fit.design} on {fit.board.name}: {least}{fit.fps:,.0f} images a second at {fit.clock_ns:g} ns, {used},"
-            f" BRAM18 {fit.percent('bram_18k'):.0f} % (modelled){beside}"
         )
 
 

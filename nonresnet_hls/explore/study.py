@@ -189,7 +189,7 @@ def _study(path: Path, table: Mapping[str, Any]) -> Study:
             raise _UnfitError(f"axes: {one} or {other} wanted, not both")
     engines = next((axis.values for axis in study.axes if axis.name == "engine"), (Engine.HLS4ML,))
     if Engine.RTL in engines and "fps" in names:
-        raise _UnfitError("axes.fps: reuse_factor wanted with engine rtl, whose designs are not fitted")
+        raise _UnfitError("axes.fps: reuse_factor wanted with engine rtl, whose factors `fit` alone chooses")
     if "board" not in names:
         raise _UnfitError("axes.board: one or more boards wanted, none is there")
     if study.size > _MOST_POINTS:

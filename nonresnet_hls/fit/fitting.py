@@ -155,16 +155,16 @@ class Fitter:
 
     def _last_resort(self, budget: Mapping[str, int], interval_cycles: int | None) -> Fitted | None:
         found = self._smallest(budget, interval_cycles)
-        return found if _within(found.used, budget) else None
+        return found if within(found.used, budget) else None
 
     def _smallest(self, budget: Mapping[str, int], interval_cycles: int | None) -> Fitted:
         slowest = max(o.interval_cycles for options in self.options for o in options)
-        within = max(slowest if interval_cycles is None else interval_cycles, self.fastest_interval)
+        enough = max(slowest if interval_cycles is None else interval_cycles, self.fastest_interval)
         limits = tuple(budget[name] for name in RESOURCES)
         aside, designs = Memory(0, 0), []
         for _ in range(2):  # the FIFOs of the first are set aside for the second
             fifos = Option(0, 0, (aside.lut, 0, 0, aside.bram_18k))
-            choice = smallest([*self.options, [fifos]], within, limits)
+            choice = smallest([*self.options, [fifos]], enough, limits)
             if choice is None:
                 raise ArithmeticError(
                     "a choice wanted: every layer has an option that is as fast as the fastest design"
@@ -206,7 +206,7 @@ class Fitter:
             if largest_share(choice.cost, limits) > 1:
                 continue
             design = self._design(choice)
-            if _within(design.used, budget):
+            if within(design.used, budget):
                 return target, design
         return None
 
@@ -256,7 +256,7 @@ class Fitter:
             if choice is None:
                 break
             design = self._design(Choice(choice.options[:-1], (), choice.above_least))
-            if _within(design.used, budget):
+            if within(design.used, budget):
                 return design
             seen.append(design.fifos)
             aside = Memory(max(m.bram_18k for m in seen), max(m.lut for m in seen))
@@ -285,7 +285,8 @@ def _named(flow: Dataflow, name: str) -> Process:
     return next(process for process in flow.processes if process.name == name)
 
 
-def _within(used: Mapping[str, int], budget: Mapping[str, int]) -> bool:
+def within(used: Mapping[str, int], budget: Mapping[str, int]) -> bool:
+    """Whether no resource is taken more of than may be."""
     return all(used[name] <= budget[name] for name in RESOURCES)
 
 

@@ -262,6 +262,7 @@ def _matrix(node: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], stream
         (*chain, Cast(_result(node, outputs[0]))),
         drop,
         1 if depthwise else factor,
+        depthwise=depthwise,
     )
 
 

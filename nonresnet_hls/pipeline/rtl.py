@@ -16,7 +16,8 @@ import numpy as np
 from nonresnet_hls import dataflow, progress
 from nonresnet_hls import samples as tensors
 from nonresnet_hls.errors import shown
-from nonresnet_hls.hls import convert, csim, reuse
+from nonresnet_hls.fixed.network import Network
+from nonresnet_hls.hls import convert, csim, model_graph, reuse
 from nonresnet_hls.hls.bits import BitSimulation
 from nonresnet_hls.pipeline import convert as hls
 from nonresnet_hls.pipeline import quantize as quantization
@@ -24,12 +25,13 @@ from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Csim, Recipe, RtlOptions
 from nonresnet_hls.rtl import stored
-from nonresnet_hls.rtl.design import LEAST_DEPTH, generate
+from nonresnet_hls.rtl.design import LEAST_DEPTH, assemble
 from nonresnet_hls.rtl.flow import Depths, compare
 from nonresnet_hls.rtl.place_and_route import place_and_route
 from nonresnet_hls.rtl.prediction import predict
 from nonresnet_hls.rtl.simulation import Stalls, compile_simulator
 from nonresnet_hls.rtl.sizing import least_depths, size_fifos
+from nonresnet_hls.rtl.units import build
 from nonresnet_hls.rtl.yosys import Target, stat_document, synthesise, tool_versions
 
 RTL = "rtl"
@@ -68,6 +70,23 @@ class RtlConfig:
     options: RtlOptions = field(default_factory=RtlOptions)
 
 
+def network_of(recipe: Recipe, model: runner.Artefact, scratch: Path) -> Network:
+    """The exact network of a recipe's design, with the recipe's reuse factors.
+
+    Args:
+        recipe: of the design.
+        model: its quantized model.
+        scratch: where a project would be written.
+
+    Raises:
+        ConversionError: a layer that the engine does not build; names it.
+    """
+    quantized = quantization.load(model)
+    factors = reuse.resolve(quantized.arithmetic, recipe.hls)
+    graph = convert.to_model_graph(quantized.model, quantized.arithmetic, factors, recipe.hls, scratch / "project")
+    return model_graph.read(graph)
+
+
 def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> runner.Artefact:
     """Bring the SystemVerilog of a recipe's project up to date, the project before it.
 
@@ -80,14 +99,9 @@ def run_rtl(recipe: Recipe, workspace: Workspace, config: RtlConfig) -> runner.A
 
     def produce(folder: Path) -> dict[str, Any]:
         progress.say(f"writing {recipe.name} as SystemVerilog")
-        quantized = quantization.load(model)
-        factors = reuse.resolve(quantized.arithmetic, recipe.hls)
         with tempfile.TemporaryDirectory(prefix="nonresnet-rtl-") as scratch:
-            place = Path(scratch)
-            graph = convert.to_model_graph(
-                quantized.model, quantized.arithmetic, factors, recipe.hls, place / "project"
-            )
-            design = generate(graph, options=config.options)
+            network = network_of(recipe, model, Path(scratch))
+            design = assemble(network, build(network, config.options))
             figures: dict[str, Any] = {}
             if config.depths is Depths.SIZED:
                 progress.say(f"sizing the FIFOs of {recipe.name}")

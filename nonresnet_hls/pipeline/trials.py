@@ -20,7 +20,6 @@ from nonresnet_hls.explore.energy import bit_operations
 from nonresnet_hls.explore.figures import FACTS, KINDS, RESOURCES, Basis, Figure, Status
 from nonresnet_hls.explore.study import Engine, Point
 from nonresnet_hls.fit.boards import Board
-from nonresnet_hls.fit.fitting import budget_of
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Backend, Hls, Recipe
@@ -48,6 +47,9 @@ _ROOMS = (
     "pipeline/emulate.py",
     "pipeline/finetune.py",
     "pipeline/fit.py",
+    "pipeline/fit_hls4ml.py",
+    "pipeline/fit_recipe.py",
+    "pipeline/fit_values.py",
     "pipeline/quantize.py",
     "pipeline/rtl.py",
     "pipeline/trials.py",
@@ -338,6 +340,7 @@ def _fitted(recipe: Path, output: Path, wanted: Hardware, workspace: Workspace) 
 
 def _synthesised(recipe: Path, _: Path, wanted: Hardware, workspace: Workspace) -> Ended:
     from nonresnet_hls.pipeline import rtl
+    from nonresnet_hls.pipeline.fit_values import LABELS, budget_for, told_budget
 
     plain, board = workspace.recipe(str(recipe)), wanted.board
     target = rtl.target_of(board.part)
@@ -370,17 +373,17 @@ def _synthesised(recipe: Path, _: Path, wanted: Hardware, workspace: Workspace) 
         "notes": f"clock: {clock_ns:g} ns are assumed, nothing was placed",
         **{f"{name}_percent": 100 * count / has[name] if has[name] else None for name, count in used.items()},
     }
-    budget = budget_of(has, wanted.use)
+    budget = budget_for(board, wanted.use, plain.budget)
     over = {name: count - budget[name] for name, count in used.items() if count > budget[name]}
     if over:
-        told = ", ".join(f"{_LABELS[name]} by {count:,} of {budget[name]:,}" for name, count in over.items())
-        reason = f"{board.name}: the design does not fit {wanted.use:.0%} of it: too many {told} (measured)"
+        told = ", ".join(f"{LABELS[name]} by {count:,} of {budget[name]:,}" for name, count in over.items())
+        limit = told_budget(wanted.use, plain.budget)
+        reason = f"{board.name}: the design does not fit {limit}: too many {told} (measured)"
         return Ended(Status.FAILED, reason, figures, facts)
     return Ended(Status.DONE, "", figures, facts)
 
 
 _OPEN_ENGINE = "OpenRTL"
-_LABELS = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM18"}
 
 _threads: int | None = None
 

@@ -9,6 +9,7 @@ from nonresnet_hls.recipe.files import BUILT_IN, check, find, load, names
 from nonresnet_hls.recipe.values import (
     Architecture,
     Backend,
+    Budget,
     Csim,
     Dataset,
     DatasetName,
@@ -38,6 +39,7 @@ __all__ = [
     "BUILT_IN",
     "Architecture",
     "Backend",
+    "Budget",
     "Csim",
     "Dataset",
     "DatasetName",

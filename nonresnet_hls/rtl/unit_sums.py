@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from math import ceil
+from typing import NamedTuple
 
 from nonresnet_hls.fixed.arithmetic import Chain, Wire
 from nonresnet_hls.fixed.network import Matrix, Stream
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.recipe import Multipliers, WeightMemory
+from nonresnet_hls.recipe import Multipliers, RtlOptions, WeightMemory
 from nonresnet_hls.rtl import adder_graph, unit_joins
 from nonresnet_hls.rtl.unit_draft import Draft, Numbers
 from nonresnet_hls.rtl.unit_text import constant, port_range, unused
@@ -17,13 +18,66 @@ _DSP_WIDTH = 25
 """Bits of the wider factor of a DSP48E1."""
 
 
+class Folding(NamedTuple):
+    """How a folded unit goes through its matrix."""
+
+    input_folds: int
+    output_folds: int
+    columns: int
+    """Of multipliers: inputs at a time."""
+    rows: int
+    """Of multipliers: outputs at a time."""
+
+    @property
+    def folds(self) -> int:
+        """Cycles for each result."""
+        return self.input_folds * self.output_folds
+
+
+def folding(layer: Matrix, reuse_factor: int) -> Folding:
+    """What a reuse factor makes of a layer: inputs are folded first, then outputs."""
+    inputs, outputs = layer.kernel.shape
+    input_folds = min(reuse_factor, inputs)
+    output_folds = min(max(1, reuse_factor // input_folds), outputs)
+    return Folding(input_folds, output_folds, ceil(inputs / input_folds), ceil(outputs / output_folds))
+
+
+def is_adder_graph(layer: Matrix, reuse_factor: int) -> bool:
+    """Whether the products are made by an adder graph, not folded."""
+    return reuse_factor == 1 and layer.drop == 0
+
+
+def interval(steps: int, layer: Matrix, folds: int) -> int:
+    """Cycles an image, of the steps of its windows and of the folds of each result (0 or 1: none)."""
+    products = 1 if layer.window is None else layer.window.positions
+    return steps + products * (max(folds, 1) - 1)
+
+
+def in_dsp_blocks(layer: Matrix, kind: FixedPointType, options: RtlOptions) -> bool:
+    """Whether a folded unit's products may be made in DSP blocks; `kind` is that of its inputs."""
+    choice = options.multipliers
+    enough = kind.width >= 5 and layer.kernel_width >= 5
+    return not layer.binary and (choice is Multipliers.DSP or (choice is not Multipliers.LUT and enough))
+
+
+def is_packed(layer: Matrix, kind: FixedPointType, rows: int, options: RtlOptions) -> bool:
+    """Whether two rows of a folded unit share their DSP blocks."""
+    fits = kind.width + 2 * layer.kernel_width + 1 <= _DSP_WIDTH
+    return options.multipliers is Multipliers.PACKED and in_dsp_blocks(layer, kind, options) and rows > 1 and fits
+
+
+def in_block_ram(options: RtlOptions, words: int, bits: int) -> bool:
+    """Whether the weights of a folded unit, so many words of so many bits, are kept in block RAM."""
+    large = words > 64 or words * bits > 32 * 1024
+    return options.weights is WeightMemory.BLOCK_RAM or (options.weights is WeightMemory.AUTO and large)
+
+
 def matrix(draft: Draft, layer: Matrix) -> int:
     """Windows, their sums, what follows on the fly; returns the cycles that an image takes."""
     stream = draft.sources[0]
     steps = draft.window(layer, stream, "window", "window_valid", "window_ready")
-    products = 1 if layer.window is None else layer.window.positions
     chain = (*layer.chain, *draft.chain)
-    if layer.reuse_factor == 1 and layer.drop == 0:
+    if is_adder_graph(layer, layer.reuse_factor):
         sources, chain = _adders(draft, layer, stream, chain)
         split = 0
     else:
@@ -32,7 +86,7 @@ def matrix(draft: Draft, layer: Matrix) -> int:
         sources = _folded(draft, layer, stream, wires, split > 0)
     if draft.group.merge is not None:
         unit_joins.joined(draft, draft.group.merge, chain, sources)
-        return steps + products * (max(draft.folds, 1) - 1)
+        return interval(steps, layer, draft.folds)
     if split:
         tail = draft.begin_tail()
         sources = draft.registered("s", draft.text.apply(chain[:split], sources, prefix="s"), tail)
@@ -40,7 +94,7 @@ def matrix(draft: Draft, layer: Matrix) -> int:
         draft.text.lines.append("assign own_ready = tail_ready;")
         draft.end_tail("own_valid")
     draft.text.emit_chain(chain[split:], sources)
-    return steps + products * (max(draft.folds, 1) - 1)
+    return interval(steps, layer, draft.folds)
 
 
 def _own_results(draft: Draft, registers: bool) -> dict[str, str]:
@@ -78,17 +132,13 @@ def _adders(draft: Draft, layer: Matrix, stream: Stream, chain: Chain) -> tuple[
 def _folded(draft: Draft, layer: Matrix, stream: Stream, wires: Sequence[Wire], registers: bool) -> Numbers:
     """The sums of a folded unit; `registers`: whether some follow behind it."""
     inputs, outputs = layer.kernel.shape
-    input_folds = min(layer.reuse_factor, inputs)
-    output_folds = min(max(1, layer.reuse_factor // input_folds), outputs)
-    columns, rows = ceil(inputs / input_folds), ceil(outputs / output_folds)
-    folds = draft.folds = input_folds * output_folds
+    folded = folding(layer, layer.reuse_factor)
+    input_folds, output_folds, columns, rows = folded
+    folds = draft.folds = folded.folds
     width = max(wire.width + (not wire.signed) for wire in wires)
     weight = layer.kernel_width
-    choice = draft.options.multipliers
-    enough = stream.kind.width >= 5 and weight >= 5
-    draft.dsp = not layer.binary and (choice is Multipliers.DSP or (choice is not Multipliers.LUT and enough))
-    fits = stream.kind.width + 2 * weight + 1 <= _DSP_WIDTH
-    packed = choice is Multipliers.PACKED and draft.dsp and rows > 1 and fits
+    draft.dsp = in_dsp_blocks(layer, stream.kind, draft.options)
+    packed = is_packed(layer, stream.kind, rows, draft.options)
     every = [_fold_weights(layer, fold, input_folds, columns, rows) for fold in range(folds)]
     if packed:
         every = [_in_pairs(weights, columns, weight) for weights in every]
@@ -147,10 +197,7 @@ def _sum(layer: Matrix, kind: FixedPointType, channel: int) -> Wire:
 
 def _weight_memory(draft: Draft, words: Sequence[str], bits: int) -> str:
     address = port_range(max(1, (len(words) - 1).bit_length()))
-    choice = draft.options.weights
-    large = len(words) > 64 or len(words) * bits > 32 * 1024
-    block = choice is WeightMemory.BLOCK_RAM or (choice is WeightMemory.AUTO and large)
-    style = "block" if block else "logic"
+    style = "block" if in_block_ram(draft.options, len(words), bits) else "logic"
     values = "\n".join(f"        words[{fold}] = {word};" for fold, word in enumerate(words))
     return f"""// The weights of {draft.head.name}, one word a fold.
 module {draft.name}_weights (

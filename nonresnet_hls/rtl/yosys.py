@@ -17,7 +17,8 @@ from typing import Any
 from nonresnet_hls import guardian, progress
 from nonresnet_hls.errors import ToolError
 from nonresnet_hls.rtl.cache import cached
-from nonresnet_hls.rtl.design import RtlDesign, library
+from nonresnet_hls.rtl.design import Fifo, RtlDesign, library
+from nonresnet_hls.rtl.unit_draft import Unit
 from nonresnet_hls.yosys_cells import COSTS, FREE
 
 
@@ -116,22 +117,57 @@ def synthesise(design: RtlDesign, target: Target = Target.XC7, flat: bool = Fals
     Raises:
         ToolError: Yosys is missing or fails.
     """
-    sources = library()
-    jobs: list[tuple[str, tuple[str, ...], bool, _Job]] = []
-    for unit in design.units:
-        text = unit.verilog.replace(unit.name, "unit")
-        jobs.append((unit.name, unit.layers, False, _Job("unit", text, (), unit.dsp, target)))
-    for fifo in design.fifos:
-        job = _Job("stream_fifo", "", tuple(fifo.parameters.items()), False, target)
-        jobs.append((fifo.name, (fifo.stream.name,), True, job))
-    wanted = {job for _, _, _, job in jobs}
     whole = None
     if flat:
         text = "".join(design.files().values())
         whole = _Job(design.top, text, (), any(unit.dsp for unit in design.units), target)
-        wanted.add(whole)
+    jobs = _jobs(design.units, design.fifos, target)
+    what = f"synthesis of {design.network.name} for {target}"
+    cells = _counted([*(job for _, _, _, job in jobs), *([] if whole is None else [whole])], what)
+    total = None if whole is None else resources(cells[whole])
+    return Synthesis(ENGINE, tool_versions(), STAGE, target, _parts(jobs, cells), total)
+
+
+def synthesise_parts(units: Sequence[Unit], fifos: Sequence[Fifo], target: Target, what: str) -> tuple[Part, ...]:
+    """The same of units and FIFOs that need not make a design: a part for each, in their order.
+
+    Args:
+        units: to synthesise.
+        fifos: likewise, behind the units.
+        target: the device family.
+        what: is synthesised, for who waits.
+
+    Raises:
+        ToolError: Yosys is missing or fails.
+    """
+    jobs = _jobs(units, fifos, target)
+    return _parts(jobs, _counted([job for _, _, _, job in jobs], what))
+
+
+_Named = tuple[str, tuple[str, ...], bool, "_Job"]
+"""Of a part: name, layers, whether it is a FIFO, and how it is synthesised."""
+
+
+def _jobs(units: Sequence[Unit], fifos: Sequence[Fifo], target: Target) -> list[_Named]:
+    jobs: list[_Named] = []
+    for unit in units:
+        text = unit.verilog.replace(unit.name, "unit")
+        jobs.append((unit.name, unit.layers, False, _Job("unit", text, (), unit.dsp, target)))
+    for fifo in fifos:
+        job = _Job("stream_fifo", "", tuple(fifo.parameters.items()), False, target)
+        jobs.append((fifo.name, (fifo.stream.name,), True, job))
+    return jobs
+
+
+def _parts(jobs: Sequence[_Named], cells: "Mapping[_Job, dict[str, int]]") -> tuple[Part, ...]:
+    return tuple(Part(name, layers, fifo, resources(cells[job]), cells[job]) for name, layers, fifo, job in jobs)
+
+
+def _counted(jobs: "Sequence[_Job]", what: str) -> "dict[_Job, dict[str, int]]":
+    """The cells of each job, run beside one another."""
+    sources = library()
     # The largest first, so that none of them is left to the end.
-    order = sorted(wanted, key=lambda job: -len(job.text))
+    order = sorted(set(jobs), key=lambda job: -len(job.text))
     cells: dict[_Job, dict[str, int]] = {}
 
     def count(job: _Job) -> None:
@@ -140,15 +176,13 @@ def synthesise(design: RtlDesign, target: Target = Target.XC7, flat: bool = Fals
     # Yosys takes some time to start, and then about as long as there is text.
     work = {job: len(job.text) + 1024 for job in order}
     all_of_it = sum(work.values())
-    what = f"synthesis of {design.network.name} for {target}"
     with (
         progress.watched(what, 100, lambda: 100 * sum(work[job] for job in list(cells)) / all_of_it, "%"),
         ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool,
     ):
         for _ in pool.map(count, order):
             pass
-    parts = tuple(Part(name, layers, fifo, resources(cells[job]), cells[job]) for name, layers, fifo, job in jobs)
-    return Synthesis(ENGINE, tool_versions(), STAGE, target, parts, None if whole is None else resources(cells[whole]))
+    return cells
 
 
 def resources(cells: Mapping[str, int]) -> Resources:

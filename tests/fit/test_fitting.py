@@ -120,7 +120,6 @@ def test_the_function_shows_itself(project: Path) -> None:
     [
         (["--board", "pynq"], "one of pynq-z1, pynq-z2"),
         (["--board", "ulx3s-85f"], "a part of AMD's wanted"),
-        (["--board", "kv260", "--engine", "rtl"], "--engine rtl: hls4ml wanted"),
         (["--board", "kv260", "--use", "1.5"], "--use: a share above 0 and up to 1 wanted, not 1.5"),
         (["--board", "kv260", "--use", "nan"], "--use: a share above 0"),
         (["--board", "kv260", "--fps", "0"], "--fps: images per second above 0 wanted, not 0.0"),

@@ -140,7 +140,9 @@ def test_odd_models_that_are_taken(
     assert len(set(declared)) == len(declared)
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.nightly), "float64"]
+)
 @pytest.mark.filterwarnings("ignore:.*mixed_float16")
 def test_models_that_compute_in_other_numbers_are_trained_and_measured(
     policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -279,7 +281,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.nightly) if "GRU" in case else case for case in REFUSED]
+)
 def test_odd_models_that_are_refused(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,10 @@ def _run(*arguments: str) -> None:
     assert cli.main(list(arguments)) == 0
 
 
-def test_later_commands_leave_the_fifos_as_convert_made_them(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("later", ["quantize", pytest.param("csim", marks=pytest.mark.nightly)])
+def test_later_commands_leave_the_fifos_as_convert_made_them(
+    later: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     whole = _depths(tiny)
     _run("convert", "tiny", "--fifos", "sized")
     sized = _depths(tiny)
@@ -30,7 +33,7 @@ def test_later_commands_leave_the_fifos_as_convert_made_them(tiny: Path, capsys:
     # Sized from whole tensors nevertheless.
     assert {row["stream"]: row["depth_before"] for row in rows} == whole
     assert {row["stream"]: row["depth_after"] for row in rows} == sized
-    _run("csim", "tiny")
+    _run(later, "tiny")
     assert runner.load(tiny / "hls_projects" / "tiny") == project
 
 

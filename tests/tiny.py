@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,3 +100,24 @@ def tiny(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(built, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+class Emulated:
+    """Stands for a compiled project: both its simulations give what its emulation does."""
+
+    def __init__(self, project: Path) -> None:
+        from nonresnet_hls.emulation import Emulator
+        from nonresnet_hls.hls import network
+
+        self._emulator = Emulator(network.of_project(project))
+
+    def __enter__(self) -> "Emulated":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def library(self, inputs: Any, output_shape: object, jobs: int = 1) -> Any:
+        return self._emulator(inputs)
+
+    def bench(self, inputs: Any, expected: object, jobs: int = 1) -> Any:
+        return self._emulator(inputs)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from nonresnet_hls import cli, dataflow
-from nonresnet_hls.pipeline import runner
+from nonresnet_hls.pipeline import csim, runner
+from tests.tiny import Emulated
 
 
 def _depths(workspace: Path) -> dict[str, int]:
@@ -18,10 +19,12 @@ def _run(*arguments: str) -> None:
     assert cli.main(list(arguments)) == 0
 
 
-@pytest.mark.parametrize("later", ["quantize", pytest.param("csim", marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_later_commands_leave_the_fifos_as_convert_made_them(
-    later: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+    compiled: bool, tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not compiled:
+        monkeypatch.setattr(csim, "Simulation", Emulated)
     whole = _depths(tiny)
     _run("convert", "tiny", "--fifos", "sized")
     sized = _depths(tiny)
@@ -33,7 +36,7 @@ def test_later_commands_leave_the_fifos_as_convert_made_them(
     # Sized from whole tensors nevertheless.
     assert {row["stream"]: row["depth_before"] for row in rows} == whole
     assert {row["stream"]: row["depth_after"] for row in rows} == sized
-    _run(later, "tiny")
+    _run("csim", "tiny")
     assert runner.load(tiny / "hls_projects" / "tiny") == project
 
 
@@ -60,7 +63,10 @@ def test_convert_without_a_wish_does_as_the_recipe_says(tiny: Path) -> None:
     assert _depths(tiny) == whole
 
 
-def test_what_another_version_made_is_made_anew(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_what_another_version_made_is_made_anew(compiled: bool, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not compiled:
+        monkeypatch.setattr(csim, "Simulation", Emulated)
     _run("csim", "tiny")
     places = [tiny / "hls_projects" / "tiny", *(tiny / "models" / "tiny" / stage for stage in ("quantize", "csim"))]
 

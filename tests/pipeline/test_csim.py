@@ -15,11 +15,13 @@ from nonresnet_hls import cli, samples
 from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import csim
 from nonresnet_hls.networks import saved
+from nonresnet_hls.pipeline import csim as stage
 from nonresnet_hls.pipeline import runner
 from nonresnet_hls.quantization import arithmetic
 from nonresnet_hls.quantization.quantized import Quantized
 from nonresnet_hls.recipe import Csim
 from tests.quantization import nets
+from tests.tiny import Emulated
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -166,9 +168,12 @@ def test_it_says_what_the_design_is_worth(tiny: Path, capsys: pytest.CaptureFixt
     assert f"  top-1 on 4 samples: {told}\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_weights_of_which_few_levels_are_left_are_told_with_layer_and_cure(
-    tiny: Path, capsys: pytest.CaptureFixture[str]
+    compiled: bool, tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not compiled:
+        monkeypatch.setattr(stage, "Simulation", Emulated)
     recipe = (tiny / "models" / "tiny.toml").read_text()
     (tiny / "models" / "tiny.toml").write_text(recipe.replace("weight_bits = 4", "weight_bits = 3"))
     assert cli.main(["csim", "tiny"]) == 0

@@ -252,7 +252,7 @@ def test_what_does_not_fit_is_one_line_and_status_2(workspace, capsys, arguments
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("other", ["blocks_per_group = 2", "filters = [4, 8]"])
+@pytest.mark.parametrize("other", [pytest.param("blocks_per_group = 2", marks=pytest.mark.nightly), "filters = [4, 8]"])
 def test_a_distilled_network_that_is_not_the_recipes_is_refused_before_it_is_trained(workspace, capsys, other):
     path = workspace.models / "plain.toml"
     path.write_text(path.read_text().replace('skips = "plain"', f'skips = "plain"\n{other}'))

@@ -58,7 +58,7 @@ def same(one: Any, other: Any) -> int:
     "bits",
     [
         pytest.param((8, 8), marks=pytest.mark.nightly),
-        (4, 6),
+        pytest.param((4, 6), marks=pytest.mark.nightly),
         (16, 16),
         pytest.param((6, 3), marks=pytest.mark.nightly),
     ],

@@ -282,6 +282,8 @@ def test_cycles_without_those_of_a_layer_are_a_lower_bound(tmp_path: Path, capsy
     assert "no proof: cannot run memory (lstm_stack), of which there is no model" in line
 
 
+# (That there is no proof where something cannot run is said in the test before, every day.)
+@pytest.mark.nightly
 def test_a_proof_says_what_it_left_alone_and_what_it_could_not_run(
     proved: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,7 +26,7 @@ _ACTIVATIONS = (
 """Of layers with weights; objects are made anew for every layer."""
 
 
-def model(pick: Pick, steps: Sequence[int] = (1, 2, 3, 4)) -> Any:
+def model(pick: Pick) -> Any:
     """A functional model of layers that the front end takes, and of settings that it must refuse.
 
     Every choice is drawn evenly: a law's library would prefer the first ones, and hardly meet what is rare.
@@ -35,7 +35,7 @@ def model(pick: Pick, steps: Sequence[int] = (1, 2, 3, 4)) -> Any:
     image = x = keras.Input((side, side, pick([1, 2, 3])), name="x")
     if pick(range(10)) == 9:
         x = layers.Rescaling(pick([1 / 255, 2.0]), pick([0.0, -1.0]))(x)
-    for _ in range(pick(steps)):
+    for _ in range(pick([1, 2, 3, 4])):
         x = pick([_weighted, _weighted, _weighted, _block, _pooled, _other, _joined])(pick, x)
     if pick(range(4)) == 3 and x.shape[1] * x.shape[2] > 6:
         x = _series(pick, x)

@@ -4,7 +4,7 @@ Weights are drawn on a grid fine enough to round on every quantizer's, and coars
 outputs are exact up to 24 bits, and the bound is 0 but behind batch norms, which are put on a grid.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -24,11 +24,11 @@ _ROUNDING = 2.0**-FLOAT32_BITS
 """Of one float32 operation, as a share of the largest number in it."""
 
 
-def model(pick: Pick, steps: Sequence[int] = (1, 2, 3, 4)) -> Any:
+def model(pick: Pick) -> Any:
     """A functional QKeras model of layers and quantizers that the front end takes, and of some that it must refuse."""
     image = x = keras.Input((pick([4, 6, 8]), pick([4, 6, 8]), pick([1, 2, 3])), name="x")
     odd = pick(range(3)) == 0
-    for _ in range(pick(steps)):
+    for _ in range(pick([1, 2, 3, 4])):
         x = pick([_convolved, _convolved, _convolved, _block, _block, _moved, _normed])(pick, x, odd)
     if pick((False, True)):
         x = pick([layers.Flatten, layers.GlobalMaxPooling2D, layers.GlobalAveragePooling2D])()(x)

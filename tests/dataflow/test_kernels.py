@@ -17,7 +17,8 @@ from tests.dataflow.nets import convert, many_layers, one_dimensional, resnet
 @pytest.mark.parametrize(
     ("build", "backend", "strategy", "implementation"),
     [
-        (many_layers, "Vitis", "Latency", "LineBuffer"),
+        (lambda: resnet(4, 2, 1), "Vitis", "Latency", "LineBuffer"),
+        pytest.param(many_layers, "Vitis", "Latency", "LineBuffer", marks=pytest.mark.nightly),
         (one_dimensional, "Vivado", "Latency", "LineBuffer"),
         pytest.param(many_layers, "Vivado", "Resource", "LineBuffer", marks=pytest.mark.nightly),
         pytest.param(many_layers, "Vivado", "Latency", "Encoded", marks=pytest.mark.nightly),

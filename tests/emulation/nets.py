@@ -165,12 +165,13 @@ def c_simulation(graph: Any, directory: Path, inputs: Any) -> list[Any]:
     import io
     import subprocess
 
+    from tests.hls import projects
+
     with contextlib.redirect_stdout(io.StringIO()):
         graph.write()
     sources = [directory / "firmware" / "myproject.cpp", directory / "myproject_bridge.cpp"]
     library = directory / "library.so"
-    command = ["g++", "-O0", "-std=c++11", "-fPIC", "-shared", "-fno-gnu-unique", "-w"]
-    command += ["-I", str(directory / "firmware" / "ap_types")]
+    command = projects.shared_library(directory / "firmware" / "ap_types")
     command += [f'-DWEIGHTS_DIR="{directory / "firmware" / "weights"}"', *map(str, sources), "-o", str(library)]
     subprocess.run(command, check=True, cwd=directory)
     top = ctypes.CDLL(str(library)).myproject_double

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.hls import convert, csim, reuse
+from nonresnet_hls.hls import convert, csim, precompiled, reuse
 from nonresnet_hls.hls.simulate import Simulation
 from nonresnet_hls.quantization import arithmetic, reference
 from nonresnet_hls.quantization.quantized import Quantized
@@ -29,6 +29,16 @@ def write(made: Quantized, hls: Hls, directory: Path) -> Any:
     expected = reference.evaluate(made.model, made.arithmetic, made.samples)
     convert.write(graph, made.samples, expected.outputs, directory)
     return graph
+
+
+def shared_library(types: Path) -> list[str]:
+    """The first words of a command that makes one of a project's C++: without optimizing, which takes longer.
+
+    Args:
+        types: the project's headers of types, which are compiled once for all projects.
+    """
+    flags = ("-O0", "-std=c++11", "-fPIC", "-fno-gnu-unique", "-w")
+    return ["g++", *flags, "-shared", f"-I{types}", *precompiled.options("g++", flags, types)]
 
 
 def simulate(made: Quantized, hls: Hls, directory: Path) -> csim.Result:

@@ -104,7 +104,7 @@ def compared(drawn: Drawn, seed: int, folder: Path) -> tuple[int, int] | str:
 def _library(folder: Path, inputs: Any, size: int) -> Any:
     """What the C++ gives, compiled without optimizing, for speed."""
     firmware = folder / "firmware"
-    command = ["g++", "-O0", "-std=c++11", "-fPIC", "-shared", "-fno-gnu-unique", "-w", f"-I{firmware / 'ap_types'}"]
+    command = projects.shared_library(firmware / "ap_types")
     command += [f'-DWEIGHTS_DIR="{firmware / "weights"}"', str(firmware / "myproject.cpp")]
     command += [str(folder / "myproject_bridge.cpp"), "-o", str(folder / "library.so")]
     subprocess.run(command, check=True, cwd=folder)

@@ -40,8 +40,12 @@ def _equal(body: nets.Tensors, hls: Hls, directory: Path, own: FixedPointType = 
 
 @pytest.mark.parametrize(
     ("net", "hls"),
-    [("W5A4", _VIVADO), ("W5A6", _VITIS), ("W1A2", _VIVADO), ("W16A16", _VITIS)],
-    ids=["W5A4 vivado latency", "W5A6 vitis resource", "W1A2 vivado latency", "W16A16 vitis resource"],
+    [
+        pytest.param("W5A4", _VIVADO, id="W5A4 vivado latency", marks=pytest.mark.nightly),
+        pytest.param("W5A6", _VITIS, id="W5A6 vitis resource", marks=pytest.mark.nightly),
+        pytest.param("W1A2", _VIVADO, id="W1A2 vivado latency"),
+        pytest.param("W16A16", _VITIS, id="W16A16 vitis resource"),
+    ],
 )
 def test_projects_equal_keras(net: str, hls: Hls, tmp_path: Path) -> None:
     _equal(nets.nets()[net], hls, tmp_path / "project")

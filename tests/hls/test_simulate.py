@@ -41,6 +41,7 @@ def test_what_does_not_compile_is_quoted(tiny: Path) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.nightly
 def test_headers_that_are_compiled_once_change_nothing(tiny: Path) -> None:
     project = tiny / "hls_projects" / "tiny"
     header = project / "firmware" / "ap_types" / "hls_math.h"

@@ -214,6 +214,7 @@ def test_a_tampered_weight_is_found_counted_and_located(tiny: Path, capsys: pyte
     assert 0 < found["different"] <= found["values"]
 
 
+@pytest.mark.nightly
 def test_a_tampered_top_function_is_told_from_a_layer(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _tamper(tiny, "firmware/myproject.cpp", lambda text: text.replace("w7, b7)", "w7 + 1, b7)"), hide=True)
     assert cli.main(["csim", "tiny"]) == 1

@@ -161,7 +161,7 @@ def test_a_project_without_its_configuration_is_read_too(tiny: Path) -> None:
     assert network.of_project(PROJECT).streams == wanted.streams
 
 
-@pytest.mark.parametrize("jobs", [2, 12])
+@pytest.mark.parametrize("jobs", [2, pytest.param(12, marks=pytest.mark.nightly)])
 def test_a_process_that_ends_names_its_image(tiny: Path, jobs: int) -> None:
     copy = tiny / "copy"
     shutil.copytree(PROJECT, copy)

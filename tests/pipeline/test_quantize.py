@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,35 @@ batch_size = 8
 """
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    place = Workspace(tmp_path / "one")
+def _workspace(folder: Path) -> Workspace:
+    place = Workspace(folder / "one")
     place.models.mkdir(parents=True)
     squares = data()
-    np.savez(tmp_path / "squares.npz", x=squares.x_train, y=squares.y_train)
-    (place.models / "short.toml").write_text(RECIPE.replace("squares.npz", str(tmp_path / "squares.npz")))
+    np.savez(folder / "squares.npz", x=squares.x_train, y=squares.y_train)
+    (place.models / "short.toml").write_text(RECIPE.replace("squares.npz", str(folder / "squares.npz")))
     return place
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return _workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def once_trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where its data and the workspace of a trained network lie."""
+    folder = tmp_path_factory.mktemp("trained")
+    assert main(["train", "short", "--workspace", str(_workspace(folder).root)]) == 0
+    return folder
+
+
+@pytest.fixture
+def trained(once_trained: Path, tmp_path: Path) -> Workspace:
+    """A copy of it, with data of its own."""
+    shutil.copytree(once_trained, tmp_path, dirs_exist_ok=True)
+    recipe = tmp_path / "one" / "models" / "short.toml"
+    recipe.write_text(recipe.read_text().replace(str(once_trained), str(tmp_path)))
+    return Workspace(tmp_path / "one")
 
 
 def command(workspace: Workspace, capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
@@ -52,9 +74,8 @@ def command(workspace: Workspace, capsys: pytest.CaptureFixture[str], *arguments
     return json.loads(capsys.readouterr().out)
 
 
-def test_who_asks_to_quantize_has_it_fine_tuned(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    recipe = workspace.recipe("short")
-    command(workspace, capsys, "train", "short")
+def test_who_asks_to_quantize_has_it_fine_tuned(trained: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace, recipe = trained, trained.recipe("short")
     before = stage.run(recipe, workspace)
     assert before.figures["weights"] == "trained, not fine-tuned"
     assert stage.existing(recipe, workspace) == stage.run(recipe, workspace)
@@ -79,9 +100,9 @@ def test_who_asks_to_quantize_has_it_fine_tuned(workspace: Workspace, capsys: py
 
 
 def test_fine_tuned_weights_that_a_recipe_ships_with_are_used_in_place(
-    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    trained: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command(workspace, capsys, "train", "short")
+    workspace = trained
     command(workspace, capsys, "quantize", "short")
     (other := Workspace(tmp_path / "other")).models.mkdir(parents=True)
     (other.models / "short.toml").write_bytes((workspace.models / "short.toml").read_bytes())
@@ -134,8 +155,9 @@ def test_what_cannot_be_converted_is_refused_before_it_is_fine_tuned(
     assert "fine-tuning" not in error
 
 
+@pytest.mark.parametrize("asked", ["quantize", pytest.param("csim", marks=pytest.mark.nightly)])
 def test_a_users_quantized_model_is_told_of_whose_batch_norms_are_put_on_a_grid(
-    tiny: Path, capsys: pytest.CaptureFixture[str]
+    asked: str, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from tensorflow import keras
 
@@ -145,10 +167,12 @@ def test_a_users_quantized_model_is_told_of_whose_batch_norms_are_put_on_a_grid(
     x = keras.layers.BatchNormalization(name="scaled")(nets.conv()(image))
     x = nets.dense(3)(keras.layers.Flatten()(nets.relu()(x)))
     saved.save(keras.Model(image, x), tiny / "models" / "tiny-net.keras")
-    assert main(["csim", "tiny"]) == 0
+    assert main([asked, "tiny"]) == 0
     told = capsys.readouterr()
     assert "tiny: layer scaled: its scales and offsets are put on grids of 16 and 20 bits" in told.err
-    assert "; weights: trained, some put on a grid\n" in told.out
+    place = Workspace()
+    assert stage.run(place.recipe("tiny"), place).figures["weights"] == "trained, some put on a grid"
+    assert asked == "quantize" or "; weights: trained, some put on a grid\n" in told.out
 
 
 BLOCK = """
@@ -169,10 +193,10 @@ batch_size = 8
 
 
 def test_a_block_is_fine_tuned_inside_its_network_and_cut_out(
-    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    workspace = trained
     (workspace.models / "block.toml").write_text(BLOCK.replace("squares.npz", str(tmp_path / "squares.npz")))
-    command(workspace, capsys, "train", "short")
     recipe = workspace.recipe("block")
     assert stage.run(recipe, workspace).figures["weights"] == "trained, not fine-tuned"
     (figures,) = command(workspace, capsys, "quantize", "block")

@@ -86,6 +86,21 @@ def test_from_recipe_to_network_and_back(workspace, capsys):
     assert network.how is stage.How.TRAINED
 
 
+def test_another_teacher_is_another_training(workspace, capsys):
+    for name in ("residual", "short"):
+        text = START.replace("epochs = 2", "epochs = 0").replace("squares.npz", str(workspace.models / "squares.npz"))
+        text = text.replace('"short"', '"residual"') if name == "residual" else text
+        (workspace.models / f"{name}.toml").write_text(text)
+    (workspace.models / "plain.toml").write_text(END + 'teacher = "network"\nnetwork = "residual"\n')
+    command(workspace, capsys, "distill", "plain")
+    assert stage.existing(workspace.recipe("residual"), workspace) is not None
+    assert stage.existing(workspace.recipe("plain"), workspace) is not None
+    with (workspace.models / "residual.toml").open("a") as stream:
+        stream.write("seed = 1\n")
+    assert stage.existing(workspace.recipe("plain"), workspace) is None
+
+
+@pytest.mark.nightly
 def test_the_teacher_can_be_a_network_of_its_own(workspace, capsys):
     (workspace.models / "residual.toml").write_text('extends = "short"\n[architecture]\nskips = "residual"\n')
     (workspace.models / "plain.toml").write_text(END + 'teacher = "network"\nnetwork = "residual"\n')
@@ -127,7 +142,9 @@ def test_a_recipe_is_the_same_by_name_and_by_path(workspace, capsys, tmp_path, m
     assert stage.existing(workspace.recipe("short"), workspace) is None
 
 
-def test_a_start_network_that_comes_to_the_same_weights_again_changes_nothing(workspace, capsys):
+@pytest.mark.parametrize("epochs", [0, pytest.param(2, marks=pytest.mark.nightly)])
+def test_a_start_network_that_comes_to_the_same_weights_again_changes_nothing(workspace, capsys, epochs):
+    (workspace.models / "short.toml").write_text(START.replace("epochs = 2", f"epochs = {epochs}"))
     command(workspace, capsys, "distill", "plain")
     shutil.rmtree(workspace.artefact("short", "train"))
     assert stage.existing(workspace.recipe("plain"), workspace) is None
@@ -140,7 +157,7 @@ def test_a_long_training_outlives_a_change_of_its_recipe(workspace, capsys, monk
     before = (workspace.artefact("short", "train") / "model.keras").read_bytes()
     path = workspace.models / "short.toml"
     monkeypatch.setattr(stage, "_LONG_S", 0)
-    path.write_text(path.read_text().replace("epochs = 2", "epochs = 1"))
+    path.write_text(path.read_text().replace("epochs = 2", "epochs = 0"))
     command(workspace, capsys, "train", "short")
     assert (workspace.artefact("short", "train.kept-1") / "model.keras").read_bytes() == before
     assert stage.existing(workspace.recipe("short"), workspace) is not None
@@ -235,7 +252,7 @@ def test_what_does_not_fit_is_one_line_and_status_2(workspace, capsys, arguments
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("other", ["blocks_per_group = 2", "filters = [4, 8]"])
+@pytest.mark.parametrize("other", [pytest.param("blocks_per_group = 2", marks=pytest.mark.nightly), "filters = [4, 8]"])
 def test_a_distilled_network_that_is_not_the_recipes_is_refused_before_it_is_trained(workspace, capsys, other):
     path = workspace.models / "plain.toml"
     path.write_text(path.read_text().replace('skips = "plain"', f'skips = "plain"\n{other}'))
@@ -245,7 +262,7 @@ def test_a_distilled_network_that_is_not_the_recipes_is_refused_before_it_is_tra
     assert "plain, phase" not in error
 
 
-@pytest.mark.parametrize("most_bytes", [500, 5000])
+@pytest.mark.parametrize("most_bytes", [pytest.param(500, marks=pytest.mark.nightly), 5000])
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, most_bytes: int) -> None:
     models = tmp_path / "models"
     models.mkdir()

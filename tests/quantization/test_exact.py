@@ -91,7 +91,7 @@ def random_models(draw: st.DrawFn) -> tuple[nets.Tensors, FixedPointType, int]:
     return body, own, seed
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=4, deadline=None, derandomize=True)
 @given(made=random_models())
 def test_random_models(made: tuple[nets.Tensors, FixedPointType, int]) -> None:
     body, own, seed = made

@@ -54,7 +54,15 @@ def same(one: Any, other: Any) -> int:
     return int(np.unique(first).size)
 
 
-@pytest.mark.parametrize("bits", [(8, 8), (4, 6), (16, 16), (6, 3)])
+@pytest.mark.parametrize(
+    "bits",
+    [
+        pytest.param((8, 8), marks=pytest.mark.nightly),
+        pytest.param((4, 6), marks=pytest.mark.nightly),
+        (16, 16),
+        pytest.param((6, 3), marks=pytest.mark.nightly),
+    ],
+)
 def test_a_resnet_without_skips_gives_the_same_numbers(bits: tuple[int, int]) -> None:
     residual = quantized(trained(resnet(SkipStyle.RESIDUAL, (8, 8, 3), 5, (4, 6), 2), sum(bits)), *bits)
     plain = merged(residual, arithmetic.infer(residual, INPUT))

@@ -43,7 +43,8 @@ def as_predicted(simulation: SimulationFigures) -> None:
     assert {use.stream: use.high_water for use in simulation.fifos} == predicted.high_water
 
 
-@pytest.mark.parametrize("seed", [1, 4])
+# One of convolutions, one of dense layers.
+@pytest.mark.parametrize("seed", [1, pytest.param(4, marks=pytest.mark.nightly)])
 def test_random_networks_equal_their_c_simulation(seed: int, tmp_path: Path) -> None:
     agrees(seed, tmp_path / "project")
 
@@ -86,6 +87,7 @@ def residual_block(directory: Path):
     )
 
 
+@pytest.mark.nightly
 def test_the_plugin_builds_a_residual_block(tmp_path: Path) -> None:
     project = tmp_path / 'a "quoted" \\folder'
     model = residual_block(project)

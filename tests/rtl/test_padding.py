@@ -36,6 +36,8 @@ def simulator(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Simulat
     return compile_simulator(design, folder / "build")
 
 
+# (What masks is there in the tapped skips of every day, too.)
+@pytest.mark.nightly
 @pytest.mark.parametrize("stalls", [None, Stalls(40, 3), Stalls(80, 4), Stalls(90, 5)])
 def test_masked_windows_are_those_of_an_image_with_zeros_around_it(
     bench: Bench, simulator: Simulator, stalls: Stalls | None
@@ -45,6 +47,7 @@ def test_masked_windows_are_those_of_an_image_with_zeros_around_it(
     assert [use.level for use in run.fifos] == [0] * len(run.fifos)
 
 
+@pytest.mark.nightly
 def test_masked_windows_run_as_predicted(bench: Bench, simulator: Simulator, tmp_path: Path) -> None:
     check_predicted(simulator.run(given(bench)), predict(simulator.design, IMAGES), "padded")
     stored.save(simulator.design, tmp_path / "rtl")

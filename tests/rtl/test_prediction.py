@@ -64,7 +64,9 @@ def residual(reuse_factor: int) -> Network:
     return Network("residual", {s.name: s for s in streams}, layers, ("x",), ("y",))
 
 
-@pytest.fixture(scope="module", params=[1, 4], ids=["adder graph", "folded"])
+@pytest.fixture(
+    scope="module", params=[pytest.param(1, id="adder graph"), pytest.param(4, id="folded", marks=pytest.mark.nightly)]
+)
 def simulator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Simulator:
     network = residual(request.param)
     folder: Path = tmp_path_factory.mktemp("residual")

@@ -99,7 +99,9 @@ def design_of(bench: Bench, padding: Padding, skips: Skips) -> RtlDesign:
     return design.with_depths({fifo.stream.name: 40 for fifo in design.fifos})
 
 
-@pytest.fixture(scope="module", params=Padding)
+@pytest.fixture(
+    scope="module", params=[pytest.param(Padding.SHARED, marks=pytest.mark.nightly), Padding.MASKED], ids=str
+)
 def simulator(bench: Blocks, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Simulator:
     folder = tmp_path_factory.mktemp("tapped")
     design = design_of(bench, request.param, Skips.TAPPED).write(folder / "rtl")

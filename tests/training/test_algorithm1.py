@@ -35,7 +35,10 @@ def test_the_paper_takes_three_skips_a_phase():
         (1, 2, 3), (1, 2, 3, 4, 5, 6), (1, 2, 3, 4, 5, 6, 7, 8, 9))  # fmt: skip
 
 
-@pytest.mark.parametrize("teacher", list(Teacher))
+@pytest.mark.parametrize(
+    "teacher",
+    [one if one is Teacher.NETWORK else pytest.param(one, marks=pytest.mark.nightly) for one in Teacher],
+)
 def test_all_skips_go_and_the_network_learns_on(tmp_path, teacher):
     start = network()
     fit.fit(start, data(), dataclasses.replace(CONFIG, epochs=4), tmp_path / "start.npz", label="start")

@@ -76,7 +76,7 @@ class Stopped(Exception):  # noqa: N818
 @pytest.mark.parametrize(
     "keys",
     [
-        {"precision": Precision.MIXED_BFLOAT16},
+        pytest.param({"precision": Precision.MIXED_BFLOAT16}, marks=pytest.mark.nightly),
         {"jitter": 0.4, "mixup": 0.5, "mixup_tail": 1},
     ],
     ids=["bfloat16", "mixed"],

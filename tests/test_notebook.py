@@ -104,7 +104,8 @@ def test_kernels_of_others_are_notebooks_too(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_every_result_shows_itself() -> None:
-    rooms = [importlib.import_module(f"nonresnet_hls.api.{name}") for name in ("shown", "results", "tables", "pages")]
+    names = ("shown", "results", "fittings", "tables", "pages")
+    rooms = [importlib.import_module(f"nonresnet_hls.api.{name}") for name in names]
     kinds = {name: kind for room in rooms for name, kind in vars(room).items() if isinstance(kind, type)}
     shown = {name for name, kind in kinds.items() if hasattr(kind, "_repr_html_")} | {"Recipe"}
     objects = {"emulator": "Emulator", "quantized_model": "Quantized"}  # say in a line what they are

@@ -334,10 +334,10 @@ def write(found: Sequence[Module], after: Mapping[str, Sequence[tuple[float, flo
         for name, chosen in choices.items():
             for figure in FIGURES:
                 low, high = _spread(found, kind, figure) if kind != "unknown" else (0.2, 5.0)
-                values = fit(chosen, figure) if kind != "unknown" else _common(chosen, figure)
-                values |= {"low": float(f"{low:.3g}"), "high": float(f"{high:.3g}")}
+                terms = fit(chosen, figure) if kind != "unknown" else _common(chosen, figure)
+                terms |= {"low": float(f"{low:.3g}"), "high": float(f"{high:.3g}")}
                 lines += ["", f'[kinds."{kind}".{name}.{figure}]', f"# {len(chosen)} modules"]
-                lines += [f"{key} = {value:g}" for key, value in values.items()]
+                lines += [f"{key} = {value:g}" for key, value in terms.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -47,7 +47,7 @@ def _speed(place: Any, name: str, images: int, simulated: int) -> None:
     recipe = place.recipe(name)
     project = convert.run_convert(recipe, place)
     quantized = quantize.load(quantize.run(recipe, place))
-    samples = quantize.labelled(recipe, place)[0][:images]
+    samples = quantize.labelled(recipe, place, quantized)[0][:images]
     started = time.perf_counter()
     emulator = Emulator(network.of_project(project.directory))
     emulator(samples[:64])

@@ -58,8 +58,8 @@ def _speed(place: Any, name: str, images: int, simulated: int) -> None:
         compiled = time.perf_counter() - started
         shape = tuple(quantized.model.outputs[0].shape[1:])
 
-        def c_simulation(jobs: int) -> Callable[[], Any]:
-            return lambda: simulation.library(samples[: simulated * jobs], shape, jobs)
+        def c_simulation(jobs: int, each: int = simulated) -> Callable[[], Any]:
+            return lambda: simulation.library(samples[: each * jobs], shape, jobs)
 
         pairs = [
             (
@@ -67,16 +67,19 @@ def _speed(place: Any, name: str, images: int, simulated: int) -> None:
                 _seconds(lambda: quantized.model.predict(samples, batch_size=256, verbose=0)),
                 _seconds(c_simulation(1)),
                 _seconds(c_simulation(2)),
+                _seconds(c_simulation(2, 1)),
             )
             for _ in range(PAIRS)
         ]
         equal = int((simulation.library(samples[:simulated], shape) == emulator(samples[:simulated])).sum())
-    own, keras, one, two = (statistics.median(column) for column in zip(*pairs, strict=True))
+    own, keras, one, two, start = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(f"{name}: prepared in {prepared:.1f} s (emulator), {compiled:.1f} s (C++)")
     print(f"  emulator {images / own:,.0f} images/s, Keras {images / keras:,.0f}, C simulation {simulated / one:.2f}")
-    print(f"  x Keras: {statistics.median(b / a for a, b, _, _ in pairs):.2f}; ", end="")
+    print(f"  x Keras: {statistics.median(b / a for a, b, *_ in pairs):.2f}; ", end="")
     print(f"x C simulation: {(images / own) / (simulated / one):,.0f}")
-    print(f"  two processes of the C simulation: x {2 * one / two:.2f}")
+    # They read the weights at each start, one process alone once for all turns.
+    alone = 2 * (one - one / simulated) / (two - start)
+    print(f"  two processes of the C simulation: x {2 * one / two:.2f}, x {alone:.2f} in simulation time alone")
     print(f"  {equal} of {simulated * shape[-1]} values equal the C simulation")
 
 

@@ -251,10 +251,15 @@ class _Group:
         shaped = kernel.reshape(window.kernel_height, window.kernel_width, channels, outputs).astype(self.dtype)
         size = window.positions * outputs
         diagonal = np.arange(channels)
+        # oneDNN takes this convolution and the depthwise one of the same sizes for each other, and aborts.
+        single = shaped.size == 1
 
         def run(values: Tensors) -> Any:
             x = tf.reshape(self._input(values, 0), (-1, height, width, channels))
-            if layer.depthwise and stride[0] == stride[1]:
+            if single:
+                x = tf.pad(x, sides) if margin != Margin() else x
+                found = x[:, :: stride[0], :: stride[1]] * shaped[0, 0]
+            elif layer.depthwise and stride[0] == stride[1]:
                 weights = shaped[:, :, diagonal, diagonal][..., None]
                 x = tf.pad(x, sides) if margin != Margin() else x
                 found = tf.nn.depthwise_conv2d(x, weights, (1, *stride, 1), "VALID")

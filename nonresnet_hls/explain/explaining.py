@@ -22,6 +22,7 @@ from nonresnet_hls.fixed.types import FixedPointType
 from nonresnet_hls.hls import configured
 from nonresnet_hls.hls import network as networks
 from nonresnet_hls.networks.flat import flattened
+from nonresnet_hls.networks.prediction import predicted
 
 _WALKED = 64
 _RANGED = 512
@@ -332,7 +333,7 @@ def _keras_outputs(model: Any, meaning: Meaning, inputs: tuple[Any, ...]) -> Any
     """What the model gives for all samples, (samples, numbers): in float64 where it has quantizers, else as Keras."""
     given = [np.asarray(one, np.float32) for one in inputs]
     if not meaning.quantized:
-        found = model.predict(given if len(given) > 1 else given[0], batch_size=128, verbose=0)
+        found = predicted(model, given if len(given) > 1 else given[0], 128)
         first = found[0] if isinstance(found, list) else found
         return np.asarray(first, np.float64).reshape(len(given[0]), -1)
     parts = []

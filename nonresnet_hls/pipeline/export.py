@@ -7,6 +7,7 @@ from pathlib import Path
 from nonresnet_hls import extras, files
 from nonresnet_hls.errors import ConversionError
 from nonresnet_hls.formats import qonnx
+from nonresnet_hls.networks.prediction import called
 from nonresnet_hls.pipeline import quantize
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.quantization.quantized import Quantized
@@ -66,7 +67,7 @@ def _compared(found: Quantized, samples: int) -> tuple[int, int]:
     model = ModelWrapper(qonnx.to_qonnx(found.model, found.arithmetic, batch=len(x))).transform(InferShapes())
     (given,), (name,) = ([one.name for one in part] for part in (model.graph.input, model.graph.output))
     got = execute_onnx(model, {given: x.transpose(0, 3, 1, 2) if x.ndim == 4 else x})[name]
-    wanted = np.asarray(found.model(x))
+    wanted = called(found.model, x)
     if got.ndim == 4:
         got = got.transpose(0, 2, 3, 1)
     return wanted.size, int((got != wanted).sum())

@@ -15,6 +15,7 @@ from nonresnet_hls import recipe as recipes
 from nonresnet_hls import samples as tensors
 from nonresnet_hls.errors import RecipeError
 from nonresnet_hls.networks import graph, lowering, saved
+from nonresnet_hls.networks.prediction import predicted
 from nonresnet_hls.pipeline import finetune, kept_samples, runner
 from nonresnet_hls.pipeline import train as training
 from nonresnet_hls.pipeline.workspace import Workspace
@@ -131,7 +132,7 @@ def run(recipe: Recipe, workspace: Workspace, fine_tune: bool = False) -> runner
                 }
         else:
             feed = block.feed(model)
-            samples = feed.predict(samples[: _kept(recipe, feed.output_shape[1:])], batch_size=64, verbose=0)
+            samples = predicted(feed, samples[: _kept(recipe, feed.output_shape[1:])])
             # The network before the block is float: its activation is on the grid but for float32's last bit.
             input_type = quantizers.type_of(feed.layers[-1].quantizer, feed.layers[-1].name)
             samples = input_type.quantize_array(samples)
@@ -415,7 +416,7 @@ def _float_outputs(network: Any, recipe: Recipe, samples: Any, data: Data) -> An
         else kept_samples.fed(data.x_test_float[: len(samples)], kept_samples.inputs_of(network), network)
     )
     part = losses.without_softmax(_quantized_part(network, recipe))
-    found = part.predict(tensors.for_keras(inputs), batch_size=64, verbose=0)
+    found = predicted(part, inputs)
     if not isinstance(found, list):
         return kept_samples.as_files_hold(found)
     names = graph.output_names(network)

@@ -8,6 +8,7 @@ from typing import Any
 
 from nonresnet_hls.errors import DatasetError, ModelError
 from nonresnet_hls.hls import fidelity, plain
+from nonresnet_hls.networks.prediction import called
 from nonresnet_hls.recipe import Hls
 
 ONNX_FILES = (".onnx",)
@@ -119,7 +120,7 @@ def _keras(graph: Any) -> Reference | None:
 
     def run(x: Any) -> Any:
         given = x.reshape(len(x), *model.inputs[0].shape[1:])
-        parts = [np.asarray(model(given[start : start + 256], training=False)) for start in range(0, len(given), 256)]
+        parts = [called(model, given[start : start + 256]) for start in range(0, len(given), 256)]
         return np.concatenate(parts).reshape(len(x), -1)
 
     return Reference("Keras", run)

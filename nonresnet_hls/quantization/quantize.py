@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from nonresnet_hls import progress
-from nonresnet_hls import samples as tensors
 from nonresnet_hls.errors import ModelError
 from nonresnet_hls.networks import activations, graph
 from nonresnet_hls.networks.activations import Activation
 from nonresnet_hls.networks.additions import Additions
 from nonresnet_hls.networks.decomposition import decompose
 from nonresnet_hls.networks.fold import fold_batch_norms, fold_into_next, is_scale, scale_and_offset
+from nonresnet_hls.networks.prediction import called
 from nonresnet_hls.quantization import quantizers
 from nonresnet_hls.quantization.ranges import grid_constant, quantized_constants
 from nonresnet_hls.recipe import Quantization
@@ -399,9 +399,9 @@ def _activation_values(
     rng = np.random.default_rng(0)
     values: dict[str, list[Any]] = {node.name: [] for node in wanted}
     for start in range(0, len(samples), _CALIBRATION_BATCH):
-        found = probe(tensors.for_keras(samples[start : start + _CALIBRATION_BATCH]), training=False)
+        found = called(probe, samples[start : start + _CALIBRATION_BATCH])
         for node, tensor in zip(wanted, found if len(wanted) > 1 else [found], strict=True):
-            flat = tensor.numpy().ravel()
+            flat = tensor.ravel()
             odd = flat[~np.isfinite(flat)]
             if odd.size:
                 raise ModelError(f"layer {node.name}: finite outputs wanted, not {odd[0]}")

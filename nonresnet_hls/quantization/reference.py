@@ -8,6 +8,7 @@ from nonresnet_hls import samples
 from nonresnet_hls.errors import NonResNetError
 from nonresnet_hls.networks import graph
 from nonresnet_hls.networks.fold import is_scale, scale_and_offset
+from nonresnet_hls.networks.prediction import predicted
 from nonresnet_hls.quantization import exact
 from nonresnet_hls.quantization.ranges import ModelArithmetic
 
@@ -92,5 +93,5 @@ def computed(model: Any, inputs: Any, layers: Sequence[str], batch_size: int = 3
     twin = graph.rebuild(model, replace)
     graph.carry_weights(model, twin)
     probe = keras.Model(twin.inputs, [tensors[name] for name in layers])
-    found = probe.predict(samples.for_keras(inputs), batch_size=batch_size, verbose=0)
+    found = predicted(probe, inputs, batch_size)
     return found if len(layers) > 1 else [found]

@@ -8,6 +8,7 @@ import numpy as np
 
 from nonresnet_hls.fixed.arithmetic import Integers
 from nonresnet_hls.fixed.network import Network
+from nonresnet_hls.networks.prediction import called
 from nonresnet_hls.rtl.simulation import to_values
 
 _FAR = 0.1
@@ -54,8 +55,8 @@ def against_keras(
     for tensor, name in zip(model.inputs, network.inputs, strict=True):
         values = to_values(inputs[name], network.streams[name].kind.fraction_bits)
         given.append(values.reshape(len(values), *tensor.shape[1:]).astype(np.float32))
-    answer = model(given if len(given) > 1 else given[0], training=False)
-    wanted = [np.asarray(one, np.float64) for one in (answer if isinstance(answer, list | tuple) else [answer])]
+    answer = called(model, given if len(given) > 1 else given[0])
+    wanted = [np.asarray(one, np.float64) for one in (answer if isinstance(answer, list) else [answer])]
     ours = [to_values(outputs[name], network.streams[name].kind.fraction_bits) for name in network.outputs]
     expected, got = (np.concatenate([one.reshape(-1) for one in many]) for many in (wanted, ours))
     difference = np.abs(expected - got)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls import files, progress, samples
+from nonresnet_hls import files, progress
 from nonresnet_hls.errors import ArtefactError, ModelError
 from nonresnet_hls.networks import activations, graph, saved
+from nonresnet_hls.networks.prediction import aborted, predicted, refusal
 from nonresnet_hls.recipe import (
     Distillation,
     DistillationLoss,
@@ -127,14 +128,20 @@ def fit(
         if found.epochs_done < config.epochs:
             recorder = _recorder(model, replica, measured, config, checkpoint, found, state, label, epochs_to_follow)
             targets = tuple(one.train for one in wanted) if special else data.y_train
-            trained.fit(
-                pipeline.batches(data.x_train, targets, config, found.epochs_done, config.epochs, classes),
-                steps_per_epoch=per_epoch,
-                initial_epoch=found.epochs_done,
-                epochs=config.epochs,
-                callbacks=[recorder, *callbacks],
-                verbose=0,
-            )
+            batches = pipeline.batches(data.x_train, targets, config, found.epochs_done, config.epochs, classes)
+            try:
+                trained.fit(
+                    batches,
+                    steps_per_epoch=per_epoch,
+                    initial_epoch=found.epochs_done,
+                    epochs=config.epochs,
+                    callbacks=[recorder, *callbacks],
+                    verbose=0,
+                )
+            except Exception as error:
+                if aborted(error):
+                    raise refusal(error) from error
+                raise
             found = recorder.last
     if apart:
         model.set_weights(replica.get_weights())
@@ -145,7 +152,7 @@ def top1(model: Any, x: Any, y: Any, batch_size: int = 500) -> float:
     """Share of the samples (x, y) whose label is the model's greatest output."""
     import numpy as np
 
-    outputs = model.predict(samples.for_keras(x), batch_size=batch_size, verbose=0)
+    outputs = predicted(model, x, batch_size)
     return int(np.sum(np.argmax(outputs, axis=-1) == y)) / len(y)
 
 
@@ -163,7 +170,7 @@ def judge(model: Any, x: Any, y: Any, batch_size: int = 500) -> Judgement:
     """Top-1 and cross-entropy of a model (batch, classes) on samples (x, y)."""
     import numpy as np
 
-    outputs = losses.without_softmax(model).predict(x, batch_size=batch_size, verbose=0).astype(np.float64)
+    outputs = predicted(losses.without_softmax(model), x, batch_size).astype(np.float64)
     logits = outputs - outputs.max(axis=-1, keepdims=True)
     chosen = np.log(np.exp(logits).sum(axis=-1)) - logits[np.arange(len(y)), y]
     return Judgement(int(np.sum(np.argmax(outputs, axis=-1) == y)) / len(y), float(chosen.mean()))

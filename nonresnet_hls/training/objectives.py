@@ -12,6 +12,7 @@ from typing import Any
 from nonresnet_hls import samples
 from nonresnet_hls.errors import DatasetError, ModelError
 from nonresnet_hls.networks import activations, graph
+from nonresnet_hls.networks.prediction import predicted
 from nonresnet_hls.recipe import Distillation, DistillationLoss, Loss, Metric, Training
 from nonresnet_hls.training import losses, npz
 from nonresnet_hls.training.data import Data
@@ -210,7 +211,7 @@ def measured(model: Any, objectives: tuple[Objective, ...], x: Any, targets: lis
     import numpy as np
     import tensorflow as tf
 
-    found = model.predict(samples.for_keras(x), batch_size=500, verbose=0)
+    found = predicted(model, x, 500)
     measures: dict[str, float] = {}
     total = 0.0
     for one, given, y in zip(objectives, found if isinstance(found, list) else [found], targets, strict=True):

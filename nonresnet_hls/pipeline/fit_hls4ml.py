@@ -1,6 +1,5 @@
 """Fitting a design of hls4ml's, by the cost model."""
 
-import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,7 @@ from nonresnet_hls.fit import boards
 from nonresnet_hls.fit.boards import Board
 from nonresnet_hls.fit.fitting import Fitted, Fitter, Shortage, budget_of
 from nonresnet_hls.pipeline import designs, runner
-from nonresnet_hls.pipeline.fit_values import Asked, Fit, Limits, NothingFitsError, told_over, too_slow
+from nonresnet_hls.pipeline.fit_values import Asked, Fit, Limits, NothingFitsError, nothing_fits, told_over, too_slow
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Hls
 
@@ -93,18 +92,15 @@ def _nothing_fits(fitter: Fitter, asked: Asked, limits: Limits) -> NothingFitsEr
     board, budget, cycles = limits.board, limits.budget, limits.cycles
     if cycles is not None and cycles < fitter.fastest_interval:
         return too_slow(limits, fitter.fastest_interval)
-    shortage = fitter.shortage(budget, cycles)
-    wanted = "" if asked.fps is None else f" for {asked.fps:g} images a second"
-    advice = []
-    if cycles is None:
-        advice += limits.larger_use(shortage)
-    elif (slower := fitter.fastest(budget)) is not None:
-        advice.append(f"--fps {math.floor(1e9 / limits.clock_ns / slower.interval_cycles)}")
+    slower = None if cycles is None else fitter.fastest(budget)
     others = [boards.board(name) for name in boards.board_names() if name != board.name]
-    advice += [one.name for one in others if _fits(fitter, one, asked.use, cycles)]
-    fits = f"; what would fit: {', '.join(advice)}" if advice else "; none of the boards that are known would do"
-    return NothingFitsError(
-        f"{board.name}: nothing fits {limits.told}{wanted}: too many {told_over(shortage)} (modelled){fits}"
+    return nothing_fits(
+        limits,
+        fitter.shortage(budget, cycles),
+        None if slower is None else slower.interval_cycles,
+        [one for one in others if _fits(fitter, one, asked.use, cycles)],
+        "modelled",
+        "none of the boards that are known would do",
     )
 
 

@@ -1,6 +1,5 @@
 """Fitting a design of the open engine, by what Yosys makes of its units."""
 
-import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,7 @@ from nonresnet_hls.fit.measured import MeasuredFitter
 from nonresnet_hls.hls import model_graph
 from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import rtl, runner, taken
-from nonresnet_hls.pipeline.fit_values import Limits, MeasuredFit, NothingFitsError, told_over, too_slow
+from nonresnet_hls.pipeline.fit_values import Limits, MeasuredFit, NothingFitsError, nothing_fits, too_slow
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import Hls, Recipe, RtlOptions
 from nonresnet_hls.rtl.yosys import Target
@@ -72,17 +71,15 @@ def _nothing_fits(fitter: MeasuredFitter, limits: Limits, target: Target) -> Not
     if cycles is not None and cycles < fitter.fastest_interval:
         return too_slow(limits, fitter.fastest_interval)
     shortage = fitter.shortage(budget, cycles)
-    wanted = "" if limits.fps is None else f" for {limits.fps:g} images a second"
-    advice = []
-    if cycles is None:
-        advice += limits.larger_use(shortage)
-    elif (slower := fitter.fastest(budget)) is not None:
-        advice.append(f"--fps {math.floor(1e9 / limits.clock_ns / slower.interval_cycles)}")
+    slower = None if cycles is None else fitter.fastest(budget)
     # What it takes on a device of another family was not measured.
     others = [boards.board(name) for name in boards.board_names() if name != board.name]
     alike = [one for one in others if rtl.target_of(one.part) is target]
-    advice += [one.name for one in alike if within(shortage.used, budget_of(asdict(one.resources), limits.use))]
-    fits = f"; what would fit: {', '.join(advice)}" if advice else ""
-    return NothingFitsError(
-        f"{board.name}: nothing fits {limits.told}{wanted}: too many {told_over(shortage)} (measured by Yosys){fits}"
+    return nothing_fits(
+        limits,
+        shortage,
+        None if slower is None else slower.interval_cycles,
+        [one for one in alike if within(shortage.used, budget_of(asdict(one.resources), limits.use))],
+        "measured by Yosys",
+        f"none of the boards of its family ({target.value}) would do",
     )

@@ -112,6 +112,30 @@ def told_over(shortage: Shortage) -> str:
     return ", ".join(told) or "FIFOs"
 
 
+def nothing_fits(
+    limits: Limits, shortage: Shortage, slower_cycles: float | None, others: list[Board], how: str, otherwise: str
+) -> NothingFitsError:
+    """There is too little of something.
+
+    Args:
+        limits: what was kept within.
+        shortage: what the smallest design takes that would be fast enough.
+        slower_cycles: per image of the fastest design that fits, where a speed was asked for and one fits.
+        others: boards that would do.
+        how: figures are had: "modelled".
+        otherwise: what is said where nothing would fit.
+    """
+    advice = limits.larger_use(shortage) if limits.cycles is None else []
+    if slower_cycles is not None:
+        advice.append(f"--fps {math.floor(1e9 / limits.clock_ns / slower_cycles)}")
+    advice += [board.name for board in others]
+    fits = f"what would fit: {', '.join(advice)}" if advice else otherwise
+    wanted = "" if limits.fps is None else f" for {limits.fps:g} images a second"
+    return NothingFitsError(
+        f"{limits.board.name}: nothing fits {limits.told}{wanted}: too many {told_over(shortage)} ({how}); {fits}"
+    )
+
+
 def too_slow(limits: Limits, fastest_interval: int) -> NothingFitsError:
     """No choice is as fast as is wanted."""
     most = 1e9 / limits.clock_ns / fastest_interval

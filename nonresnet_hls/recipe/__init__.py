@@ -4,12 +4,12 @@ A recipe is a TOML file `models/NAME.toml`. `extends = "OTHER"` takes over anoth
 says itself wins.
 """
 
-from nonresnet_hls.recipe.engine import Multipliers, Padding, Skips, WeightMemory
+from nonresnet_hls.recipe.budget import Budget
+from nonresnet_hls.recipe.engine import Multipliers, Padding, RtlOptions, Skips, WeightMemory
 from nonresnet_hls.recipe.files import BUILT_IN, check, find, load, names
 from nonresnet_hls.recipe.values import (
     Architecture,
     Backend,
-    Budget,
     Csim,
     Dataset,
     DatasetName,
@@ -26,7 +26,6 @@ from nonresnet_hls.recipe.values import (
     Precision,
     Quantization,
     Recipe,
-    RtlOptions,
     Schedule,
     SkipStyle,
     Strategy,

@@ -1,6 +1,9 @@
-"""The choices of the open RTL engine that a recipe may make: what `RtlOptions` is made of."""
+"""The choices of the open RTL engine that a recipe may make."""
 
+from dataclasses import dataclass
 from enum import StrEnum
+
+from nonresnet_hls.recipe.checks import want_count
 
 
 class Multipliers(StrEnum):
@@ -40,3 +43,21 @@ class Skips(StrEnum):
     """A copy of their input, in a FIFO as deep as they take to answer."""
     TAPPED = "tapped"
     """The windows themselves, in whose registers a pixel passes by about a row before the join needs it."""
+
+
+@dataclass(frozen=True)
+class RtlOptions:
+    """`[rtl]`: what the open RTL engine is left to choose; the rest it takes from the HLS project."""
+
+    adders_per_stage: int = 2
+    """Adders between two registers of an adder graph (layers with reuse factor 1)."""
+    most_thresholds: int = 3
+    """Steps up to which a bias, scale and activation become comparisons."""
+    multipliers: Multipliers = Multipliers.AUTO
+    weights: WeightMemory = WeightMemory.AUTO
+    padding: Padding = Padding.SHARED
+    skips: Skips = Skips.COPIED
+
+    def __post_init__(self) -> None:
+        want_count(self.adders_per_stage, "adders_per_stage")
+        want_count(self.most_thresholds, "most_thresholds", 0)

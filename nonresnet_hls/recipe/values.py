@@ -9,9 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nonresnet_hls.errors import RecipeError, shown
 from nonresnet_hls.fixed.types import FixedPointType
-from nonresnet_hls.recipe.engine import Multipliers, Padding, Skips, WeightMemory
+from nonresnet_hls.recipe.budget import Budget
+from nonresnet_hls.recipe.checks import want, want_count, want_seed
+from nonresnet_hls.recipe.engine import RtlOptions
 
 # Ends up in Tcl and C++.
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -175,22 +176,6 @@ _MOST_WEIGHTS = 1 << 30
 """Of a network of ours: ResNet1202 has 20 million, in 600 blocks."""
 
 
-def _want(condition: bool, key: str, wanted: str, got: object) -> None:
-    if not condition:
-        raise RecipeError(f"{shown(key)[1:-1]}: {wanted} wanted, not {shown(got)}")
-
-
-def _want_count(count: int, key: str, least: int = 1) -> None:
-    _want(count >= least, key, "a positive integer" if least else "0 or more", count)
-    # What TensorFlow and C++ both take.
-    _want(count < 1 << 31, key, "an integer below 2^31", count)
-
-
-def _want_seed(seed: int) -> None:
-    # What Keras and NumPy both take.
-    _want(0 <= seed < 1 << 32, "seed", "0..4294967295", seed)
-
-
 @dataclass(frozen=True)
 class Architecture:
     """`[architecture]`: the float network."""
@@ -216,16 +201,16 @@ class Architecture:
 
     def __post_init__(self) -> None:
         needed = {Family.RESNET: "skips", Family.BLOCK: "network", Family.KERAS: "file"}[self.family]
-        _want(getattr(self, needed) is not None, needed, f"a value (family is {self.family})", None)
-        _want(self.family is not Family.BLOCK or self.skips is not None, "skips", "a value", None)
-        _want(bool(self.filters), "filters", "one or more positive integers", self.filters)
+        want(getattr(self, needed) is not None, needed, f"a value (family is {self.family})", None)
+        want(self.family is not Family.BLOCK or self.skips is not None, "skips", "a value", None)
+        want(bool(self.filters), "filters", "one or more positive integers", self.filters)
         for count in self.filters:
-            _want_count(count, "filters")
-        _want_count(self.blocks_per_group, "blocks_per_group")
+            want_count(count, "filters")
+        want_count(self.blocks_per_group, "blocks_per_group")
         blocks = len(self.filters) * self.blocks_per_group
-        _want(blocks <= _MOST_BLOCKS, "blocks_per_group", f"at most {_MOST_BLOCKS} blocks in all groups", blocks)
+        want(blocks <= _MOST_BLOCKS, "blocks_per_group", f"at most {_MOST_BLOCKS} blocks in all groups", blocks)
         weights = 18 * self.blocks_per_group * sum(count**2 for count in self.filters)
-        _want(weights <= _MOST_WEIGHTS, "filters", f"at most {_MOST_WEIGHTS} weights in all blocks", weights)
+        want(weights <= _MOST_WEIGHTS, "filters", f"at most {_MOST_WEIGHTS} weights in all blocks", weights)
 
 
 @dataclass(frozen=True)
@@ -243,13 +228,13 @@ class Dataset:
 
     def __post_init__(self) -> None:
         own = self.name is DatasetName.NPZ
-        _want(own == (self.file is not None), "file", "a path for npz and none else", self.file)
+        want(own == (self.file is not None), "file", "a path for npz and none else", self.file)
         if self.input_types is not None:
-            _want(own, "input_types", "none but for npz", list(self.input_types))
-            _want(bool(self.input_types), "input_types", "a type for each input", self.input_types)
-            _want(self.input_type is None, "input_type", "none beside input_types", self.input_type)
+            want(own, "input_types", "none but for npz", list(self.input_types))
+            want(bool(self.input_types), "input_types", "a type for each input", self.input_types)
+            want(self.input_type is None, "input_type", "none beside input_types", self.input_type)
             return
-        _want(own == (self.input_type is not None), "input_type", "a type for npz and none else", self.input_type)
+        want(own == (self.input_type is not None), "input_type", "a type for npz and none else", self.input_type)
 
     def same_as(self, other: "Dataset") -> bool:
         """Whether it is the same data, however the path of its file is written."""
@@ -303,21 +288,21 @@ class Training:
     """Whether other stages may start this training; where not, they take untrained weights and say so."""
 
     def __post_init__(self) -> None:
-        _want_count(self.epochs, "epochs", 0)
-        _want_count(self.batch_size, "batch_size")
-        _want(self.learning_rate > 0, "learning_rate", "a positive number", self.learning_rate)
-        _want(0 <= self.momentum < 1, "momentum", "a number in [0, 1)", self.momentum)
-        _want(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
-        _want(0 <= self.label_smoothing < 1, "label_smoothing", "a number in [0, 1)", self.label_smoothing)
-        _want(0 <= self.jitter <= 1, "jitter", "a number in [0, 1]", self.jitter)
-        _want(self.mixup >= 0, "mixup", "0 or more", self.mixup)
+        want_count(self.epochs, "epochs", 0)
+        want_count(self.batch_size, "batch_size")
+        want(self.learning_rate > 0, "learning_rate", "a positive number", self.learning_rate)
+        want(0 <= self.momentum < 1, "momentum", "a number in [0, 1)", self.momentum)
+        want(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
+        want(0 <= self.label_smoothing < 1, "label_smoothing", "a number in [0, 1)", self.label_smoothing)
+        want(0 <= self.jitter <= 1, "jitter", "a number in [0, 1]", self.jitter)
+        want(self.mixup >= 0, "mixup", "0 or more", self.mixup)
         for loss in (self.loss, *(self.losses or {}).values()):
             mixes = loss in (Loss.CROSS_ENTROPY, Loss.BINARY_CROSS_ENTROPY)
             off = f"0 with loss {loss} (cross_entropy or binary_cross_entropy mix)"
-            _want(mixes or not self.mixup, "mixup", off, self.mixup)
-        _want_count(self.mixup_tail, "mixup_tail", 0)
-        _want_seed(self.seed)
-        _want_count(self.test_every, "test_every")
+            want(mixes or not self.mixup, "mixup", off, self.mixup)
+        want_count(self.mixup_tail, "mixup_tail", 0)
+        want_seed(self.seed)
+        want_count(self.test_every, "test_every")
 
     @property
     def is_special(self) -> bool:
@@ -348,9 +333,9 @@ class Distillation:
 
     def __post_init__(self) -> None:
         wanted = "a recipe's name" if self.teacher is Teacher.NETWORK else f"none with teacher = {self.teacher!s}"
-        _want((self.network is not None) == (self.teacher is Teacher.NETWORK), "network", wanted, self.network)
-        _want(0 <= self.weight <= 1, "weight", "a number in [0, 1]", self.weight)
-        _want(self.temperature > 0, "temperature", "a positive number", self.temperature)
+        want((self.network is not None) == (self.teacher is Teacher.NETWORK), "network", wanted, self.network)
+        want(0 <= self.weight <= 1, "weight", "a number in [0, 1]", self.weight)
+        want(self.temperature > 0, "temperature", "a positive number", self.temperature)
 
 
 @dataclass(frozen=True)
@@ -367,12 +352,12 @@ class Quantization:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _want(self.weight_bits == 1 or 3 <= self.weight_bits <= 16, "weight_bits", "1 or 3..16", self.weight_bits)
-        _want(1 <= self.activation_bits <= 16, "activation_bits", "1..16", self.activation_bits)
-        _want_count(self.epochs, "epochs", 0)
-        _want_count(self.batch_size, "batch_size")
-        _want(self.learning_rate > 0, "learning_rate", "a positive number", self.learning_rate)
-        _want_seed(self.seed)
+        want(self.weight_bits == 1 or 3 <= self.weight_bits <= 16, "weight_bits", "1 or 3..16", self.weight_bits)
+        want(1 <= self.activation_bits <= 16, "activation_bits", "1..16", self.activation_bits)
+        want_count(self.epochs, "epochs", 0)
+        want_count(self.batch_size, "batch_size")
+        want(self.learning_rate > 0, "learning_rate", "a positive number", self.learning_rate)
+        want_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -390,52 +375,11 @@ class Hls:
     """`[hls.reuse_factors]`, by layer: taken as they are, refused where they do not fit."""
 
     def __post_init__(self) -> None:
-        _want(bool(_PART.fullmatch(self.part)), "part", "letters, digits, '-', '.' and '_'", self.part)
-        _want(0 < self.clock_ns <= 1000, "clock_ns", "a positive number of nanoseconds", self.clock_ns)
-        _want_count(self.reuse_factor, "reuse_factor")
+        want(bool(_PART.fullmatch(self.part)), "part", "letters, digits, '-', '.' and '_'", self.part)
+        want(0 < self.clock_ns <= 1000, "clock_ns", "a positive number of nanoseconds", self.clock_ns)
+        want_count(self.reuse_factor, "reuse_factor")
         for layer, factor in self.reuse_factors.items():
-            _want_count(factor, f"reuse_factors.{layer}")
-
-
-@dataclass(frozen=True)
-class RtlOptions:
-    """`[rtl]`: what the open RTL engine is left to choose; the rest it takes from the HLS project."""
-
-    adders_per_stage: int = 2
-    """Adders between two registers of an adder graph (layers with reuse factor 1)."""
-    most_thresholds: int = 3
-    """Steps up to which a bias, scale and activation become comparisons."""
-    multipliers: Multipliers = Multipliers.AUTO
-    weights: WeightMemory = WeightMemory.AUTO
-    padding: Padding = Padding.SHARED
-    skips: Skips = Skips.COPIED
-
-    def __post_init__(self) -> None:
-        _want_count(self.adders_per_stage, "adders_per_stage")
-        _want_count(self.most_thresholds, "most_thresholds", 0)
-
-
-@dataclass(frozen=True)
-class Budget:
-    """`[budget]`: what `fit` may take of a resource, in place of a share of what the board has."""
-
-    lut: int | None = None
-    """LUTs; none: the share holds, as of all others."""
-    ff: int | None = None
-    """Flip-flops."""
-    dsp: int | None = None
-    """DSP blocks; on ECP5 multipliers of 18 x 18 bits."""
-    bram_18k: int | None = None
-    """Blocks of 18 Kbit; on ECP5 those are its EBR."""
-
-    @property
-    def named(self) -> set[str]:
-        """The resources that it says something of."""
-        return {one.name for one in dataclasses.fields(self) if getattr(self, one.name) is not None}
-
-    def __post_init__(self) -> None:
-        for name in self.named:
-            _want_count(getattr(self, name), name, 0)
+            want_count(factor, f"reuse_factors.{layer}")
 
 
 @dataclass(frozen=True)
@@ -448,8 +392,8 @@ class Csim:
     """Of the random adversarial inputs."""
 
     def __post_init__(self) -> None:
-        _want_count(self.samples, "samples")
-        _want_seed(self.seed)
+        want_count(self.samples, "samples")
+        want_seed(self.seed)
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ class FifoEnd(End):
     def __init__(self, fifo: Fifo, depth: int) -> None:
         self.depth, self.block = depth, fifo.style == _BLOCK_RAM
         self.level = self.high_water = self.stored = 0
+        self.fetched = False
 
     def room(self) -> bool:
         """Whether a word is accepted in this cycle."""
@@ -135,12 +136,13 @@ class FifoEnd(End):
 
     def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
         """All that decides what comes next."""
-        return self.level, self.stored, self.valid
+        return self.level, self.stored, self.fetched, self.valid
 
     def clock(self, cycle: int) -> bool:
         """Begin `cycle`, the next one."""
-        read = self.stored > 0 and (not self.valid or self.pop)
-        if not (self.push or self.pop or read):
+        move = self.fetched and (not self.valid or self.pop)
+        read = self.stored > 0 and (not self.fetched or move)
+        if not (self.push or self.pop or read or move):
             return False
         self.level += self.push - self.pop
         self.high_water = max(self.high_water, self.level)
@@ -148,7 +150,8 @@ class FifoEnd(End):
             self.trace.append((cycle, self.level))
         if self.block:
             self.stored += self.push - read
-            self.valid = read or (self.valid and not self.pop)
+            self.fetched = read or (self.fetched and not move)
+            self.valid = move or (self.valid and not self.pop)
         else:
             self.valid = self.level > 0
         self.wake()

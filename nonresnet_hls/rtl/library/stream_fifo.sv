@@ -1,4 +1,4 @@
-// FIFO between two streams. A word accepted at a rising edge appears at the output after it (one edge later
+// FIFO between two streams. A word accepted at a rising edge appears at the output after it (two edges later
 // where STYLE is block RAM); words leave in the order in which they came, none is lost, and at most DEPTH are
 // held. A word is accepted whenever fewer than DEPTH are held: `in_ready` is a register (and `out_valid`), never made of
 // `out_ready`, so that no path runs through several units. DEPTH 2 is enough for a word a cycle, DEPTH 1 is not.
@@ -102,25 +102,29 @@ module stream_fifo #(
                 assign out_valid = any;
                 assign read = pop;
             end else begin : block
-                // The word at the output has left the memory: `stored` counts those that are still in it.
+                // Two words have left the memory, whose own register is slow: `stored` counts those that are still in it.
                 (* ram_style = "block" *) reg [WIDTH-1:0] words[DEPTH];
                 reg [LEVEL_BITS-1:0] stored;
-                reg [WIDTH-1:0] word;
-                reg shown;
-                assign read = stored != '0 & (~shown | out_ready);
+                reg [WIDTH-1:0] fetched, word;
+                reg is_fetched, shown;
+                wire move = ~shown | out_ready;
+                assign read = stored != '0 & (~is_fetched | move);
                 always @(posedge clk) begin
                     if (push) words[write_at] <= in_data;
-                    if (read) word <= words[read_at];
+                    if (read) fetched <= words[read_at];
+                    if (move) word <= fetched;
                 end
                 always @(posedge clk)
                     if (rst) begin
                         stored <= '0;
+                        is_fetched <= 1'b0;
                         shown <= 1'b0;
                     end else begin
                         if (push & ~read) stored <= stored + 1'b1;
                         else if (read & ~push) stored <= stored - 1'b1;
-                        if (read) shown <= 1'b1;
-                        else if (pop) shown <= 1'b0;
+                        if (read) is_fetched <= 1'b1;
+                        else if (move) is_fetched <= 1'b0;
+                        if (move) shown <= is_fetched;
                     end
                 assign out_data = word;
                 assign out_valid = shown;

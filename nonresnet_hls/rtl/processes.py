@@ -344,6 +344,7 @@ class _Pipelined(_Collector):
     def __init__(self, inputs: Sequence[End], outputs: Sequence[End], contract: Contract, stages: int) -> None:
         super().__init__(inputs, outputs, contract)
         self.valid, self.last = 0, 1 << (stages - 1)
+        self.waits = isinstance(self.output, FifoEnd)
 
     def state(self, complete: int) -> tuple[object, ...]:
         return *super().state(complete), self.valid
@@ -354,10 +355,10 @@ class _Pipelined(_Collector):
         return self.collect(enable) or moved
 
     def enable(self) -> bool:
-        """Whether the pipeline moves: its last stage is empty or taken."""
+        """Whether the pipeline moves: its last stage is empty or taken, or, where it waits, could be."""
         room = self.output.room()
         self.output.push = room and self.valid & self.last != 0
-        return room or self.valid & self.last == 0
+        return room or (not self.waits and self.valid & self.last == 0)
 
     def advance(self, enters: bool) -> bool:
         """Move all stages on."""
@@ -371,6 +372,7 @@ class _Folded(_Pipelined):
 
     def __init__(self, inputs: Sequence[End], outputs: Sequence[End], contract: Contract, folds: int) -> None:
         super().__init__(inputs, outputs, contract, _FOLDED_STAGES)
+        self.waits = False
         self.folds, self.count, self.counts = folds, folds - 1, False
 
     @property
@@ -433,8 +435,7 @@ class _Tail(Process):
 
     def step(self) -> bool:
         room = self.output.room()
-        enable = room or (self.last > 0 and self.valid & self.last == 0)
-        meets = enable and all(end.valid for end in self.others)
+        meets = room and all(end.valid for end in self.others)
         moved = False
         if self.collector is not None:
             meeting = self.collector.output
@@ -448,7 +449,7 @@ class _Tail(Process):
             self.output.push = meets
         else:
             self.output.push = room and self.valid & self.last != 0
-            if enable:
+            if room:
                 before = self.valid
                 self.valid = (self.valid << 1 | meets) & (2 * self.last - 1)
                 moved |= self.valid != before

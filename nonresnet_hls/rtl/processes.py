@@ -8,8 +8,8 @@ from nonresnet_hls.rtl.unit_draft import Unit
 
 _FOLDED_STAGES = 4
 """Of `matrix_vector`, behind its fold counter: slices, products, sums, accumulators."""
-_BLOCK_RAM = 3
-"""The `STYLE` of `stream_fifo` whose words come out a cycle later."""
+_DISTRIBUTED_RAM, _BLOCK_RAM = 2, 3
+"""The `STYLE`s of `stream_fifo` whose words come out a cycle later, and two."""
 
 
 def step_all(units: Sequence["Process"]) -> bool:
@@ -126,7 +126,7 @@ class FifoEnd(End):
     """Where what happens is kept: cycles, and the level from there on."""
 
     def __init__(self, fifo: Fifo, depth: int) -> None:
-        self.depth, self.block = depth, fifo.style == _BLOCK_RAM
+        self.depth, self.style = depth, fifo.style
         self.level = self.high_water = self.stored = 0
         self.fetched = False
 
@@ -140,18 +140,20 @@ class FifoEnd(End):
 
     def clock(self, cycle: int) -> bool:
         """Begin `cycle`, the next one."""
-        move = self.fetched and (not self.valid or self.pop)
-        read = self.stored > 0 and (not self.fetched or move)
+        room = not self.valid or self.pop
+        move = self.fetched and room
+        read = self.stored > 0 and (room if self.style == _DISTRIBUTED_RAM else not self.fetched or move)
         if not (self.push or self.pop or read or move):
             return False
         self.level += self.push - self.pop
         self.high_water = max(self.high_water, self.level)
         if self.trace is not None:
             self.trace.append((cycle, self.level))
-        if self.block:
+        if self.style >= _DISTRIBUTED_RAM:
             self.stored += self.push - read
-            self.fetched = read or (self.fetched and not move)
-            self.valid = move or (self.valid and not self.pop)
+            if self.style == _BLOCK_RAM:
+                self.fetched, read = read or (self.fetched and not move), move
+            self.valid = read or (self.valid and not self.pop)
         else:
             self.valid = self.level > 0
         self.wake()

@@ -1,5 +1,5 @@
-// FIFO between two streams. A word accepted at a rising edge appears at the output after it (two edges later
-// where STYLE is block RAM); words leave in the order in which they came, none is lost, and at most DEPTH are
+// FIFO between two streams. A word accepted at a rising edge appears at the output after it (one edge later
+// where STYLE is distributed RAM, two where it is block RAM); words leave in the order in which they came, none is lost, and at most DEPTH are
 // held. A word is accepted whenever fewer than DEPTH are held: `in_ready` is a register (and `out_valid`), never made of
 // `out_ready`, so that no path runs through several units. DEPTH 2 is enough for a word a cycle, DEPTH 1 is not.
 // STYLE: 0 registers (DEPTH 1 and 2), 1 shift registers, 2 distributed RAM, 3 block RAM.
@@ -95,19 +95,32 @@ module stream_fifo #(
                     if (push) write_at <= write_at == ADDRESS_BITS'(DEPTH - 1) ? '0 : write_at + 1'b1;
                     if (read) read_at <= read_at == ADDRESS_BITS'(DEPTH - 1) ? '0 : read_at + 1'b1;
                 end
+            // Words leave the memory for a register, since it is slow; of a block RAM, whose own register is slow, too, for two.
+            // `stored` counts those that are still in it. (It is never read where it is written in the same cycle.)
+            reg [LEVEL_BITS-1:0] stored;
+            reg [WIDTH-1:0] word;
+            reg shown;
+            assign out_data = word;
+            assign out_valid = shown;
+            always @(posedge clk)
+                if (rst) stored <= '0;
+                else if (push & ~read) stored <= stored + 1'b1;
+                else if (read & ~push) stored <= stored - 1'b1;
+            wire move = ~shown | out_ready;
             if (STYLE == 2) begin : distributed
-                (* ram_style = "distributed" *) reg [WIDTH-1:0] words[DEPTH];
-                always @(posedge clk) if (push) words[write_at] <= in_data;
-                assign out_data = words[read_at];
-                assign out_valid = any;
-                assign read = pop;
+                (* ram_style = "distributed", no_rw_check *) reg [WIDTH-1:0] words[DEPTH];
+                assign read = stored != '0 & move;
+                always @(posedge clk) begin
+                    if (push) words[write_at] <= in_data;
+                    if (read) word <= words[read_at];
+                end
+                always @(posedge clk)
+                    if (rst) shown <= 1'b0;
+                    else if (move) shown <= read;
             end else begin : block
-                // Two words have left the memory, whose own register is slow: `stored` counts those that are still in it.
-                (* ram_style = "block" *) reg [WIDTH-1:0] words[DEPTH];
-                reg [LEVEL_BITS-1:0] stored;
-                reg [WIDTH-1:0] fetched, word;
-                reg is_fetched, shown;
-                wire move = ~shown | out_ready;
+                (* ram_style = "block", no_rw_check *) reg [WIDTH-1:0] words[DEPTH];
+                reg [WIDTH-1:0] fetched;
+                reg is_fetched;
                 assign read = stored != '0 & (~is_fetched | move);
                 always @(posedge clk) begin
                     if (push) words[write_at] <= in_data;
@@ -116,18 +129,13 @@ module stream_fifo #(
                 end
                 always @(posedge clk)
                     if (rst) begin
-                        stored <= '0;
                         is_fetched <= 1'b0;
                         shown <= 1'b0;
                     end else begin
-                        if (push & ~read) stored <= stored + 1'b1;
-                        else if (read & ~push) stored <= stored - 1'b1;
                         if (read) is_fetched <= 1'b1;
                         else if (move) is_fetched <= 1'b0;
                         if (move) shown <= is_fetched;
                     end
-                assign out_data = word;
-                assign out_valid = shown;
             end
         end
     endgenerate

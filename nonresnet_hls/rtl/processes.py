@@ -8,8 +8,8 @@ from nonresnet_hls.rtl.unit_draft import Unit
 
 _FOLDED_STAGES = 4
 """Of `matrix_vector`, behind its fold counter: slices, products, sums, accumulators."""
-_BLOCK_RAM = 3
-"""The `STYLE` of `stream_fifo` whose words come out a cycle later."""
+_DISTRIBUTED_RAM, _BLOCK_RAM = 2, 3
+"""The `STYLE`s of `stream_fifo` whose words come out a cycle later, and two."""
 
 
 def step_all(units: Sequence["Process"]) -> bool:
@@ -126,8 +126,9 @@ class FifoEnd(End):
     """Where what happens is kept: cycles, and the level from there on."""
 
     def __init__(self, fifo: Fifo, depth: int) -> None:
-        self.depth, self.block = depth, fifo.style == _BLOCK_RAM
+        self.depth, self.style = depth, fifo.style
         self.level = self.high_water = self.stored = 0
+        self.fetched = False
 
     def room(self) -> bool:
         """Whether a word is accepted in this cycle."""
@@ -135,19 +136,23 @@ class FifoEnd(End):
 
     def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
         """All that decides what comes next."""
-        return self.level, self.stored, self.valid
+        return self.level, self.stored, self.fetched, self.valid
 
     def clock(self, cycle: int) -> bool:
         """Begin `cycle`, the next one."""
-        read = self.stored > 0 and (not self.valid or self.pop)
-        if not (self.push or self.pop or read):
+        room = not self.valid or self.pop
+        move = self.fetched and room
+        read = self.stored > 0 and (room if self.style == _DISTRIBUTED_RAM else not self.fetched or move)
+        if not (self.push or self.pop or read or move):
             return False
         self.level += self.push - self.pop
         self.high_water = max(self.high_water, self.level)
         if self.trace is not None:
             self.trace.append((cycle, self.level))
-        if self.block:
+        if self.style >= _DISTRIBUTED_RAM:
             self.stored += self.push - read
+            if self.style == _BLOCK_RAM:
+                self.fetched, read = read or (self.fetched and not move), move
             self.valid = read or (self.valid and not self.pop)
         else:
             self.valid = self.level > 0
@@ -341,6 +346,7 @@ class _Pipelined(_Collector):
     def __init__(self, inputs: Sequence[End], outputs: Sequence[End], contract: Contract, stages: int) -> None:
         super().__init__(inputs, outputs, contract)
         self.valid, self.last = 0, 1 << (stages - 1)
+        self.waits = isinstance(self.output, FifoEnd)
 
     def state(self, complete: int) -> tuple[object, ...]:
         return *super().state(complete), self.valid
@@ -351,10 +357,10 @@ class _Pipelined(_Collector):
         return self.collect(enable) or moved
 
     def enable(self) -> bool:
-        """Whether the pipeline moves: its last stage is empty or taken."""
+        """Whether the pipeline moves: its last stage is empty or taken, or, where it waits, could be."""
         room = self.output.room()
         self.output.push = room and self.valid & self.last != 0
-        return room or self.valid & self.last == 0
+        return room or (not self.waits and self.valid & self.last == 0)
 
     def advance(self, enters: bool) -> bool:
         """Move all stages on."""
@@ -368,6 +374,7 @@ class _Folded(_Pipelined):
 
     def __init__(self, inputs: Sequence[End], outputs: Sequence[End], contract: Contract, folds: int) -> None:
         super().__init__(inputs, outputs, contract, _FOLDED_STAGES)
+        self.waits = False
         self.folds, self.count, self.counts = folds, folds - 1, False
 
     @property
@@ -430,8 +437,7 @@ class _Tail(Process):
 
     def step(self) -> bool:
         room = self.output.room()
-        enable = room or (self.last > 0 and self.valid & self.last == 0)
-        meets = enable and all(end.valid for end in self.others)
+        meets = room and all(end.valid for end in self.others)
         moved = False
         if self.collector is not None:
             meeting = self.collector.output
@@ -445,7 +451,7 @@ class _Tail(Process):
             self.output.push = meets
         else:
             self.output.push = room and self.valid & self.last != 0
-            if enable:
+            if room:
                 before = self.valid
                 self.valid = (self.valid << 1 | meets) & (2 * self.last - 1)
                 moved |= self.valid != before

@@ -157,7 +157,7 @@ class Draft:
         """The control of as many registers as there are by now; `entering` is valid with what goes in."""
         self.text.instance(
             "pipeline_control",
-            {"STAGES": self.tail_stages},
+            {"STAGES": self.tail_stages, "WAITS": 1},
             {
                 "in_valid": entering,
                 "in_ready": "tail_ready",

@@ -119,7 +119,9 @@ def _adders(draft: Draft, layer: Matrix, stream: Stream, chain: Chain) -> tuple[
     draft.stages = module.stages + (split > 0)
     draft.text.declare("wire enable;", f"wire {port_range(module.width * len(module.outputs))} sums;")
     ports = {"in_valid": "window_valid", "in_ready": "window_ready", "enable": "enable"}
-    draft.text.instance("pipeline_control", {"STAGES": draft.stages}, ports | _own_results(draft, registers=False))
+    # Before a join it must fill itself: what it meets may come later, out of its own way.
+    control = {"STAGES": draft.stages, "WAITS": int(draft.group.merge is None)}
+    draft.text.instance("pipeline_control", control, ports | _own_results(draft, registers=False))
     draft.text.lines.append(f"{name} adders (.clk(clk), .enable(enable), .x(window), .y(sums));")
     parts = [f"sums[{index * module.width}+:{result.width}]" for index, result in enumerate(ranges)]
     sources = list(zip(parts, ranges, strict=True))

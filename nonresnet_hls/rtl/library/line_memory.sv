@@ -19,11 +19,11 @@ module line_memory #(
     assign out_data = word;
     generate
         if (STYLE == 2) begin : distributed
-            (* ram_style = "distributed" *) reg [WIDTH-1:0] words[DEPTH];
+            (* ram_style = "distributed", no_rw_check *) reg [WIDTH-1:0] words[DEPTH];
             always @(posedge clk) if (write) words[write_at] <= in_data;
             always @(posedge clk) if (read) word <= words[read_at];
         end else begin : block
-            (* ram_style = "block" *) reg [WIDTH-1:0] words[DEPTH];
+            (* ram_style = "block", no_rw_check *) reg [WIDTH-1:0] words[DEPTH];
             always @(posedge clk) if (write) words[write_at] <= in_data;
             always @(posedge clk) if (read) word <= words[read_at];
         end

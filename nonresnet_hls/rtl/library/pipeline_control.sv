@@ -1,7 +1,10 @@
 // The valid bits of a pipeline of STAGES registers that share one clock enable. The pipeline moves whenever its
-// last stage is empty or taken, whether or not something comes in: it drains by itself, one word a cycle.
+// last stage is empty or taken, whether or not something comes in: it drains by itself, one word a cycle. With WAITS it
+// moves whenever a word could be taken, with or without one in the last stage: before a FIFO, whose `in_ready` is a
+// register, nothing else hangs on the enable then.
 module pipeline_control #(
-    parameter int STAGES = 1
+    parameter int STAGES = 1,
+    parameter bit WAITS  = 0
 ) (
     input  wire clk,
     input  wire rst,
@@ -13,7 +16,7 @@ module pipeline_control #(
 );
     reg [STAGES-1:0] valid;
     assign out_valid = valid[STAGES-1];
-    assign enable = ~out_valid | out_ready;
+    assign enable = out_ready | (~WAITS & ~out_valid);
     assign in_ready = enable;
     generate
         if (STAGES == 1) begin : single

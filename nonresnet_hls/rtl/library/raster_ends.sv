@@ -1,8 +1,9 @@
-// In which steps of a raster something ends: `ends` belongs to the step at `row` and `column`. Steps go through ROWS x
-// COLUMNS places row by row, image after image; `later` says that an image came before this one. It ends in every
-// STRIDE_HEIGHT-th row from FIRST_ROW to LAST_ROW, counted from the beginning of its own image, and every
-// STRIDE_WIDTH-th column likewise: those beyond the last column are in the next row, those beyond the last row in the
-// next image. None may lie further than that.
+// In which steps of a raster something ends: `ends` belongs to the step that comes, and is a register. Steps go through
+// ROWS x COLUMNS places row by row, image after image, each to `next_column`; the row of the step that comes is `row`, or,
+// until `turns` has told it, the one after that: `next_row` says so, or that it will be. `last_row` and `later` (that the
+// image is not the first one) are told of `row`. It ends in every STRIDE_HEIGHT-th row from FIRST_ROW to LAST_ROW, counted
+// from the beginning of its own image, and every STRIDE_WIDTH-th column likewise: those beyond the last column are in the
+// next row, those beyond the last row in the next image. None may lie further than that.
 module raster_ends #(
     parameter int ROWS          = 4,
     parameter int COLUMNS       = 4,
@@ -18,20 +19,25 @@ module raster_ends #(
     input  wire                   clk,
     input  wire                   rst,
     input  wire                   step,
+    input  wire                   turns,
     input  wire [   ROW_BITS-1:0] row,
-    input  wire [COLUMN_BITS-1:0] column,
+    input  wire [COLUMN_BITS-1:0] next_column,
+    input  wire                   last_row,
+    input  wire                   next_row,
     input  wire                   later,
-    output wire                   ends
+    output reg                    ends
 );
-    // Of this image (row), or, LATE, of the one before.
+    // Of the row after this one; LATE: of the image before it.
     wire [(1<<ROW_BITS)-1:0] row_ends, row_ends_late;
+    // Of this row; LATE: of the one before.
     wire [(1<<COLUMN_BITS)-1:0] column_ends, column_ends_late;
     genvar at;
     generate
         for (at = 0; at < 1 << ROW_BITS; at = at + 1) begin : row_at
-            assign row_ends[at] = at >= FIRST_ROW && at <= LAST_ROW && (at - FIRST_ROW) % STRIDE_HEIGHT == 0;
-            assign row_ends_late[at] =
-                at + ROWS >= FIRST_ROW && at + ROWS <= LAST_ROW && (at + ROWS - FIRST_ROW) % STRIDE_HEIGHT == 0;
+            localparam int AFTER = at + 1 == ROWS ? 0 : at + 1;
+            assign row_ends[at] = AFTER >= FIRST_ROW && AFTER <= LAST_ROW && (AFTER - FIRST_ROW) % STRIDE_HEIGHT == 0;
+            assign row_ends_late[at] = AFTER + ROWS >= FIRST_ROW && AFTER + ROWS <= LAST_ROW
+                && (AFTER + ROWS - FIRST_ROW) % STRIDE_HEIGHT == 0;
         end
         for (at = 0; at < 1 << COLUMN_BITS; at = at + 1) begin : column_at
             assign column_ends[at] = at >= FIRST_COLUMN && at <= LAST_COLUMN && (at - FIRST_COLUMN) % STRIDE_WIDTH == 0;
@@ -39,11 +45,21 @@ module raster_ends #(
                 && (at + COLUMNS - FIRST_COLUMN) % STRIDE_WIDTH == 0;
         end
     endgenerate
-    wire row_counts = row_ends[row] | (row_ends_late[row] & later);
-    // Whether the row before this one counts.
-    reg row_before;
+    // Whether `row` counts, and the one before it.
+    reg row_counts, row_before;
+    wire after_counts = row_ends[row] | (row_ends_late[row] & (later | last_row));
+    wire counts = next_row ? after_counts : row_counts;
+    wire counts_before = next_row ? row_counts : row_before;
     always @(posedge clk)
-        if (rst) row_before <= 1'b0;
-        else if (step & column == COLUMN_BITS'(COLUMNS - 1)) row_before <= row_counts;
-    assign ends = (row_counts & column_ends[column]) | (row_before & column_ends_late[column]);
+        if (rst) begin
+            row_counts <= row_ends[ROWS-1];
+            row_before <= 1'b0;
+            ends <= row_ends[ROWS-1] & column_ends[0];
+        end else begin
+            if (turns) begin
+                row_counts <= after_counts;
+                row_before <= row_counts;
+            end
+            if (step) ends <= (counts & column_ends[next_column]) | (counts_before & column_ends_late[next_column]);
+        end
 endmodule

@@ -1,6 +1,6 @@
 // FIFO between two streams. A word accepted at a rising edge appears at the output after it (one edge later
-// where STYLE is block RAM); words leave in the order in which they came, none is lost, and at most DEPTH are
-// held. A word is accepted whenever fewer than DEPTH are held: `in_ready` comes from a register alone, never from
+// where STYLE is distributed RAM, two where it is block RAM); words leave in the order in which they came, none is lost, and at most DEPTH are
+// held. A word is accepted whenever fewer than DEPTH are held: `in_ready` is a register (and `out_valid`), never made of
 // `out_ready`, so that no path runs through several units. DEPTH 2 is enough for a word a cycle, DEPTH 1 is not.
 // STYLE: 0 registers (DEPTH 1 and 2), 1 shift registers, 2 distributed RAM, 3 block RAM.
 // In simulation, `+<instance path>=N` lowers the depth to N, and at the end one line starting with FIFO tells
@@ -21,16 +21,31 @@ module stream_fifo #(
 );
     localparam int LEVEL_BITS = $clog2(DEPTH + 1);
     reg [LEVEL_BITS-1:0] level;
+    // Whether there is no place left, and whether there is a word: registers, since much hangs on both.
+    reg full, any;
     wire push = in_valid & in_ready;
     wire pop = out_valid & out_ready;
+    // Of the level, for the steps that change them; of two words they say it themselves.
+    wire fills = DEPTH == 1 ? 1'b1 : DEPTH == 2 ? any : level == LEVEL_BITS'(DEPTH - 1);
+    wire empties = DEPTH == 1 ? 1'b1 : DEPTH == 2 ? ~full : level == LEVEL_BITS'(1);
 
     always @(posedge clk)
-        if (rst) level <= '0;
-        else if (push & ~pop) level <= level + 1'b1;
-        else if (pop & ~push) level <= level - 1'b1;
+        if (rst) begin
+            level <= '0;
+            full <= 1'b0;
+            any <= 1'b0;
+        end else if (push & ~pop) begin
+            level <= level + 1'b1;
+            full <= fills;
+            any <= 1'b1;
+        end else if (pop & ~push) begin
+            level <= level - 1'b1;
+            full <= 1'b0;
+            any <= ~empties;
+        end
 
 `ifdef SYNTHESIS
-    assign in_ready = level != LEVEL_BITS'(DEPTH);
+    assign in_ready = ~full;
 `else
     int limit, high_water;
     assign in_ready = int'(level) < limit;
@@ -46,7 +61,7 @@ module stream_fifo #(
         if (STYLE == 0) begin : registers
             reg [WIDTH-1:0] word;
             assign out_data = word;
-            assign out_valid = level != '0;
+            assign out_valid = any;
             if (DEPTH == 1) begin : single
                 always @(posedge clk) if (push) word <= in_data;
             end else begin : pair
@@ -54,7 +69,7 @@ module stream_fifo #(
                 reg [WIDTH-1:0] spare;
                 always @(posedge clk) begin
                     if (push) spare <= in_data;
-                    if (pop | ~out_valid) word <= level[1] ? spare : in_data;
+                    if (pop | ~any) word <= full ? spare : in_data;
                 end
             end
         end else if (STYLE == 1) begin : shift
@@ -67,7 +82,7 @@ module stream_fifo #(
                 always @(posedge clk) if (push) chain <= {chain[DEPTH-2:0], in_data[bit_index]};
                 assign out_data[bit_index] = chain[last];
             end
-            assign out_valid = level != '0;
+            assign out_valid = any;
         end else begin : memory
             localparam int ADDRESS_BITS = $clog2(DEPTH);
             reg [ADDRESS_BITS-1:0] write_at, read_at;
@@ -80,35 +95,47 @@ module stream_fifo #(
                     if (push) write_at <= write_at == ADDRESS_BITS'(DEPTH - 1) ? '0 : write_at + 1'b1;
                     if (read) read_at <= read_at == ADDRESS_BITS'(DEPTH - 1) ? '0 : read_at + 1'b1;
                 end
+            // Words leave the memory for a register, since it is slow; of a block RAM, whose own register is slow, too, for two.
+            // `stored` counts those that are still in it. (It is never read where it is written in the same cycle.)
+            reg [LEVEL_BITS-1:0] stored;
+            reg [WIDTH-1:0] word;
+            reg shown;
+            assign out_data = word;
+            assign out_valid = shown;
+            always @(posedge clk)
+                if (rst) stored <= '0;
+                else if (push & ~read) stored <= stored + 1'b1;
+                else if (read & ~push) stored <= stored - 1'b1;
+            wire move = ~shown | out_ready;
             if (STYLE == 2) begin : distributed
-                (* ram_style = "distributed" *) reg [WIDTH-1:0] words[DEPTH];
-                always @(posedge clk) if (push) words[write_at] <= in_data;
-                assign out_data = words[read_at];
-                assign out_valid = level != '0;
-                assign read = pop;
-            end else begin : block
-                // The word at the output has left the memory: `stored` counts those that are still in it.
-                (* ram_style = "block" *) reg [WIDTH-1:0] words[DEPTH];
-                reg [LEVEL_BITS-1:0] stored;
-                reg [WIDTH-1:0] word;
-                reg full;
-                assign read = stored != '0 & (~full | out_ready);
+                (* ram_style = "distributed", no_rw_check *) reg [WIDTH-1:0] words[DEPTH];
+                assign read = stored != '0 & move;
                 always @(posedge clk) begin
                     if (push) words[write_at] <= in_data;
                     if (read) word <= words[read_at];
                 end
                 always @(posedge clk)
+                    if (rst) shown <= 1'b0;
+                    else if (move) shown <= read;
+            end else begin : block
+                (* ram_style = "block", no_rw_check *) reg [WIDTH-1:0] words[DEPTH];
+                reg [WIDTH-1:0] fetched;
+                reg is_fetched;
+                assign read = stored != '0 & (~is_fetched | move);
+                always @(posedge clk) begin
+                    if (push) words[write_at] <= in_data;
+                    if (read) fetched <= words[read_at];
+                    if (move) word <= fetched;
+                end
+                always @(posedge clk)
                     if (rst) begin
-                        stored <= '0;
-                        full <= 1'b0;
+                        is_fetched <= 1'b0;
+                        shown <= 1'b0;
                     end else begin
-                        if (push & ~read) stored <= stored + 1'b1;
-                        else if (read & ~push) stored <= stored - 1'b1;
-                        if (read) full <= 1'b1;
-                        else if (pop) full <= 1'b0;
+                        if (read) is_fetched <= 1'b1;
+                        else if (move) is_fetched <= 1'b0;
+                        if (move) shown <= is_fetched;
                     end
-                assign out_data = word;
-                assign out_valid = full;
             end
         end
     endgenerate

@@ -12,15 +12,25 @@ module thresholds #(
     input  wire [ IN_WIDTH-1:0] in_data,
     output wire [OUT_WIDTH-1:0] out_data
 );
-    // With the sign bit inverted, two's complement orders as unsigned numbers do.
-    localparam [IN_WIDTH-1:0] FLIP = IN_SIGNED ? {1'b1, {(IN_WIDTH - 1) {1'b0}}} : '0;
-    wire [IN_WIDTH-1:0] ordered = in_data ^ FLIP;
+    // Without their sign bits, numbers of two's complement are ordered as unsigned ones, on either side of zero.
+    localparam int BITS = IN_SIGNED ? IN_WIDTH - 1 : IN_WIDTH;
+    wire negative = IN_SIGNED & in_data[IN_WIDTH-1];
     wire [(LEVELS+1)*OUT_WIDTH-1:0] chosen;
     assign chosen[OUT_WIDTH-1:0] = VALUES[OUT_WIDTH-1:0];
     genvar k;
     generate
         for (k = 0; k < LEVELS; k = k + 1) begin : steps
-            wire reached = ordered >= (THRESHOLDS[k*IN_WIDTH+:IN_WIDTH] ^ FLIP);
+            localparam [IN_WIDTH-1:0] THRESHOLD = THRESHOLDS[k*IN_WIDTH+:IN_WIDTH];
+            wire beyond;
+            if (BITS == 0) begin : sign_alone
+                assign beyond = 1'b1;
+            end else begin : compared
+                // As `<`, since what Yosys subtracts, each bit inverted, is then the constant.
+                /* verilator lint_off UNSIGNED */
+                assign beyond = ~(in_data[BITS-1:0] < THRESHOLD[BITS-1:0]);
+                /* verilator lint_on UNSIGNED */
+            end
+            wire reached = IN_SIGNED & THRESHOLD[IN_WIDTH-1] ? ~negative | beyond : ~negative & beyond;
             assign chosen[(k+1)*OUT_WIDTH+:OUT_WIDTH] =
                 reached ? VALUES[(k+1)*OUT_WIDTH+:OUT_WIDTH] : chosen[k*OUT_WIDTH+:OUT_WIDTH];
         end

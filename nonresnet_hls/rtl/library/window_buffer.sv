@@ -52,10 +52,13 @@ module window_buffer #(
     localparam int LAST_ROW = FIRST_ROW + (TOP + HEIGHT + BOTTOM - KERNEL_HEIGHT) / STRIDE_HEIGHT * STRIDE_HEIGHT;
     localparam int LAST_COLUMN = FIRST_COLUMN + (LEFT + WIDTH + RIGHT - KERNEL_WIDTH) / STRIDE_WIDTH * STRIDE_WIDTH;
     reg [ROW_BITS-1:0] row;
-    reg [COLUMN_BITS-1:0] column;
-    reg full, later;
-    wire last_column = column == COLUMN_BITS'(COLUMNS - 1);
-    wire last_row = row == ROW_BITS'(ROWS - 1);
+    reg [COLUMN_BITS-1:0] next_column;
+    // All that decides about a step is a register: what it takes to know it is done in the step before.
+    reg full, later, last_column, last_row;
+    // A row is counted in the cycle behind its last step (a row of one step at once).
+    reg turned;
+    wire turns = COLUMNS == 1 ? step : turned;
+    wire next_row = last_column | turns;
     wire ends, tapped;
     wire zero;
     wire free = (~full | out_ready) & (~tapped | tap_ready);
@@ -68,8 +71,19 @@ module window_buffer #(
         if (ABOVE == 0 && BEFORE == 0) begin : no_zeros
             assign zero = 1'b0;
         end else begin : zeros
+            reg in_zeros, row_is_zero;
+            assign zero = in_zeros;
             /* verilator lint_off UNSIGNED */
-            assign zero = row < ROW_BITS'(ABOVE) | column < COLUMN_BITS'(BEFORE);
+            wire after_is_zero = ABOVE > 0 & (last_row | row < ROW_BITS'(ABOVE > 0 ? ABOVE - 1 : 0));
+            wire next_is_zero = next_row ? after_is_zero : row_is_zero;
+            always @(posedge clk)
+                if (rst) begin
+                    row_is_zero <= ABOVE > 0;
+                    in_zeros <= 1'b1;
+                end else begin
+                    if (turns) row_is_zero <= after_is_zero;
+                    if (step) in_zeros <= next_is_zero | next_column < COLUMN_BITS'(BEFORE);
+                end
             /* verilator lint_on UNSIGNED */
         end
     endgenerate
@@ -77,16 +91,22 @@ module window_buffer #(
     always @(posedge clk)
         if (rst) begin
             row <= '0;
-            column <= '0;
+            next_column <= COLUMN_BITS'(COLUMNS == 1 ? 0 : 1);
+            last_row <= ROWS == 1;
+            last_column <= COLUMNS == 1;
+            turned <= 1'b0;
             full <= 1'b0;
             later <= 1'b0;
         end else begin
+            turned <= step & last_column;
+            if (turns) begin
+                row <= last_row ? '0 : row + 1'b1;
+                last_row <= ROWS == 1 | row == ROW_BITS'(ROWS > 1 ? ROWS - 2 : 0);
+                if (last_row) later <= 1'b1;
+            end
             if (step) begin
-                column <= last_column ? '0 : column + 1'b1;
-                if (last_column) begin
-                    row <= last_row ? '0 : row + 1'b1;
-                    if (last_row) later <= 1'b1;
-                end
+                last_column <= next_column == COLUMN_BITS'(COLUMNS - 1);
+                next_column <= next_column == COLUMN_BITS'(COLUMNS - 1) ? '0 : next_column + 1'b1;
             end
             if (step) full <= ends;
             else if (out_ready) full <= 1'b0;
@@ -105,8 +125,11 @@ module window_buffer #(
         .clk(clk),
         .rst(rst),
         .step(step),
+        .turns(turns),
         .row(row),
-        .column(column),
+        .next_column(next_column),
+        .last_row(last_row),
+        .next_row(next_row),
         .later(later),
         .ends(ends)
     );
@@ -123,8 +146,11 @@ module window_buffer #(
                 .clk(clk),
                 .rst(rst),
                 .step(step),
+                .turns(turns),
                 .row(row),
-                .column(column),
+                .next_column(next_column),
+                .last_row(last_row),
+                .next_row(next_row),
                 .later(later),
                 .ends(tapped)
             );
@@ -137,13 +163,21 @@ module window_buffer #(
 
     // The newest column of the window: the pixel that comes in below those above it.
     wire [KERNEL_HEIGHT*PIXEL-1:0] newest;
+    genvar line;
     generate
         if (KERNEL_HEIGHT == 1) begin : single_row
             assign newest = pixel;
         end else begin : rows
             wire [(KERNEL_HEIGHT-1)*PIXEL-1:0] above;
             localparam int ADDRESS_BITS = $clog2(COLUMNS);
-            wire [ADDRESS_BITS-1:0] place = column[ADDRESS_BITS-1:0];
+            wire [ADDRESS_BITS-1:0] next_place = next_column[ADDRESS_BITS-1:0];
+            reg [ADDRESS_BITS-1:0] place;
+            wire [(KERNEL_HEIGHT-1)*PIXEL-1:0] kept;
+            wire write;
+            wire [ADDRESS_BITS-1:0] write_at;
+            always @(posedge clk)
+                if (rst) place <= '0;
+                else if (step) place <= next_place;
             assign newest = {pixel, above};
             line_memory #(
                 .WIDTH((KERNEL_HEIGHT - 1) * PIXEL),
@@ -151,15 +185,30 @@ module window_buffer #(
                 .STYLE(STYLE)
             ) lines (
                 .clk(clk),
-                .write(step),
-                .write_at(place),
-                .in_data(newest[KERNEL_HEIGHT*PIXEL-1:PIXEL]),
+                .write(write),
+                .write_at(write_at),
+                .in_data(kept),
                 .read(step),
-                .read_at(last_column ? '0 : place + 1'b1),
+                .read_at(next_place),
                 .out_data(above)
             );
+            if (COLUMNS < 3) begin : at_once
+                assign write = step;
+                assign write_at = place;
+                assign kept = newest[KERNEL_HEIGHT*PIXEL-1:PIXEL];
+            end else begin : afterwards
+                // The window's newest column is written, again and again until the next step: no enable is waited for.
+                reg [ADDRESS_BITS-1:0] place_before;
+                always @(posedge clk)
+                    if (rst) place_before <= ADDRESS_BITS'(COLUMNS - 1);
+                    else if (step) place_before <= place;
+                assign write = 1'b1;
+                assign write_at = place_before;
+                for (line = 1; line < KERNEL_HEIGHT; line = line + 1) begin : kept_lines
+                    assign kept[(line-1)*PIXEL+:PIXEL] = out_data[(line*KERNEL_WIDTH+KERNEL_WIDTH-1)*PIXEL+:PIXEL];
+                end
+            end
         end
-        genvar line;
         for (line = 0; line < KERNEL_HEIGHT; line = line + 1) begin : window
             reg [KERNEL_WIDTH*PIXEL-1:0] pixels;
             if (KERNEL_WIDTH == 1) begin : single_column

@@ -53,6 +53,7 @@ def test_every_key_of_a_recipe_is_in_the_reference_with_its_default_and_choices(
     assert "`weight_bits`\n: integer; default `8`. 1: binary weights" in page
     assert all(f'`"{choice.value}"`' in page for choice in recipe.SkipStyle)
     assert "`family`\n: one of those below; required." in page
+    assert '  - `"packed"`: As `auto`, but two products' in page  # of another module than the recipe
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

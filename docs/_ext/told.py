@@ -5,6 +5,7 @@ import ast
 import dataclasses
 import inspect
 import re
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -49,9 +50,9 @@ def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
 
 def recipe_keys() -> Iterator[str]:
     """Every key of a recipe. A section for each table."""
-    module = inspect.getmodule(recipe.Recipe)
-    assert module is not None
-    told = _attribute_docs(inspect.getsource(module))
+    told = {}
+    for module in sorted({one.__module__ for one in vars(recipe).values() if _is_ours(one)}):
+        told.update(_attribute_docs(inspect.getsource(sys.modules[module])))
     hints = typing.get_type_hints(recipe.Recipe)
     top = [one for one in dataclasses.fields(recipe.Recipe) if _table(hints[one.name]) is None]
     kept = {"name", "trained_as", "tuned_as"}  # of the file's name, and found out
@@ -73,7 +74,11 @@ def recipe_keys() -> Iterator[str]:
 
 def _table(hint: Any) -> Any:
     tables = (one for one in _parts(hint) if dataclasses.is_dataclass(one))
-    return next((one for one in tables if one.__module__ == recipe.Recipe.__module__), None)
+    return next((one for one in tables if _is_ours(one)), None)
+
+
+def _is_ours(one: Any) -> bool:
+    return isinstance(one, type) and one.__module__.startswith(f"{recipe.__name__}.")
 
 
 def _parts(hint: Any) -> tuple[Any, ...]:

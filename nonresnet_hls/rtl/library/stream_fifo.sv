@@ -1,7 +1,7 @@
-// FIFO between two streams. A word accepted at a rising edge appears at the output after it (one edge later
-// where STYLE is distributed RAM, two where it is block RAM); words leave in the order in which they came, none is lost, and at most DEPTH are
-// held. A word is accepted whenever fewer than DEPTH are held: `in_ready` is a register (and `out_valid`), never made of
-// `out_ready`, so that no path runs through several units. DEPTH 2 is enough for a word a cycle, DEPTH 1 is not.
+// FIFO between two streams. A word accepted at a rising edge appears at the output after it (one edge later where STYLE
+// is distributed RAM, two where it is block RAM); words leave in the order in which they came, none is lost, and at most
+// DEPTH are held. A word is accepted whenever fewer than DEPTH are held: `in_ready` is a register (and `out_valid`), never
+// made of `out_ready`, so that no path runs through several units. DEPTH 2 is enough for a word a cycle, DEPTH 1 is not.
 // STYLE: 0 registers (DEPTH 1 and 2), 1 shift registers, 2 distributed RAM, 3 block RAM.
 // In simulation, `+<instance path>=N` lowers the depth to N, and at the end one line starting with FIFO tells
 // the level, the depth, the high-water mark and the four handshake bits.
@@ -95,8 +95,8 @@ module stream_fifo #(
                     if (push) write_at <= write_at == ADDRESS_BITS'(DEPTH - 1) ? '0 : write_at + 1'b1;
                     if (read) read_at <= read_at == ADDRESS_BITS'(DEPTH - 1) ? '0 : read_at + 1'b1;
                 end
-            // Words leave the memory for a register, since it is slow; of a block RAM, whose own register is slow, too, for two.
-            // `stored` counts those that are still in it. (It is never read where it is written in the same cycle.)
+            // Words leave the memory for a register, since it is slow; of a block RAM, whose own register is slow, too, for
+            // two. `stored` counts those that are still in it. (It is never read where it is written in the same cycle.)
             reg [LEVEL_BITS-1:0] stored;
             reg [WIDTH-1:0] word;
             reg shown;

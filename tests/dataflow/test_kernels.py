@@ -17,7 +17,7 @@ from tests.dataflow.nets import convert, many_layers, one_dimensional, resnet
 @pytest.mark.parametrize(
     ("build", "backend", "strategy", "implementation"),
     [
-        (lambda: resnet(4, 2, 1), "Vitis", "Latency", "LineBuffer"),
+        pytest.param(lambda: resnet(4, 2, 1), "Vitis", "Latency", "LineBuffer", marks=pytest.mark.nightly),
         pytest.param(many_layers, "Vitis", "Latency", "LineBuffer", marks=pytest.mark.nightly),
         (one_dimensional, "Vivado", "Latency", "LineBuffer"),
         pytest.param(many_layers, "Vivado", "Resource", "LineBuffer", marks=pytest.mark.nightly),

@@ -39,16 +39,17 @@ def _equal(body: nets.Tensors, hls: Hls, directory: Path, own: FixedPointType = 
 
 
 @pytest.mark.parametrize(
-    ("net", "hls"),
+    ("body", "hls"),
     [
-        pytest.param("W5A4", _VIVADO, id="W5A4 vivado latency", marks=pytest.mark.nightly),
-        pytest.param("W5A6", _VITIS, id="W5A6 vitis resource", marks=pytest.mark.nightly),
-        pytest.param("W1A2", _VIVADO, id="W1A2 vivado latency"),
-        pytest.param("W16A16", _VITIS, id="W16A16 vitis resource"),
+        pytest.param(nets.nets()["W5A4"], _VIVADO, id="W5A4 vivado latency", marks=pytest.mark.nightly),
+        pytest.param(nets.nets()["W5A6"], _VITIS, id="W5A6 vitis resource", marks=pytest.mark.nightly),
+        pytest.param(nets.nets()["W1A2"], _VIVADO, id="W1A2 vivado latency", marks=pytest.mark.nightly),
+        pytest.param(nets.one_bit_block, _VIVADO, id="W1A2 block vivado latency"),
+        pytest.param(nets.nets()["W16A16"], _VITIS, id="W16A16 vitis resource"),
     ],
 )
-def test_projects_equal_keras(net: str, hls: Hls, tmp_path: Path) -> None:
-    _equal(nets.nets()[net], hls, tmp_path / "project")
+def test_projects_equal_keras(body: nets.Tensors, hls: Hls, tmp_path: Path) -> None:
+    _equal(body, hls, tmp_path / "project")
 
 
 @pytest.mark.nightly

@@ -322,6 +322,13 @@ def _net_d(x: Any) -> Any:
     return relu(16, 5)(keras.layers.Add()([conv(4, bits=16, padding="same")(x), x]))
 
 
+def one_bit_block(x: Any) -> Any:
+    """A residual block of 1-bit weights and 2-bit activations."""
+    x = relu(2, 2)(batch_norm()(conv(4, bits=1, bias=False, padding="same")(x)))
+    y = batch_norm()(conv(4, bits=1, bias=False, padding="same")(x))
+    return relu(2, 3)(keras.layers.Add()([y, x]))
+
+
 def nets() -> dict[str, Tensors]:
     """Every kind of layer in few models (8x8x3), so that few need to be compiled."""
     return {"W5A4": _net_a, "W5A6": _net_b, "W1A2": _net_c, "W16A16": _net_d, "odd": _net_e, "odd ends": _net_f}

@@ -57,9 +57,17 @@ def _taken(seeds: range) -> int:
     return count
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_outputs_are_within_the_bound_of_their_types_or_a_layer_is_refused(part: int) -> None:
-    assert _taken(range(15 * part, 15 * part + 15)) >= 5
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        pytest.param(range(10), marks=pytest.mark.nightly),
+        range(10, 20),
+        pytest.param(range(20, 60), marks=pytest.mark.nightly),
+    ],
+    ids=str,
+)
+def test_outputs_are_within_the_bound_of_their_types_or_a_layer_is_refused(seeds: range) -> None:
+    assert _taken(seeds) >= len(seeds) // 3
 
 
 def test_an_elu_of_small_numbers_is_within_the_bound() -> None:

@@ -451,7 +451,8 @@ def test_no_module_is_imported_for_a_class_that_is_allowed(good, tmp_path, monke
         saved.load(packed, ["Own"])
 
 
-def build_everything():
+@pytest.fixture(scope="module")
+def everything():
     """A model with what people use: operations on tensors, nested models, recurrent layers, shared layers, QKeras."""
     import qkeras
     import tensorflow as tf
@@ -480,8 +481,8 @@ def build_everything():
     return keras.Model(image, functional(inner(inner(z))))
 
 
-def test_what_people_use_is_not_refused(tmp_path, suffix):
-    model = build_everything()
+def test_what_people_use_is_not_refused(tmp_path, suffix, everything):
+    model = everything
     model.save(tmp_path / f"m{suffix}")
     back = saved.load(tmp_path / f"m{suffix}")
     assert [type(layer).__name__ for layer in back.layers] == [type(layer).__name__ for layer in model.layers]

@@ -147,7 +147,7 @@ def test_odd_models_that_are_taken(
 
 
 @pytest.mark.parametrize(
-    "policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.nightly), "float64"]
+    "policy", [*(pytest.param(f"mixed_{name}16", marks=pytest.mark.nightly) for name in ("bfloat", "float")), "float64"]
 )
 @pytest.mark.filterwarnings("ignore:.*mixed_float16")
 def test_models_that_compute_in_other_numbers_are_trained_and_measured(

@@ -20,6 +20,10 @@ LEAST_DEPTH = 2
 """Words of a FIFO that costs no throughput: it takes none while it is full, though it give one away."""
 
 
+_DISTRIBUTED_BITS = 4096
+"""Of a FIFO in distributed RAM, at most: some 130 LUTs, which are less of a device than a block RAM, and faster."""
+
+
 @dataclass(frozen=True)
 class Fifo:
     """The FIFO of one stream."""
@@ -46,7 +50,7 @@ class Fifo:
             return 0
         if self.depth <= 16:
             return 1
-        return 2 if self.depth <= 64 or self.depth * self.stream.bits <= 1024 else 3
+        return 2 if self.depth <= 64 or self.depth * self.stream.bits <= _DISTRIBUTED_BITS else 3
 
     @property
     def parameters(self) -> dict[str, int]:

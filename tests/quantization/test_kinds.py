@@ -85,6 +85,16 @@ def _flattened_sum(x: Any) -> Any:
     return layers.Add()([layers.Dense(3)(total), layers.Dense(3)(rows[0])])
 
 
+def _rows_meet(x: Any) -> Any:
+    """A flattened image beside numbers, joined and added."""
+    image = layers.Flatten()(layers.Conv2D(2, 3, strides=3, activation="relu")(x))
+    numbers = layers.Dense(3, activation="relu")(layers.GlobalAveragePooling2D()(x))
+    joined = layers.Concatenate()([image, numbers])
+    size = int(image.shape[-1])
+    added = layers.Add()([image, layers.Dense(size)(numbers)])
+    return layers.Add()([layers.Dense(3)(joined), layers.Dense(3)(added)])
+
+
 KINDS: dict[str, Callable[[Any], Any]] = {
     "pre-activation": _pre_activation,
     "batch norm of the input": _chain(layers.BatchNormalization(), _conv(activation="relu")),
@@ -99,6 +109,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "flattened, then an activation": _chain(_conv(), layers.Flatten(), layers.ReLU(), layers.Dense(3)),
     "flattened, and an activation last": _chain(_conv(), layers.Flatten(), layers.Activation("tanh")),
     "flattened sum": _flattened_sum,
+    "rows that meet": _rows_meet,
     "flattened, then a batch norm": _chain(
         _conv(activation="relu"), layers.Flatten(), layers.BatchNormalization(), layers.Dense(3)
     ),

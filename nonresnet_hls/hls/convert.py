@@ -194,6 +194,7 @@ def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
     write_rows(data / "tb_input_features.dat", inputs)
     write_rows(data / "tb_output_predictions.dat", outputs)
     _refuse_default_types(directory / "firmware")
+    _guard_apart(directory / "firmware" / "nnet_utils")
     _print_all_digits(directory / f"{PROJECT}_test.cpp")
     config = directory / "hls4ml_config.yml"
     # Folders above are the same, and written as YAML wants them to be, whatever characters they have.
@@ -308,6 +309,13 @@ def _refuse_default_types(firmware: Path) -> None:
         layer = line.removeprefix("// ") if line.startswith("// ") else layer
         if "model_default_t" in line:
             raise ConversionError(f"layer {layer}: hls4ml has a type there that was not set: {line.strip()!r}")
+
+
+def _guard_apart(headers: Path) -> None:
+    """Of two headers for depthwise convolutions hls4ml's one has the guard of the other, which is then left out."""
+    header = headers / "nnet_sepconv1d_latency.h"
+    guard = "NNET_SEPARABLE_CONV{}D_LATENCY_H_"
+    header.write_text(header.read_text(encoding="utf-8").replace(guard.format(2), guard.format(1)), encoding="utf-8")
 
 
 def _print_all_digits(bench: Path) -> None:

@@ -150,6 +150,9 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "pools of a series": _chain(
         layers.Reshape((12, 9)), layers.Conv1D(2, 3), layers.MaxPooling1D(3, 2, "same"), layers.Conv1D(2, 2),
     ),
+    "depthwise in one dimension and in two": _chain(
+        layers.DepthwiseConv2D(3, activation="relu"), layers.Reshape((-1, 3)), layers.DepthwiseConv1D(2),
+    ),
     "dilated": _chain(_conv(2, dilation_rate=2), layers.DepthwiseConv2D(2, dilation_rate=2, activation="relu")),
     "groups": _chain(_conv(4, activation="relu"), _conv(4, groups=2), _conv(2)),
     "several outputs a channel": _chain(

@@ -20,10 +20,6 @@ LEAST_DEPTH = 2
 """Words of a FIFO that costs no throughput: it takes none while it is full, though it give one away."""
 
 
-_DISTRIBUTED_BITS = 4096
-"""Of a FIFO in distributed RAM, at most: some 130 LUTs, which are less of a device than a block RAM, and faster."""
-
-
 @dataclass(frozen=True)
 class Fifo:
     """The FIFO of one stream."""
@@ -50,7 +46,9 @@ class Fifo:
             return 0
         if self.depth <= 16:
             return 1
-        return 2 if self.depth <= 64 or self.depth * self.stream.bits <= _DISTRIBUTED_BITS else 3
+        # Some 130 LUTs at most, which are less of a device than a block RAM, and faster.
+        bits = self.depth * self.stream.bits
+        return 2 if self.depth <= 64 or bits <= 1024 or (self.depth <= 128 and bits <= 4096) else 3
 
     @property
     def parameters(self) -> dict[str, int]:

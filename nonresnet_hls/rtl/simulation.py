@@ -28,8 +28,9 @@ from nonresnet_hls.rtl.unit_text import identifier
 FloatArray = npt.NDArray[np.float64]
 
 _WIDEST_BITS = 1 << 26
-_SMALL_BYTES = 200_000
 """Of a number that Verilator takes: all weights of a layer are one. By itself it refuses more than 65,536."""
+_SMALL_BYTES = 200_000
+"""Of C++ that Verilator wrote of a design, below which it is compiled as one."""
 
 
 @dataclass(frozen=True)

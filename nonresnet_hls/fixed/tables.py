@@ -112,8 +112,10 @@ def negative(function: str, size: int, kind: FixedPointType) -> tuple[int, ...]:
 @functools.lru_cache(_KEPT)
 def scaled_elu(alpha: float, size: int, kind: FixedPointType) -> tuple[int, ...]:
     """Mantissas of alpha times the entries of `negative("elu", size, kind)`, in the same type."""
-    scale = Fraction(alpha)
-    return tuple(int(kind.quantize(scale * entry * kind.lsb) / kind.lsb) for entry in negative("elu", size, kind))
+    scale, entries = Fraction(alpha), negative("elu", size, kind)
+    if scale.numerator.bit_length() + kind.width <= 53:  # products that float64 holds
+        return all_quantized((alpha * entry * float(kind.lsb) for entry in entries), kind)
+    return tuple(int(kind.quantize(scale * entry * kind.lsb) / kind.lsb) for entry in entries)
 
 
 def _by_bits(size: int, argument: FixedPointType) -> list[float]:

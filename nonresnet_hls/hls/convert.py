@@ -31,6 +31,9 @@ PROJECT = names.PROJECT
 
 _BACKENDS = {Backend.VIVADO: "Vivado", Backend.VITIS: "Vitis"}
 
+_DEFAULT_TYPE = "fixed<63,31>"
+"""What hls4ml takes where no type was set: one that nobody has, and that no project is written with."""
+
 
 def to_model_graph(
     model: Any,
@@ -60,8 +63,7 @@ def to_model_graph(
 
     _refuse(arithmetic)
     model_config = {
-        # A type of which one would see at once that it was not ours.
-        "Precision": {"default": "fixed<63,31>"},
+        "Precision": {"default": _DEFAULT_TYPE},
         "ReuseFactor": 1,
         "Strategy": str(hls.strategy).capitalize(),
         "TraceOutput": trace,
@@ -191,6 +193,8 @@ def write(graph: Any, inputs: Any, outputs: Any, final: Path) -> None:
     data.mkdir(exist_ok=True)
     write_rows(data / "tb_input_features.dat", inputs)
     write_rows(data / "tb_output_predictions.dat", outputs)
+    _refuse_default_types(directory / "firmware")
+    _guard_apart(directory / "firmware" / "nnet_utils")
     _print_all_digits(directory / f"{PROJECT}_test.cpp")
     config = directory / "hls4ml_config.yml"
     # Folders above are the same, and written as YAML wants them to be, whatever characters they have.
@@ -296,6 +300,24 @@ def trace(graph: Any, inputs: Any, firmware: Path | None = None) -> dict[str, An
     return dict(outputs)
 
 
+def _refuse_default_types(firmware: Path) -> None:
+    """That each place for which hls4ml wants a type has one that was set."""
+    if f"{_DEFAULT_TYPE} model_default_t" not in (firmware / "defines.h").read_text(encoding="utf-8"):
+        return
+    layer = ""
+    for line in (firmware / "parameters.h").read_text(encoding="utf-8").splitlines():
+        layer = line.removeprefix("// ") if line.startswith("// ") else layer
+        if "model_default_t" in line:
+            raise ConversionError(f"layer {layer}: hls4ml has a type there that was not set: {line.strip()!r}")
+
+
+def _guard_apart(headers: Path) -> None:
+    """Of two headers for depthwise convolutions hls4ml's one has the guard of the other, which is then left out."""
+    header = headers / "nnet_sepconv1d_latency.h"
+    guard = "NNET_SEPARABLE_CONV{}D_LATENCY_H_"
+    header.write_text(header.read_text(encoding="utf-8").replace(guard.format(2), guard.format(1)), encoding="utf-8")
+
+
 def _print_all_digits(bench: Path) -> None:
     """hls4ml's bench prints 6 significant digits, too few for outputs of more than about 20 bits."""
     text = bench.read_text(encoding="utf-8")
@@ -310,10 +332,8 @@ def _layer_config(layer: LayerArithmetic, reuse: ReuseFactor | None, hls: Hls, t
     if layer.accumulator is not None:
         precision["accum"] = str(layer.accumulator)
     if layer.kernel is not None:
-        role = "scale" if layer.node.kind == "BatchNormalization" else "weight"
-        if "Depthwise" in layer.node.kind:
-            role = "depthwise"
-        precision[role] = str(layer.kernel.type)
+        # (hls4ml's name for a depthwise kernel, too, whatever it calls the numbers in it.)
+        precision["scale" if layer.node.kind == "BatchNormalization" else "weight"] = str(layer.kernel.type)
         precision["bias"] = str(layer.bias.type if layer.bias is not None else FixedPointType(1, 1))
     own: dict[str, Any] = {"Precision": precision, "Trace": trace, "ReuseFactor": 1}
     if layer.slope is not None:

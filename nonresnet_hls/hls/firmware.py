@@ -254,8 +254,8 @@ def _say_of_other_headers(folder: Path) -> None:
     others = []
     for header in sorted(folder.glob("*.h")):
         known = [templates / back_end / "nnet_utils" / header.name for back_end in ("vivado", "vitis")]
-        texts = [_text(path).split() for path in known if path.is_file()]
-        if header.name != _GENERATED and texts and _text(header).split() not in texts:
+        texts = [_unguarded(path) for path in known if path.is_file()]
+        if header.name != _GENERATED and texts and _unguarded(header) not in texts:
             others.append(header.name)
     if others:
         version = importlib.metadata.version("hls4ml")
@@ -264,6 +264,12 @@ def _say_of_other_headers(folder: Path) -> None:
             f"{folder}: not as hls4ml {version} has them, whose arithmetic is known: {', '.join(others[:3])}{more};"
             " only the C simulation tells whether this project computes the same"
         )
+
+
+def _unguarded(header: Path) -> list[str]:
+    """The words of a header, but for those of its include guard."""
+    lines = _text(header).splitlines()
+    return " ".join(line for line in lines if not line.startswith(("#ifndef NNET_", "#define NNET_"))).split()
 
 
 def _top(directory: Path) -> str:

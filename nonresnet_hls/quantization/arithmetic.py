@@ -276,6 +276,12 @@ def _same(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     return LayerArithmetic(node, source.output, source.low, source.high, bits(source.low, source.high))
 
 
+def _maxima(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
+    # hls4ml compares them in the accumulator's type.
+    found = _same(node, inputs)
+    return replace(found, accumulator=found.output)
+
+
 def _padding(node: graph.Node, inputs: list[LayerArithmetic]) -> LayerArithmetic:
     import numpy as np
 
@@ -409,7 +415,7 @@ _RULES = {
     "Minimum": _extremum,
     "Multiply": _product,
     "Concatenate": _concatenate,
-    **dict.fromkeys((f"{which}MaxPooling{n}D" for which in ("", "Global") for n in (1, 2)), _same),
+    **dict.fromkeys((f"{which}MaxPooling{n}D" for which in ("", "Global") for n in (1, 2)), _maxima),
     **dict.fromkeys((f"{which}AveragePooling{n}D" for which in ("", "Global") for n in (1, 2)), _average_pool),
     **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D"), _padding),
     **dict.fromkeys(("UpSampling1D", "UpSampling2D"), _up_sampling),

@@ -1,7 +1,8 @@
 """Flattens of several pixels behind the layers that work number by number.
 
 hls4ml has no C++ for a Flatten: the layer behind it reads the stream as it is, a word a pixel. A dense layer counts the
-words; others take the first for all numbers there are. What works number by number does the same before the Flatten.
+words; others take the first for all numbers there are. What works number by number does the same before it; where
+another row meets it there, both are brought into one word each.
 """
 
 import math
@@ -17,11 +18,12 @@ _BY_NUMBER = frozenset({
     "Add", "Subtract", "Multiply", "Maximum", "Minimum",
 })  # fmt: skip
 TOLD = "behind it hls4ml's C++ takes the first pixel for all"
+_OF_ROWS = _BY_NUMBER | {"Concatenate"}
 _COUNT_WORDS = frozenset({"QDense", "Flatten", "Reshape"})
 
 
 def flattened_last(model: Any) -> Any:
-    """The same function with what works number by number before a Flatten, not behind; the model where it is so.
+    """The same function with what works number by number before a Flatten, not behind, or on rows of one word.
 
     What changes is said.
 
@@ -29,7 +31,7 @@ def flattened_last(model: Any) -> Any:
         model: finished QKeras model.
 
     Raises:
-        ModelError: a layer behind a Flatten of several pixels that cannot be before it.
+        ModelError: a layer behind a Flatten of several pixels that can be neither.
     """
     nodes = graph.nodes(model)
     if not misreading(nodes):
@@ -62,7 +64,9 @@ class _Moving:
         if node.kind in _COUNT_WORDS or not (any(late) or self.rows.intersection(node.inputs)):
             return graph.copied(node, [self._row(*one) for one in zip(node.inputs, inputs, late, strict=True)])
         if node.kind not in _BY_NUMBER or not all(late) or len({tuple(one.shape) for one in inputs}) != 1:
-            raise ModelError(f"layer {node.name}: before the Flatten wanted, not behind it; {TOLD}")
+            if node.kind not in _OF_ROWS or self.rows.intersection(node.inputs):
+                raise ModelError(f"layer {node.name}: before the Flatten wanted, not behind it; {TOLD}")
+            return self._of_words(node, inputs)
         progress.say(f"layer {node.name}: moved before the Flatten; {TOLD}")
         if node.name not in self.outputs:
             self.late.add(node.name)
@@ -71,6 +75,20 @@ class _Moving:
         config = graph.config_of(node.layer) | {"name": self.additions.named(f"{node.name}_pixels")}
         made = graph.call(type(node.layer).from_config(config), inputs)
         return self._flatten(made, node.name)
+
+    def _of_words(self, node: graph.Node, inputs: list[Any]) -> Any:
+        """What a layer makes of rows that are one word each, as if each were an image of one pixel."""
+        from tensorflow import keras
+
+        progress.say(f"layer {node.name}: of rows in one word each; {TOLD}")
+        words = [
+            keras.layers.Reshape((1, 1, math.prod(one.shape[1:])), name=self.additions.named(f"{name}_word"))(one)
+            for name, one in zip(node.inputs, inputs, strict=True)
+        ]
+        config = graph.config_of(node.layer) | {"name": self.additions.named(f"{node.name}_words")}
+        if node.kind == "Concatenate":
+            config["axis"] = -1
+        return self._flatten(graph.call(type(node.layer).from_config(config), words), node.name)
 
     def _row(self, name: str, tensor: Any, late: bool) -> Any:
         return self._flatten(tensor, self.additions.named(f"{name}_flat")) if late else tensor

@@ -46,7 +46,9 @@ class Fifo:
             return 0
         if self.depth <= 16:
             return 1
-        return 2 if self.depth <= 64 or self.depth * self.stream.bits <= 1024 else 3
+        # Some 130 LUTs at most, which are less of a device than a block RAM, and faster.
+        bits = self.depth * self.stream.bits
+        return 2 if self.depth <= 64 or bits <= 1024 or (self.depth <= 128 and bits <= 4096) else 3
 
     @property
     def parameters(self) -> dict[str, int]:

@@ -29,6 +29,8 @@ FloatArray = npt.NDArray[np.float64]
 
 _WIDEST_BITS = 1 << 26
 """Of a number that Verilator takes: all weights of a layer are one. By itself it refuses more than 65,536."""
+_SMALL_BYTES = 200_000
+"""Of C++ that Verilator wrote of a design, below which it is compiled as one."""
 
 
 @dataclass(frozen=True)
@@ -363,9 +365,23 @@ def _compile_cpp(directory: Path, build: Path) -> None:
             make(build / target.name)
             return build / target.name
 
+    sources = [*runtime, *_few(sorted(build.glob("*.cpp")), build)]
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        objects = list(pool.map(compile_one, [*runtime, *sorted(build.glob("*.cpp"))]))
+        objects = list(pool.map(compile_one, sources))
     tools.run([compiler, "-o", str(directory / "harness"), *map(str, objects), "-pthread"], build)
+
+
+def _few(sources: list[Path], build: Path) -> list[Path]:
+    """The sources of a small design as two, since reading Verilator's headers takes longer than what each has in it."""
+    if sum(source.stat().st_size for source in sources) > _SMALL_BYTES:
+        return sources
+    found = []
+    for name, slow in (("whole", False), ("wholeSlow", True)):
+        parts = [source for source in sources if source.stem.endswith("Slow") is slow]
+        target = build / f"{name}.cpp"
+        target.write_text("".join(f'#include "{part.name}"\n' for part in parts), encoding="utf-8")
+        found.append(target)
+    return found
 
 
 def _verilator_include(directory: Path) -> Path:

@@ -116,7 +116,10 @@ def _adders(draft: Draft, layer: Matrix, stream: Stream, chain: Chain) -> tuple[
     ranges = [replace(result, fraction=fraction) for result in module.outputs]
     # Before a join sums are left as they are: with the other operand they may come to few values.
     split = draft.multiplications(chain, ranges) if draft.group.merge is None else 0
-    draft.stages = module.stages + (split > 0)
+    rest = chain[split:]
+    # Where each adder has a stage of its own, so has what is compared with constants.
+    apart = draft.group.merge is None and draft.options.adders_per_stage == 1 and bool(rest)
+    draft.stages = module.stages + (split > 0) + apart
     draft.text.declare("wire enable;", f"wire {port_range(module.width * len(module.outputs))} sums;")
     ports = {"in_valid": "window_valid", "in_ready": "window_ready", "enable": "enable"}
     # Before a join it must fill itself: what it meets may come later, out of its own way.
@@ -128,7 +131,10 @@ def _adders(draft: Draft, layer: Matrix, stream: Stream, chain: Chain) -> tuple[
     draft.text.lines.append(unused("sums"))
     if split:
         sources = draft.registered("s", draft.text.apply(chain[:split], sources, prefix="s"), "enable")
-    return sources, chain[split:]
+    if apart:
+        done = draft.text.apply(rest, sources, draft.options.most_thresholds, prefix="t")
+        return draft.registered("t", done, "enable"), ()
+    return sources, rest
 
 
 def _folded(draft: Draft, layer: Matrix, stream: Stream, wires: Sequence[Wire], registers: bool) -> Numbers:

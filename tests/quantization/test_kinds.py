@@ -85,6 +85,16 @@ def _flattened_sum(x: Any) -> Any:
     return layers.Add()([layers.Dense(3)(total), layers.Dense(3)(rows[0])])
 
 
+def _rows_meet(x: Any) -> Any:
+    """A flattened image beside numbers, joined and added."""
+    image = layers.Flatten()(layers.Conv2D(2, 3, strides=3, activation="relu")(x))
+    numbers = layers.Dense(3, activation="relu")(layers.GlobalAveragePooling2D()(x))
+    joined = layers.Concatenate()([image, numbers])
+    size = int(image.shape[-1])
+    added = layers.Add()([image, layers.Dense(size)(numbers)])
+    return layers.Add()([layers.Dense(3)(joined), layers.Dense(3)(added)])
+
+
 KINDS: dict[str, Callable[[Any], Any]] = {
     "pre-activation": _pre_activation,
     "batch norm of the input": _chain(layers.BatchNormalization(), _conv(activation="relu")),
@@ -99,6 +109,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "flattened, then an activation": _chain(_conv(), layers.Flatten(), layers.ReLU(), layers.Dense(3)),
     "flattened, and an activation last": _chain(_conv(), layers.Flatten(), layers.Activation("tanh")),
     "flattened sum": _flattened_sum,
+    "rows that meet": _rows_meet,
     "flattened, then a batch norm": _chain(
         _conv(activation="relu"), layers.Flatten(), layers.BatchNormalization(), layers.Dense(3)
     ),
@@ -138,6 +149,9 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     ),
     "pools of a series": _chain(
         layers.Reshape((12, 9)), layers.Conv1D(2, 3), layers.MaxPooling1D(3, 2, "same"), layers.Conv1D(2, 2),
+    ),
+    "depthwise in one dimension and in two": _chain(
+        layers.DepthwiseConv2D(3, activation="relu"), layers.Reshape((-1, 3)), layers.DepthwiseConv1D(2),
     ),
     "dilated": _chain(_conv(2, dilation_rate=2), layers.DepthwiseConv2D(2, dilation_rate=2, activation="relu")),
     "groups": _chain(_conv(4, activation="relu"), _conv(4, groups=2), _conv(2)),

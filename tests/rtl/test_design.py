@@ -59,6 +59,8 @@ def test_a_fifo_is_kept_in_what_suits_its_size(design: RtlDesign) -> None:
     (fifo, _) = design.fifos
     styles = [replace(fifo, depth=depth).style for depth in (1, 2, 3, 16, 17, 64, 1000)]
     assert styles == [0, 0, 1, 1, 2, 2, 3]
+    wide = replace(fifo, stream=replace(fifo.stream, channels=32 // fifo.stream.kind.width))
+    assert [replace(wide, depth=depth).style for depth in (128, 129)] == [2, 3]
 
 
 def test_a_join_of_few_values_is_thresholds_alone_whatever_scale_is_before_it() -> None:

@@ -58,7 +58,7 @@ def residual(reuse_factor: int) -> Network:
         Merge("join", ("conv_out", "projection_out"), ("sum",), MergeOperation.ADD, RESULT),
         Pool("pool", ("sum",), ("y",), Window(4, 4, 2, 2, 2, 2), Reduction.MAXIMUM, 1, RESULT, RESULT),
     )
-    streams = [stream("x", 64, PIXEL), stream("main", 64, PIXEL, 100)]
+    streams = [stream("x", 64, PIXEL), stream("main", 64, PIXEL, 150)]
     streams += [stream("skip", 64, PIXEL), stream("padded", 100, PIXEL)]
     streams += [stream(name, 16) for name in ("conv_out", "projection_out", "sum")] + [stream("y", 4)]
     return Network("residual", {s.name: s for s in streams}, layers, ("x",), ("y",))

@@ -25,23 +25,28 @@ module stream_fifo #(
     reg full, any;
     wire push = in_valid & in_ready;
     wire pop = out_valid & out_ready;
-    // Of the level, for the steps that change them; of two words they say it themselves.
-    wire fills = DEPTH == 1 ? 1'b1 : DEPTH == 2 ? any : level == LEVEL_BITS'(DEPTH - 1);
-    wire empties = DEPTH == 1 ? 1'b1 : DEPTH == 2 ? ~full : level == LEVEL_BITS'(1);
+    // Of two words, both say it themselves, and hang on `out_ready`, which comes last, in one step; else the level does.
+    wire fills = DEPTH == 1 | level == LEVEL_BITS'(DEPTH - 1);
+    wire empties = DEPTH == 1 | level == LEVEL_BITS'(1);
 
     always @(posedge clk)
         if (rst) begin
             level <= '0;
             full <= 1'b0;
             any <= 1'b0;
-        end else if (push & ~pop) begin
-            level <= level + 1'b1;
-            full <= fills;
-            any <= 1'b1;
-        end else if (pop & ~push) begin
-            level <= level - 1'b1;
-            full <= 1'b0;
-            any <= ~empties;
+        end else begin
+            if (push & ~pop) level <= level + 1'b1;
+            else if (pop & ~push) level <= level - 1'b1;
+            if (DEPTH == 2) begin
+                full <= any & ~out_ready & (full | push);
+                any <= full | push | (any & ~out_ready);
+            end else if (push & ~pop) begin
+                full <= fills;
+                any <= 1'b1;
+            end else if (pop & ~push) begin
+                full <= 1'b0;
+                any <= ~empties;
+            end
         end
 
 `ifdef SYNTHESIS
@@ -69,7 +74,7 @@ module stream_fifo #(
                 reg [WIDTH-1:0] spare;
                 always @(posedge clk) begin
                     if (push) spare <= in_data;
-                    if (pop | ~any) word <= full ? spare : in_data;
+                    if (out_ready | ~any) word <= full ? spare : in_data;
                 end
             end
         end else if (STYLE == 1) begin : shift

@@ -17,18 +17,24 @@ module thresholds #(
     wire negative = IN_SIGNED & in_data[IN_WIDTH-1];
     wire [(LEVELS+1)*OUT_WIDTH-1:0] chosen;
     assign chosen[OUT_WIDTH-1:0] = VALUES[OUT_WIDTH-1:0];
-    genvar k;
+    genvar k, b;
     generate
         for (k = 0; k < LEVELS; k = k + 1) begin : steps
             localparam [IN_WIDTH-1:0] THRESHOLD = THRESHOLDS[k*IN_WIDTH+:IN_WIDTH];
             wire beyond;
             if (BITS == 0) begin : sign_alone
                 assign beyond = 1'b1;
+            end else if (BITS <= 10) begin : few_bits
+                // Bit by bit from the lowest: tables of few bits are smaller and faster than subtractions.
+                wire [BITS:0] as_great;
+                assign as_great[0] = 1'b1;
+                for (b = 0; b < BITS; b = b + 1) begin : bits
+                    assign as_great[b+1] = THRESHOLD[b] ? in_data[b] & as_great[b] : in_data[b] | as_great[b];
+                end
+                assign beyond = as_great[BITS];
             end else begin : compared
                 // As `<`, since what Yosys subtracts, each bit inverted, is then the constant.
-                /* verilator lint_off UNSIGNED */
                 assign beyond = ~(in_data[BITS-1:0] < THRESHOLD[BITS-1:0]);
-                /* verilator lint_on UNSIGNED */
             end
             wire reached = IN_SIGNED & THRESHOLD[IN_WIDTH-1] ? ~negative | beyond : ~negative & beyond;
             assign chosen[(k+1)*OUT_WIDTH+:OUT_WIDTH] =

@@ -25,8 +25,8 @@ _KINDS = frozenset({
 @pytest.mark.parametrize(
     "seed",
     [
-        5021,
-        *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (5005, 5006, 5008, 5011, 5013, 5020, 5023)),
+        *(5013, 5021),
+        *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (5005, 5006, 5008, 5011, 5020, 5023)),
     ],
 )
 def test_a_random_model_is_equal(seed: int, tmp_path: Path) -> None:

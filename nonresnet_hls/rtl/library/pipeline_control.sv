@@ -17,8 +17,17 @@ module pipeline_control #(
     reg [STAGES-1:0] valid;
     assign out_valid = valid[STAGES-1];
     assign enable = out_ready | (~WAITS & ~out_valid);
-    assign in_ready = enable;
     generate
+        if (WAITS) begin : at_once
+            assign in_ready = enable;
+        end else begin : apart
+            // The same once more, from a register of its own: far from all that the enable goes to, near what is asked.
+            reg vacant;
+            assign in_ready = out_ready | vacant;
+            always @(posedge clk)
+                if (rst) vacant <= 1'b1;
+                else if (enable) vacant <= STAGES == 1 ? ~in_valid : ~valid[STAGES > 1 ? STAGES-2 : 0];
+        end
         if (STAGES == 1) begin : single
             always @(posedge clk)
                 if (rst) valid <= '0;

@@ -273,6 +273,8 @@ def twin(model: Any) -> Any:
     def smaller(layer: Any) -> Any:
         config = graph.config_of(layer)
         config |= {key: min(config[key], _TWIN_CHANNELS) for key in ("filters", "units") if key in config}
+        if "target_shape" in config:
+            config["target_shape"] = (*config["target_shape"][:-1], -1)
         return type(layer).from_config(config)
 
     made = keras.models.clone_model(model, clone_function=smaller)

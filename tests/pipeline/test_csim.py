@@ -1,10 +1,7 @@
 """The comparison with Keras: equal where it is, and a difference is found, counted and located."""
 
-import contextlib
-import io
 import json
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,39 +185,29 @@ def test_worth_is_counted_on_as_many_samples_as_are_asked_for(tiny: Path) -> Non
         quantize.with_samples(recipe, place, few, 10000)
 
 
-@pytest.fixture(scope="module")
-def tampered(built: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A workspace whose project has few levels of weights and another weight than it was given; what `csim` says."""
-    folder = tmp_path_factory.mktemp("tampered") / "workspace"
-    shutil.copytree(built, folder)
-    recipe = folder / "models" / "tiny.toml"
-    recipe.write_text(recipe.read_text().replace("weight_bits = 4", "weight_bits = 3"))
-    said = io.StringIO()
-    with contextlib.chdir(folder), contextlib.redirect_stdout(said):
-        assert cli.main(["convert", "tiny"]) == 0
-        weights = sorted((folder / "hls_projects" / "tiny" / "firmware" / "weights").glob("w*.txt"))
-        _tamper(folder, f"firmware/weights/{weights[-1].name}", _other_sign, hide=True)
-        assert cli.main(["csim", "tiny"]) == 1
-    return folder, said.getvalue()
-
-
-def test_weights_of_which_few_levels_are_left_are_told_with_layer_and_cure(tampered: tuple[Path, str]) -> None:
+def test_weights_of_which_few_levels_are_left_are_told_with_layer_and_cure(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = (tiny / "models" / "tiny.toml").read_text()
+    (tiny / "models" / "tiny.toml").write_text(recipe.replace("weight_bits = 4", "weight_bits = 3"))
+    assert cli.main(["csim", "tiny"]) == 0
     warning = (
         r"  warning: layer logits: only \d different weights are left of 6; .* more weight_bits, would keep more\n"
     )
-    assert re.search(warning, tampered[1])
+    assert re.search(warning, capsys.readouterr().out)
 
 
-def test_a_tampered_weight_is_found_counted_and_located(
-    tampered: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder, out = tampered
+def test_a_tampered_weight_is_found_counted_and_located(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = sorted((tiny / "hls_projects" / "tiny" / "firmware" / "weights").glob("w*.txt"))
+    dense = f"firmware/weights/{weights[-1].name}"
+    _tamper(tiny, dense, _other_sign, hide=True)
+    assert cli.main(["csim", "tiny"]) == 1
+    out = capsys.readouterr().out
     assert "tiny: DIFFERENT, 132 values" in out
     assert "values differ; first layer that does: logits" in out
     shown = [line for line in out.splitlines() if " wanted, " in line and " got; input starts " in line]
     assert len(shown) == 5
     # The verdict stands, with the same status, when nothing has changed since.
-    monkeypatch.chdir(folder)
     assert cli.main(["csim", "tiny", "--json"]) == 1
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["equal"], found["first_layer"], len(found["mismatches"])) == (False, "logits", 5)

@@ -67,7 +67,7 @@ def _taken(seeds: range) -> int:
     ids=str,
 )
 def test_outputs_are_within_the_bound_of_their_types_or_a_layer_is_refused(seeds: range) -> None:
-    assert _taken(seeds) >= len(seeds) // 3
+    assert 3 * _taken(seeds) >= len(seeds)
 
 
 def test_an_elu_of_small_numbers_is_within_the_bound() -> None:

@@ -81,7 +81,7 @@ def _check_all(seeds: range, folder: Path) -> tuple[int, int, int]:
 @pytest.mark.parametrize("seeds", [pytest.param(range(50), marks=pytest.mark.nightly), range(50, 60)], ids=str)
 def test_qkeras_models_are_computed_as_keras_does_or_a_layer_is_refused(seeds: range, tmp_path: Path) -> None:
     taken, compared, equal = _check_all(seeds, tmp_path)
-    assert taken >= 3 * len(seeds) // 8
+    assert 5 * taken >= 2 * len(seeds)
     assert compared > equal > compared / 3
 
 

@@ -34,7 +34,9 @@ module thresholds #(
                 assign beyond = as_great[BITS];
             end else begin : compared
                 // As `<`, since what Yosys subtracts, each bit inverted, is then the constant.
+                /* verilator lint_off UNSIGNED */
                 assign beyond = ~(in_data[BITS-1:0] < THRESHOLD[BITS-1:0]);
+                /* verilator lint_on UNSIGNED */
             end
             wire reached = IN_SIGNED & THRESHOLD[IN_WIDTH-1] ? ~negative | beyond : ~negative & beyond;
             assign chosen[(k+1)*OUT_WIDTH+:OUT_WIDTH] =

@@ -25,7 +25,7 @@ class Additions:
     def call(self, layer: Any, inputs: Any, weights: list[Any]) -> Any:
         """What a new layer makes of its inputs; its weights are set when the model is there."""
         self._weights.append((layer, weights))
-        return layer(inputs)
+        return graph.call(layer, inputs if isinstance(inputs, list) else [inputs])
 
     def scaled(self, tensor: Any, scale: Any, offset: Any, name: str) -> Any:
         """A tensor times a scale for each channel, plus an offset: as a batch norm that is no more than that."""

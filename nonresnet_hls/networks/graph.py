@@ -7,6 +7,8 @@ from typing import Any
 
 from nonresnet_hls.errors import ModelError
 
+_WITHOUT_CONTROL_FLOW = frozenset({"keras", "tf_keras", "tensorflow", "qkeras", "nonresnet_hls"})
+
 
 @dataclass(frozen=True)
 class Node:
@@ -143,7 +145,32 @@ def copy_layer(layer: Any) -> Any:
 
 def call(layer: Any, inputs: list[Any]) -> Any:
     """What a layer makes of one tensor, or of several."""
-    return layer(inputs[0] if len(inputs) == 1 else inputs)
+    from tensorflow import autograph
+
+    value = inputs[0] if len(inputs) == 1 else inputs
+    if not _needs_no_autograph(layer):
+        return layer(value)
+    # a third of the time that making a model takes goes to autograph
+    return autograph.experimental.do_not_convert(lambda: layer(value))()
+
+
+def _needs_no_autograph(layer: Any) -> bool:
+    """Whether nobody's Python but Keras', QKeras' and ours runs in a layer, in which no control flow asks a tensor.
+
+    Operators (`x + y`) have their own way into a model, which is converted.
+    """
+    if hasattr(layer, "symbol"):
+        return False
+    held = [value for value in vars(layer).values() if callable(value)]
+    return all(_root(one) in _WITHOUT_CONTROL_FLOW for one in [layer, *held]) and all(
+        _needs_no_autograph(one) for one in held if hasattr(one, "get_config") and hasattr(one, "weights")
+    )
+
+
+def _root(value: Any) -> str:
+    """The package that a function, a class or the class of an object is from."""
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return str(getattr(named, "__module__", None)).partition(".")[0]
 
 
 def copied(node: Node, inputs: list[Any]) -> Any:

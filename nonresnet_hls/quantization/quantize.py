@@ -108,7 +108,7 @@ class _Quantizer:
             applied = Activation(activations.LINEAR)
         if kind in _WEIGHTED:
             twin = _quantized_twin(layer, self._layers[node.name], self._config, self._ranges[node.name])
-            tensor = twin(inputs[0])
+            tensor = graph.call(twin, inputs)
             if applied.name == activations.LINEAR:
                 return self._feeding(node, tensor)
             return self._nonlinear(
@@ -133,9 +133,8 @@ class _Quantizer:
             wanted = "2 or more activation bits wanted, since its output can be negative"
             raise ModelError(f"layer {node.name}: {wanted}, not 1")
         name = self._named(node.name + suffix) if suffix else node.name
-        return quantizers.activation(bits, best_integer_bits(self._ranges[node.name], bits, not relu), relu, name)(
-            tensor
-        )
+        quantizer = quantizers.activation(bits, best_integer_bits(self._ranges[node.name], bits, not relu), relu, name)
+        return graph.call(quantizer, [tensor])
 
     def _nonlinear(self, node: graph.Node, applied: Activation, tensor: Any, suffix: str) -> Any:
         """What stands for an activation; the layer that ends it is called as the node, and `suffix`."""

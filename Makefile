@@ -8,6 +8,8 @@ VENV := .venv
 # Of PyTorch, for test-pytorch: TORCH=torch==2.13.0, say.
 TORCH ?= torch
 RUN := $(VENV)/bin/nonresnet-hls
+# Container images often set it; then each of the hundreds of processes below would compile our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 # (Not by way of another make, which `make -n` would run.)
 COMPILE_SOLVER := $(VENV)/bin/python -c 'from nonresnet_hls.rtl import adder_graph; adder_graph.compile_solver()' && touch $(VENV)/solver
 comma := ,

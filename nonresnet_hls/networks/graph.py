@@ -161,10 +161,9 @@ def _needs_no_autograph(layer: Any) -> bool:
     """
     if hasattr(layer, "symbol"):
         return False
-    held = [value for value in vars(layer).values() if callable(value)]
-    return all(_root(one) in _WITHOUT_CONTROL_FLOW for one in [layer, *held]) and all(
-        _needs_no_autograph(one) for one in held if hasattr(one, "get_config") and hasattr(one, "weights")
-    )
+    layers = list(layer._flatten_layers())
+    held = [value for one in layers for value in vars(one).values() if callable(value)]
+    return all(_root(one) in _WITHOUT_CONTROL_FLOW for one in [*layers, *held])
 
 
 def _root(value: Any) -> str:

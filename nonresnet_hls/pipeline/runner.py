@@ -308,18 +308,22 @@ def file_digest(path: Path) -> str:
     return _sha256(path)
 
 
-@functools.cache
 def tool_digest(*rooms: str) -> str:
     """Digest of this package's files in `rooms` (folders or files of it) and of the versions of what they use.
 
     An input of every stage that takes seconds or minutes: what an older tool made is not up to date. The stages
     that take hours leave it out, and change their name when their meaning changes.
     """
+    return _digest({"code": _code(*rooms), "versions": _versions()})
+
+
+@functools.cache
+def _code(*rooms: str) -> dict[str, str]:
+    """The digest of each file in these rooms."""
     package = Path(__file__).parents[1]
     files = [path for room in rooms for path in (package / room, *(package / room).rglob("*")) if path.is_file()]
     # Where others start at the same time, bytecode is there under passing names, too.
-    code = {path.relative_to(package).as_posix(): _sha256(path) for path in files if path.parent.name != "__pycache__"}
-    return _digest({"code": code, "versions": _versions()})
+    return {path.relative_to(package).as_posix(): _sha256(path) for path in files if path.parent.name != "__pycache__"}
 
 
 def _plain(value: Any) -> Any:

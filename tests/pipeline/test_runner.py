@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,14 @@ def test_the_tools_digest_tells_code_that_changed_and_where(tmp_path: Path) -> N
     with (package / "tools.py").open("a") as stream:
         stream.write("# changed\n")
     assert not set(digests()) & set(changed)
+
+
+def test_the_tools_digest_is_of_the_versions_that_are_there_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    version = metadata.version
+    with monkeypatch.context() as other:
+        other.setattr(metadata, "version", lambda name: "0" if name == "numpy" else version(name))
+        with_another_numpy = runner.tool_digest("pipeline/runner.py")
+    assert runner.tool_digest("pipeline/runner.py") != with_another_numpy
 
 
 def test_an_unchanged_stage_is_skipped_and_says_what_it_left(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_logs_of_windows(tool, path):
     program = tool.lower().replace(" ", "_")
     text = (
         f"INFO: [HLS 200-10] Running '{path.format(tool.replace(' ', '_'), program)}'\r\n"
-        "INFO: [HLS 200-10] In directory 'C:/work/tiny'\r\n"
+        "INFO: [HLS 200-10] In directory 'C:/designs/tiny'\r\n"
         "INFO: [HLS 200-10] Analyzing design file 'tiny.cpp' ...\r\n"
         "INFO: [VLOG 209-307] Generating Verilog RTL for tiny.\r\n"
         f"INFO: [Common 17-206] Exiting {program} at Mon Jan 10 21:08:18 2022...\r\n"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # C++17 for the bench; the project's own C++ is compiled as Vivado HLS would.
 _BENCH_FLAGS = ("-std=c++17", "-O1", "-w", "-fno-gnu-unique")
-_PROJECT_FLAGS = ("-std=c++11", "-O1", "-w", "-fPIC", "-fno-gnu-unique")
+_PROJECT_FLAGS = ("-std=c++11", "-O2", "-w", "-fPIC", "-fno-gnu-unique")
 
 
 class BitSimulation:

@@ -9,7 +9,7 @@ from nonresnet_hls.rtl.unit_draft import Unit
 _FOLDED_STAGES = 4
 """Of `matrix_vector`, behind its fold counter: slices, products, sums, accumulators."""
 _DISTRIBUTED_RAM, _BLOCK_RAM = 2, 3
-"""The `STYLE`s of `stream_fifo` whose words come out a cycle later, and two."""
+"""The `STYLE`s of `stream_fifo` whose words come out two cycles later, and three."""
 
 
 def step_all(units: Sequence["Process"]) -> bool:
@@ -128,7 +128,7 @@ class FifoEnd(End):
     def __init__(self, fifo: Fifo, depth: int) -> None:
         self.depth, self.style = depth, fifo.style
         self.level = self.high_water = self.stored = 0
-        self.fetched = False
+        self.coming = self.fetched = False
 
     def room(self) -> bool:
         """Whether a word is accepted in this cycle."""
@@ -136,21 +136,22 @@ class FifoEnd(End):
 
     def state(self, complete: int) -> tuple[object, ...]:  # noqa: ARG002  # the network's ends need it
         """All that decides what comes next."""
-        return self.level, self.stored, self.fetched, self.valid
+        return self.level, self.coming, self.stored, self.fetched, self.valid
 
     def clock(self, cycle: int) -> bool:
         """Begin `cycle`, the next one."""
         room = not self.valid or self.pop
         move = self.fetched and room
         read = self.stored > 0 and (room if self.style == _DISTRIBUTED_RAM else not self.fetched or move)
-        if not (self.push or self.pop or read or move):
+        if not (self.push or self.pop or self.coming or read or move):
             return False
         self.level += self.push - self.pop
         self.high_water = max(self.high_water, self.level)
         if self.trace is not None:
             self.trace.append((cycle, self.level))
         if self.style >= _DISTRIBUTED_RAM:
-            self.stored += self.push - read
+            self.stored += self.coming - read
+            self.coming = self.push
             if self.style == _BLOCK_RAM:
                 self.fetched, read = read or (self.fetched and not move), move
             self.valid = read or (self.valid and not self.pop)
@@ -312,6 +313,9 @@ class _MaskedSteps(_Steps):
 class _Collector(Process):
     """Words come in, or zeros, and now and then a result is due."""
 
+    waits = False
+    """Whether steps are made only while a result could be taken, whether or not there is one."""
+
     def __init__(self, inputs: Sequence[End], outputs: Sequence[End], contract: Contract) -> None:
         super().__init__(inputs, outputs)
         self.steps = _MaskedSteps(contract) if contract.kind is Kind.MASK else _Steps(contract)
@@ -329,10 +333,10 @@ class _Collector(Process):
     def collect(self, ready: bool) -> bool:
         """Make a step if there is a word for it and the result that waits, if any, goes; whether anything moved."""
         before, valid = self.full, self.input.valid
-        taps = self.tap if self.tap is not None and self.steps.taps() else None
-        if (ready or not self.full) and self.steps.can(valid) and (taps is None or taps.room()):
-            if taps is not None:
-                taps.push = True
+        room = ready or not (self.full or self.waits)
+        if room and self.steps.can(valid) and (self.tap is None or self.tap.room()):
+            if self.tap is not None and self.steps.taps():
+                self.tap.push = True
             self.input.pop, self.full = self.steps.make(valid)
             return self.full != before or not self.input.pop
         if ready:
@@ -343,10 +347,12 @@ class _Collector(Process):
 class _Pipelined(_Collector):
     """A collector before `pipeline_control`."""
 
-    def __init__(self, inputs: Sequence[End], outputs: Sequence[End], contract: Contract, stages: int) -> None:
+    def __init__(
+        self, inputs: Sequence[End], outputs: Sequence[End], contract: Contract, stages: int, waits: bool
+    ) -> None:
         super().__init__(inputs, outputs, contract)
-        self.valid, self.last = 0, 1 << (stages - 1)
-        self.waits = isinstance(self.output, FifoEnd)
+        self.valid, self.last, self.waits = 0, 1 << (stages - 1), waits
+        self.drains = not isinstance(self.output, FifoEnd)
 
     def state(self, complete: int) -> tuple[object, ...]:
         return *super().state(complete), self.valid
@@ -360,7 +366,7 @@ class _Pipelined(_Collector):
         """Whether the pipeline moves: its last stage is empty or taken, or, where it waits, could be."""
         room = self.output.room()
         self.output.push = room and self.valid & self.last != 0
-        return room or (not self.waits and self.valid & self.last == 0)
+        return room or (self.drains and self.valid & self.last == 0)
 
     def advance(self, enters: bool) -> bool:
         """Move all stages on."""
@@ -373,8 +379,8 @@ class _Folded(_Pipelined):
     """A collector before `matrix_vector`."""
 
     def __init__(self, inputs: Sequence[End], outputs: Sequence[End], contract: Contract, folds: int) -> None:
-        super().__init__(inputs, outputs, contract, _FOLDED_STAGES)
-        self.waits = False
+        super().__init__(inputs, outputs, contract, _FOLDED_STAGES, waits=False)
+        self.drains = True
         self.folds, self.count, self.counts = folds, folds - 1, False
 
     @property
@@ -478,7 +484,7 @@ def process_of(unit: Unit, fifos: Mapping[str, FifoEnd]) -> Process:
 
 def _collector(unit: Unit, inputs: Sequence[End], outputs: Sequence[End]) -> _Collector:
     if unit.stages:
-        return _Pipelined(inputs, outputs, unit.contract, unit.stages)
+        return _Pipelined(inputs, outputs, unit.contract, unit.stages, unit.waits)
     if unit.folds:
         return _Folded(inputs, outputs, unit.contract, unit.folds)
     return _Collector(inputs, outputs, unit.contract)

@@ -1,6 +1,6 @@
 """A design on disk: its SystemVerilog and `design.json`, from which it is read back without hls4ml.
 
-`design.json`, format 3: the streams (name, channels, words an image, fixed-point type), the network's inputs and
+`design.json`, format 4: the streams (name, channels, words an image, fixed-point type), the network's inputs and
 outputs, the units (with the names of their modules, each a file `NAME.sv` beside it) and the FIFOs.
 """
 
@@ -17,7 +17,7 @@ from nonresnet_hls.rtl.contracts import Contract, Kind
 from nonresnet_hls.rtl.design import Fifo, RtlDesign
 from nonresnet_hls.rtl.unit_draft import Unit
 
-FORMAT = 3
+FORMAT = 4
 RECORD = "design.json"
 
 

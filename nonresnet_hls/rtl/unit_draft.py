@@ -39,6 +39,8 @@ class Unit:
     """Cycles in which it is folded, for each result; 0 where it is not."""
     tail_stages: int = 0
     """Registers behind that, and behind a join."""
+    waits: bool = False
+    """Whether its window makes steps only while the pipeline behind it moves."""
 
     @property
     def output_ports(self) -> tuple[str, ...]:
@@ -69,7 +71,7 @@ class Draft:
         self.name = self.text.name
         self.extra: list[tuple[str, str]] = []
         """Modules that belong to the unit alone: name and SystemVerilog."""
-        self.dsp = self.masked = False
+        self.dsp = self.masked = self.waits = False
         self.stages = self.folds = self.tail_stages = 0
         """As of the `Unit`."""
 
@@ -89,10 +91,16 @@ class Draft:
             stages=self.stages,
             folds=self.folds,
             tail_stages=self.tail_stages,
+            waits=self.waits,
         )
 
-    def window(self, layer: Matrix | Pool, stream: Stream, pixels: str, valid: str, ready: str) -> int:
-        """The window of a layer, or the whole image; returns the steps that it takes an image."""
+    def window(
+        self, layer: Matrix | Pool, stream: Stream, pixels: str, valid: str, ready: str, moving: bool = False
+    ) -> int:
+        """The window of a layer, or the whole image; returns the steps that it takes an image.
+
+        `moving`: what reads it is a pipeline that moves whether or not something comes in.
+        """
         ports = stream_ports("in", self.source) | {"out_data": pixels, "out_valid": valid, "out_ready": ready}
         if layer.window is None:
             words = stream.words
@@ -110,6 +118,7 @@ class Draft:
         else:
             ports |= stream_ports("tap", "tap")
         style = 2 if columns.steps <= 64 else 3
+        self.waits = moving
         if self.options.padding is Padding.MASKED and can_mask(window, self.group.pad):
             self.masked = True
             sizes = {
@@ -126,6 +135,7 @@ class Draft:
                 "COLUMNS": len(columns.ends),
                 "STYLE": style,
                 "TAP_ROWS": 0 if self.group.tap is None else self.group.tap.rows,
+                "WAITS": int(moving),
             }
             self.text.instance("masked_window", sizes, ports)
             return rows.size * columns.size
@@ -144,6 +154,7 @@ class Draft:
             "STYLE": style,
             "TAP_ROWS": 0 if self.group.tap is None else self.group.tap.rows,
             "TAP_COLUMNS": 0 if self.group.tap is None else self.group.tap.columns,
+            "WAITS": int(moving),
         }
         self.text.instance("window_buffer", sizes, ports)
         return rows.steps * columns.steps

@@ -75,9 +75,10 @@ def in_block_ram(options: RtlOptions, words: int, bits: int) -> bool:
 def matrix(draft: Draft, layer: Matrix) -> int:
     """Windows, their sums, what follows on the fly; returns the cycles that an image takes."""
     stream = draft.sources[0]
-    steps = draft.window(layer, stream, "window", "window_valid", "window_ready")
+    adders = is_adder_graph(layer, layer.reuse_factor)
+    steps = draft.window(layer, stream, "window", "window_valid", "window_ready", moving=adders)
     chain = (*layer.chain, *draft.chain)
-    if is_adder_graph(layer, layer.reuse_factor):
+    if adders:
         sources, chain = _adders(draft, layer, stream, chain)
         split = 0
     else:

@@ -47,7 +47,7 @@ def test_a_design_is_read_back_as_it_was_saved(design: RtlDesign, tmp_path: Path
     assert found.directory == tmp_path / "rtl"
 
 
-@pytest.mark.parametrize("text", ["{", '{"format": 2}', '{"format": 1}', '{"format": 3}', "[]"])
+@pytest.mark.parametrize("text", ["{", '{"format": 2}', '{"format": 3}', '{"format": 4}', "[]"])
 def test_a_damaged_design_is_refused(text: str, design: RtlDesign, tmp_path: Path) -> None:
     stored.save(design, tmp_path / "rtl")
     (tmp_path / "rtl" / "design.json").write_text(text, encoding="utf-8")

@@ -1,5 +1,5 @@
-// FIFO between two streams. A word accepted at a rising edge appears at the output after it (one edge later where STYLE
-// is distributed RAM, two where it is block RAM); words leave in the order in which they came, none is lost, and at most
+// FIFO between two streams. A word accepted at a rising edge appears at the output after it (two edges later where STYLE
+// is distributed RAM, three where it is block RAM); words leave in the order in which they came, none is lost, and at most
 // DEPTH are held. A word is accepted whenever fewer than DEPTH are held: `in_ready` is a register (and `out_valid`), never
 // made of `out_ready`, so that no path runs through several units. DEPTH 2 is enough for a word a cycle, DEPTH 1 is not.
 // STYLE: 0 registers (DEPTH 1 and 2), 1 shift registers, 2 distributed RAM, 3 block RAM.
@@ -90,6 +90,14 @@ module stream_fifo #(
             assign out_valid = any;
         end else begin : memory
             localparam int ADDRESS_BITS = $clog2(DEPTH);
+            // A word waits a cycle in `came`, which is near what it comes from; the memory may be far. It is written where no
+            // word is (one at least is not in the memory), time and again until the next one comes: without an enable.
+            reg [WIDTH-1:0] came;
+            reg comes;
+            always @(posedge clk) came <= in_data;
+            always @(posedge clk)
+                if (rst) comes <= 1'b0;
+                else comes <= push;
             reg [ADDRESS_BITS-1:0] write_at, read_at;
             wire read;
             always @(posedge clk)
@@ -97,7 +105,7 @@ module stream_fifo #(
                     write_at <= '0;
                     read_at <= '0;
                 end else begin
-                    if (push) write_at <= write_at == ADDRESS_BITS'(DEPTH - 1) ? '0 : write_at + 1'b1;
+                    if (comes) write_at <= write_at == ADDRESS_BITS'(DEPTH - 1) ? '0 : write_at + 1'b1;
                     if (read) read_at <= read_at == ADDRESS_BITS'(DEPTH - 1) ? '0 : read_at + 1'b1;
                 end
             // Words leave the memory for a register, since it is slow; of a block RAM, whose own register is slow, too, for
@@ -109,14 +117,14 @@ module stream_fifo #(
             assign out_valid = shown;
             always @(posedge clk)
                 if (rst) stored <= '0;
-                else if (push & ~read) stored <= stored + 1'b1;
-                else if (read & ~push) stored <= stored - 1'b1;
+                else if (comes & ~read) stored <= stored + 1'b1;
+                else if (read & ~comes) stored <= stored - 1'b1;
             wire move = ~shown | out_ready;
             if (STYLE == 2) begin : distributed
                 (* ram_style = "distributed", no_rw_check *) reg [WIDTH-1:0] words[DEPTH];
                 assign read = stored != '0 & move;
                 always @(posedge clk) begin
-                    if (push) words[write_at] <= in_data;
+                    words[write_at] <= came;
                     if (read) word <= words[read_at];
                 end
                 always @(posedge clk)
@@ -128,7 +136,7 @@ module stream_fifo #(
                 reg is_fetched;
                 assign read = stored != '0 & (~is_fetched | move);
                 always @(posedge clk) begin
-                    if (push) words[write_at] <= in_data;
+                    words[write_at] <= came;
                     if (read) fetched <= words[read_at];
                     if (move) word <= fetched;
                 end

@@ -1,7 +1,8 @@
 // Turns an image of HEIGHT x WIDTH pixels, one a word and row by row, into its windows of KERNEL_HEIGHT x KERNEL_WIDTH
 // pixels, every STRIDE_HEIGHT rows and STRIDE_WIDTH columns; around it are TOP and BOTTOM rows, LEFT and RIGHT columns
 // of zeros. A window's pixels follow each other row by row, the upper left one in the lowest bits. A step shifts one
-// pixel in: it is made whenever no window waits at the output, or the one that waits is taken. Zeros are shifted in
+// pixel in: it is made whenever no window waits at the output, or the one that waits is taken; with WAITS only while one
+// could be taken, whether or not one waits: before a pipeline that moves anyway. Zeros are shifted in
 // without waiting for input, and are shared: max(LEFT, RIGHT) columns before each row, max(TOP, BOTTOM) rows before
 // each image, so that an image takes that many rows and columns more, each pixel a cycle; what lies beyond the right or
 // the lower end of an image is what comes before the next row or image. Windows of an image must end in as many
@@ -10,7 +11,7 @@
 // TAP_ROWS and TAP_COLUMNS, if not both 0: every pixel leaves by `tap` as well, in the same order, so many rows and steps
 // after it came in: from the window's registers, where it passes by. Of the last pixels of an image those leave that no
 // more than zeros came behind; the others wait for the next one. Both are less than the window is large. No step is made
-// for which `tap` has no room.
+// while `tap` has no room.
 module window_buffer #(
     parameter int PIXEL         = 8,
     parameter int HEIGHT        = 4,
@@ -25,7 +26,8 @@ module window_buffer #(
     parameter int STRIDE_WIDTH  = 1,
     parameter int STYLE         = 2,
     parameter int TAP_ROWS      = 0,
-    parameter int TAP_COLUMNS   = 0
+    parameter int TAP_COLUMNS   = 0,
+    parameter bit WAITS         = 0
 ) (
     input  wire                                        clk,
     input  wire                                        rst,
@@ -59,13 +61,14 @@ module window_buffer #(
     reg turned;
     wire turns = COLUMNS == 1 ? step : turned;
     wire next_row = last_column | turns;
-    wire ends, tapped;
+    wire ends, tapped, tap_room;
     wire zero;
-    wire free = (~full | out_ready) & (~tapped | tap_ready);
+    wire room = out_ready | (~WAITS & ~full);
+    wire free = room & tap_room;
     wire step = (zero | in_valid) & free;
     wire [PIXEL-1:0] pixel = zero ? '0 : in_data;
     assign in_ready = free & ~zero;
-    assign tap_valid = tapped & (zero | in_valid) & (~full | out_ready);
+    assign tap_valid = tapped & (zero | in_valid) & room;
     assign out_valid = full;
     generate
         if (ABOVE == 0 && BEFORE == 0) begin : no_zeros
@@ -135,6 +138,7 @@ module window_buffer #(
     );
     generate
         if (TAP_ROWS + TAP_COLUMNS > 0) begin : taps
+            assign tap_room = tap_ready;
             raster_ends #(
                 .ROWS(ROWS),
                 .COLUMNS(COLUMNS),
@@ -157,6 +161,7 @@ module window_buffer #(
         end else begin : no_taps
             wire unused = tap_ready;
             assign tapped = 1'b0;
+            assign tap_room = 1'b1;
             assign tap_data = '0;
         end
     endgenerate

@@ -118,9 +118,10 @@ class Draft:
         else:
             ports |= stream_ports("tap", "tap")
         style = 2 if columns.steps <= 64 else 3
-        self.waits = moving
-        if self.options.padding is Padding.MASKED and can_mask(window, self.group.pad):
-            self.masked = True
+        self.masked = self.options.padding is Padding.MASKED and can_mask(window, self.group.pad)
+        # One that waits for a tap, too, or whose zeros are a reset, then hangs on less. Others have no gain of it.
+        self.waits = moving and (self.masked or self.tap is not None)
+        if self.masked:
             sizes = {
                 "PIXEL": stream.bits,
                 "HEIGHT": rows.size,
@@ -135,7 +136,7 @@ class Draft:
                 "COLUMNS": len(columns.ends),
                 "STYLE": style,
                 "TAP_ROWS": 0 if self.group.tap is None else self.group.tap.rows,
-                "WAITS": int(moving),
+                "WAITS": int(self.waits),
             }
             self.text.instance("masked_window", sizes, ports)
             return rows.size * columns.size
@@ -154,7 +155,7 @@ class Draft:
             "STYLE": style,
             "TAP_ROWS": 0 if self.group.tap is None else self.group.tap.rows,
             "TAP_COLUMNS": 0 if self.group.tap is None else self.group.tap.columns,
-            "WAITS": int(moving),
+            "WAITS": int(self.waits),
         }
         self.text.instance("window_buffer", sizes, ports)
         return rows.steps * columns.steps

@@ -3,7 +3,8 @@
     python -m benchmarks.rtl [--seeds N] [--no-clock] [--workspace FOLDER] [NAME ...]
 
 NAME: recipes (default: the blocks of 32x32 pixels at 1/2 bit, plain, residual and short), or `chain-N`: N small
-convolutions in a row, of 2 channels over 8x8 pixels; `chain-N-A`: with a register after every A adders, not 2. The
+convolutions in a row, of 2 channels over 8x8 pixels; `chain-N-A`: with a register after every A adders, not 2.
+`NAME:PART`: of a recipe's network the layers with PART in their names alone (`resnet8:g2`: a resolution group). The
 clock is nextpnr's (LFE5U-85F, speed grade 6), of every seed, with the time and the memory that the run with the first
 of them took.
 """
@@ -11,14 +12,16 @@ of them took.
 import argparse
 import resource
 import statistics
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
 from nonresnet_hls.fixed.arithmetic import Affine, Cast
-from nonresnet_hls.fixed.network import Layer, Matrix, Network, Pad, Stream, Window
+from nonresnet_hls.fixed.network import Clone, Layer, Matrix, Network, Pad, Stream, Window
 from nonresnet_hls.fixed.types import FixedPointType
+from nonresnet_hls.pipeline import quantize as quantization
 from nonresnet_hls.pipeline import rtl as stage
 from nonresnet_hls.pipeline.workspace import Workspace
 from nonresnet_hls.recipe import RtlOptions
@@ -53,12 +56,35 @@ def chain(stages: int, size: int = 8, channels: int = 2, adders_per_stage: int =
     return size_fifos(assemble(network, build(network, RtlOptions(adders_per_stage)))).design
 
 
+def part(network: Network, name: str) -> Network:
+    """The layers with `name` in theirs, and the copies that only they read."""
+    named = [layer for layer in network.layers if name in layer.name and not isinstance(layer, Clone)]
+    read = {stream for layer in named for stream in layer.inputs}
+    copies = [layer for layer in network.layers if isinstance(layer, Clone) and read.issuperset(layer.outputs)]
+    layers = tuple(layer for layer in network.layers if layer in named or layer in copies)
+    taken = [stream for layer in layers for stream in layer.inputs]
+    given = [stream for layer in layers for stream in layer.outputs]
+    return Network(
+        f"{network.name}_{name}",
+        {stream: network.streams[stream] for stream in (*taken, *given)},
+        layers,
+        tuple(dict.fromkeys(stream for stream in taken if stream not in given)),
+        tuple(stream for stream in given if stream not in taken),
+    )
+
+
 def design_of(name: str, place: Workspace) -> RtlDesign:
-    """Of a recipe, or a chain."""
+    """Of a recipe, of a part of its network, or a chain."""
     if name.startswith("chain-"):
         stages, *adders = map(int, name.removeprefix("chain-").split("-"))
         return chain(stages, adders_per_stage=adders[0] if adders else 2)
+    name, _, wanted = name.partition(":")
     recipe = place.recipe(name)
+    if wanted:
+        with tempfile.TemporaryDirectory() as scratch:
+            whole = stage.network_of(recipe, quantization.run(recipe, place), Path(scratch))
+        network = part(whole, wanted)
+        return size_fifos(assemble(network, build(network, recipe.rtl))).design
     return stored.load(stage.run_rtl(recipe, place, stage.RtlConfig(options=recipe.rtl)).directory)
 
 

@@ -149,7 +149,9 @@ def _solve(kernel: npt.NDArray[np.int64], wire: Wire) -> AdderGraph:
 
     intervals = [QInterval(float(wire.low), float(wire.high), 1.0)] * kernel.shape[0]
     # Always called with the same argument types: each other combination would be compiled anew, for a minute.
-    pipeline = da4ml_solve(kernel.astype(np.float32), qintervals=intervals, adder_size=1, carry_size=-1)
+    # (A memory layout is part of a type.)
+    weights = kernel.astype(np.float32, order="C")
+    pipeline = da4ml_solve(weights, qintervals=intervals, adder_size=1, carry_size=-1)
     inputs = kernel.shape[0]
     adders: list[Adder] = []
     # Of every node the integer's weight: node value = integer * 2**exponent, negated where `sign` says so.

@@ -124,3 +124,13 @@ def test_a_graph_is_held_to_its_kernel_for_every_vector(cache):
         other = KERNEL.copy()
         other[where] += 1
         assert not computes(graph, other)
+
+
+def test_a_kernel_in_another_memory_layout_has_nothing_compiled_anew(cache):
+    """Which takes a minute, and has numba warn."""
+    from da4ml.cmvm import api
+
+    solved()
+    compiled = list(api.solve.signatures)
+    assert solve(np.asfortranarray(KERNEL), Wire(0, 2, 0)).evaluate([1, 2, 0, 1, 2, 0])
+    assert list(api.solve.signatures) == compiled
